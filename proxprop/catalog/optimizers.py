@@ -1,0 +1,159 @@
+"""The optimizer × direction table: which torch optimizer takes which update direction, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Solver = Literal["explicit", "exact", "cg"]
+Support = Literal["yes", "heuristic", "no"]
+
+SOLVERS: tuple[Solver, ...] = ("explicit", "exact", "cg")
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """How one optimizer goes with one direction.
+
+    Attributes:
+        support: "yes", "heuristic" (runs, but its theory does not cover it) or "no".
+        note: What a user must know; empty where nothing is special.
+    """
+
+    support: Support = "yes"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class OptimizerSpec:
+    """One optimizer a config can name.
+
+    Attributes:
+        name: Name in configs, URLs and the command line.
+        label: Name a person reads.
+        torch_name: Class in `torch.optim`.
+        fields: Fields of `OptimizerConfig` it reads besides `lr`, `explicit_lr`, `weight_decay`.
+        lr: Sensible step size η with explicit directions.
+        proximal_lr: Sensible η with proximal directions at the default τ = 0.05.
+        scale_invariant: True if rescaling the direction does not change the step, so that the
+            explicit limit of (η, τ) is η rather than η·τ.
+        decoupled_decay: True if weight decay acts apart from the direction.
+        partner: Optimizer used for parameters this one cannot update ("" for none).
+        closure: True if a step evaluates the loss several times through a closure.
+        pairings: Entries of the table that are not plain "yes".
+    """
+
+    name: str
+    label: str
+    torch_name: str
+    fields: tuple[str, ...] = ()
+    lr: float = 1e-3
+    proximal_lr: float = 1e-3
+    scale_invariant: bool = False
+    decoupled_decay: bool = False
+    partner: str = ""
+    closure: bool = False
+    pairings: dict[Solver, Pairing] = field(default_factory=dict)
+
+    def pairing(self, solver: Solver) -> Pairing:
+        """Return the table's entry for `solver`."""
+        return self.pairings.get(solver, Pairing())
+
+
+_EPS_NOTE = (
+    "The step does not scale with the direction, so its explicit limit is η, not η·τ; "
+    "proximal directions can be smaller than eps, so lower eps if steps stall."
+)
+_SIGN_NOTE = "Uses only the signs of the direction."
+_LBFGS_NOTE = (
+    "Heuristic: L-BFGS models a gradient, and a proximal direction is none. "
+    "Runs with a strong-Wolfe search on a fixed batch."
+)
+
+
+def _adaptive(
+    name: str,
+    label: str,
+    torch_name: str,
+    fields: tuple[str, ...],
+    lr: float,
+    decoupled_decay: bool = False,
+) -> OptimizerSpec:
+    note = Pairing("yes", _EPS_NOTE)
+    return OptimizerSpec(
+        name=name,
+        label=label,
+        torch_name=torch_name,
+        fields=fields,
+        lr=lr,
+        proximal_lr=lr,
+        scale_invariant=True,
+        decoupled_decay=decoupled_decay,
+        pairings={"exact": note, "cg": note},
+    )
+
+
+_SPECS = (
+    OptimizerSpec("sgd", "SGD", "SGD", (), lr=0.05, proximal_lr=1.0),
+    OptimizerSpec("momentum", "SGD + momentum", "SGD", ("momentum",), lr=0.05, proximal_lr=1.0),
+    OptimizerSpec("nesterov", "SGD + Nesterov", "SGD", ("momentum",), lr=0.05, proximal_lr=1.0),
+    _adaptive("adam", "Adam", "Adam", ("betas", "eps"), 1e-3),
+    _adaptive("adamw", "AdamW", "AdamW", ("betas", "eps"), 1e-3, decoupled_decay=True),
+    _adaptive("nadam", "NAdam", "NAdam", ("betas", "eps"), 2e-3),
+    _adaptive("radam", "RAdam", "RAdam", ("betas", "eps"), 1e-3),
+    _adaptive("adamax", "Adamax", "Adamax", ("betas", "eps"), 2e-3),
+    _adaptive("rmsprop", "RMSprop", "RMSprop", ("alpha", "momentum", "eps"), 1e-3),
+    _adaptive("adagrad", "Adagrad", "Adagrad", ("eps",), 1e-2),
+    _adaptive("adadelta", "Adadelta", "Adadelta", ("rho", "eps"), 1.0),
+    _adaptive("adafactor", "Adafactor", "Adafactor", (), 1e-2, decoupled_decay=True),
+    OptimizerSpec("asgd", "Averaged SGD", "ASGD", (), lr=0.05, proximal_lr=1.0),
+    OptimizerSpec(
+        "rprop",
+        "Rprop",
+        "Rprop",
+        (),
+        lr=1e-3,
+        proximal_lr=1e-3,
+        scale_invariant=True,
+        pairings={
+            "explicit": Pairing("yes", _SIGN_NOTE + " Meant for the full batch."),
+            "exact": Pairing("heuristic", _SIGN_NOTE),
+            "cg": Pairing("heuristic", _SIGN_NOTE),
+        },
+    ),
+    OptimizerSpec(
+        "muon",
+        "Muon (+ AdamW)",
+        "Muon",
+        ("momentum", "betas", "eps"),
+        lr=0.02,
+        proximal_lr=0.02,
+        scale_invariant=True,
+        decoupled_decay=True,
+        partner="adamw",
+        pairings={
+            solver: Pairing(
+                "yes",
+                "Muon updates the hidden layers' weight matrices; biases, convolutions and the "
+                "last layer go to AdamW at the explicit layers' η.",
+            )
+            for solver in SOLVERS
+        },
+    ),
+    OptimizerSpec(
+        "lbfgs",
+        "L-BFGS",
+        "LBFGS",
+        ("history_size", "max_iter"),
+        lr=1.0,
+        proximal_lr=1.0,
+        closure=True,
+        pairings={
+            "explicit": Pairing("yes", "Strong-Wolfe search on a fixed batch; counts closures."),
+            "exact": Pairing("heuristic", _LBFGS_NOTE),
+            "cg": Pairing("heuristic", _LBFGS_NOTE),
+        },
+    ),
+)
+
+OPTIMIZERS: dict[str, OptimizerSpec] = {spec.name: spec for spec in _SPECS}

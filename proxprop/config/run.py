@@ -1,0 +1,143 @@
+"""`RunConfig`: everything that determines one training run."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from proxprop.catalog.data import DATA
+from proxprop.catalog.models import MODELS
+from proxprop.catalog.optimizers import OPTIMIZERS
+from proxprop.config.base import Config, FieldError
+from proxprop.config.parts import (
+    BudgetConfig,
+    CheckpointConfig,
+    DataConfig,
+    DirectionConfig,
+    EvaluationConfig,
+    InstrumentsConfig,
+    ModelConfig,
+    OptimizerConfig,
+    SettingsChange,
+)
+
+TOY_SAMPLES = 1000
+TEST_FRACTION = 0.1  # set aside where a data set has no official test split
+
+
+def training_samples(data: DataConfig) -> int | None:
+    """Return how many samples `data` leaves for training, or None where only the files tell."""
+    spec = DATA[data.name]
+    if spec.kind == "folder":
+        return None
+    total = spec.train_size or TOY_SAMPLES
+    if data.samples is not None:
+        total = data.samples if spec.kind == "toy" else min(data.samples, total)
+    if spec.test_size is None:
+        total -= round(total * TEST_FRACTION)
+    return total - round(total * data.validation)
+
+
+class Setting(Config):
+    """What a run, a race and a sweep share: the task and the conditions it is solved under.
+
+    Attributes:
+        data: Which samples.
+        model: Which network.
+        batch_size: Samples per step; with proximal directions it also scales τ's effect.
+        seed: Seed of initial weights and batch order.
+        device: "auto" (CUDA if there is one), "cpu" or "cuda".
+        precision: "float32", "float64" or "bfloat16" (autocast; solves stay in float32).
+        evaluation: How often whole-set losses are measured.
+    """
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["float32", "float64", "bfloat16"] = "float32"
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _batch_fits(self) -> Self:
+        available = training_samples(self.data)
+        if available is not None and self.batch_size > available:
+            raise FieldError(
+                "batch_size",
+                f"must be at most the {available} training samples of {self.data.name}, "
+                f"got {self.batch_size}",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _model_fits(self) -> Self:
+        shape = DATA[self.data.name].shape
+        if MODELS[self.model.name].needs_image and shape is not None and len(shape) != 3:
+            raise FieldError(
+                "model.name",
+                f"{self.model.name!r} needs images, but {self.data.name!r} has points; "
+                "choose 'mlp' or an image data set",
+            )
+        return self
+
+
+class Change(Config):
+    """A change of settings planned for, or recorded at, a step; makes live tuning replayable.
+
+    Attributes:
+        step: Steps done when it takes effect.
+        values: What changes.
+    """
+
+    step: Annotated[int, Field(ge=0)]
+    values: SettingsChange
+
+
+class RunConfig(Setting):
+    """The one description of a training run.
+
+    Attributes:
+        kind: Always "run"; tells the config kinds apart in the store.
+        direction: Which update direction replaces the gradient.
+        optimizer: What the direction is handed to.
+        budget: When the run is finished.
+        instruments: Which layerwise measures are recorded.
+        checkpoint: How often the run is saved.
+        changes: Changes of settings along the way, in order of their steps.
+    """
+
+    kind: Literal["run"] = "run"
+    direction: DirectionConfig = DirectionConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    budget: BudgetConfig = BudgetConfig()
+    instruments: InstrumentsConfig = InstrumentsConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    changes: tuple[Change, ...] = ()
+
+    @model_validator(mode="after")
+    def _pairing_allowed(self) -> Self:
+        check_pairing(self.optimizer, self.direction)
+        return self
+
+    @property
+    def digest(self) -> str:
+        """Short hash of everything that determines the numbers (not the checkpoint cadence)."""
+        text = self.model_dump_json(exclude={"checkpoint"})
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def check_pairing(optimizer: OptimizerConfig, direction: DirectionConfig) -> None:
+    """Refuse an optimizer × direction pairing that the table excludes.
+
+    Raises:
+        ValueError: With the table's reason.
+    """
+    pairing = OPTIMIZERS[optimizer.name].pairing(direction.solver)
+    if pairing.support == "no":
+        raise FieldError(
+            "optimizer.name",
+            f"{optimizer.name!r} does not take {direction.solver!r} directions: {pairing.note}",
+        )
