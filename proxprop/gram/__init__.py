@@ -1,0 +1,1 @@
+"""Gram matrices of layer inputs: all that a proximal step adds to backpropagation's data."""
