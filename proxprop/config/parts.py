@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_serializer, model_validator
 
 from proxprop.catalog.data import DATA
 from proxprop.catalog.models import ACTIVATIONS, INITS, MODELS
@@ -251,6 +251,7 @@ class SettingsChange(Config):
     solver: Solver | None = None
     instruments: Literal["off", "cheap", "full"] | None = None
 
+    @model_serializer
     def given(self) -> dict[str, object]:
-        """Return the fields that were set, by name."""
+        """Return the fields that were set, by name; that is also what is written down."""
         return {name: getattr(self, name) for name in sorted(self.model_fields_set)}

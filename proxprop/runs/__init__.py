@@ -1,4 +1,4 @@
-"""Runs as processes: the store, the worker that makes a run, the service that starts and controls it.
+"""Runs as processes: the store that keeps them, the worker that makes one, the service in charge.
 
 Nothing here imports torch except the worker process itself.
 """
