@@ -44,20 +44,21 @@ def damped_inverse(gram: Tensor, damping: float) -> tuple[Tensor, Tensor]:
     Non-finite input gives a non-finite inverse.
 
     Args:
-        gram: Symmetric positive semidefinite (n, n); overwritten.
+        gram: Symmetric positive semidefinite (..., n, n); overwritten.
         damping: 1/τ > 0.
 
     Returns:
-        The inverse and a scalar tensor that is nonzero if the stand-in was used.
+        The inverse and a scalar tensor that is nonzero if the stand-in was used anywhere.
     """
-    trace = gram.diagonal().sum()
-    gram.diagonal().add_(damping)
+    diagonal = gram.diagonal(dim1=-2, dim2=-1)
+    trace = diagonal.sum(-1)[..., None, None]
+    diagonal.add_(damping)
     factor, info = torch.linalg.cholesky_ex(gram)
-    failed = info != 0
+    failed = info[..., None, None] != 0
     # Swapping the factor keeps everything after it the same in both cases: no branch, no sync.
     stand_in = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     factor = torch.where(failed, stand_in * (damping + trace).sqrt(), factor)
-    return torch.cholesky_inverse(factor), failed
+    return torch.cholesky_inverse(factor), failed.any()
 
 
 def conjugate_gradient(
@@ -66,26 +67,26 @@ def conjugate_gradient(
     """``steps`` CG steps from zero on ``X (gram + damping·I) = rhs``, one system per row of rhs.
 
     Args:
-        gram: Symmetric positive semidefinite (p, p).
-        rhs: Gradient rows G, (m, p).
+        gram: Symmetric positive semidefinite (..., p, p).
+        rhs: Gradient rows G, (..., m, p).
         damping: 1/τ > 0.
         steps: CG steps ≥ 1.
         rtol: A row stops once its residual norm is ≤ rtol · its right-hand side's norm.
 
     Returns:
-        X, (m, p).
+        X, (..., m, p).
     """
     residual = rhs.clone()
     direction = rhs.clone()
     solution = torch.zeros_like(rhs)
-    squared = residual.square().sum(1, keepdim=True)
+    squared = residual.square().sum(-1, keepdim=True)
     floor = rtol * rtol * squared
     for _ in range(steps):
         image = direction @ gram + damping * direction
-        alpha = guarded_ratio(squared, (direction * image).sum(1, keepdim=True), squared > floor)
+        alpha = guarded_ratio(squared, (direction * image).sum(-1, keepdim=True), squared > floor)
         solution = solution + alpha * direction
         residual = residual - alpha * image
-        previous, squared = squared, residual.square().sum(1, keepdim=True)
+        previous, squared = squared, residual.square().sum(-1, keepdim=True)
         direction = residual + guarded_ratio(squared, previous, previous > floor) * direction
     return solution
 
@@ -99,30 +100,31 @@ def dual_conjugate_gradient(
     ``⟨r, r⟩ = ρᵀKρ`` and ``⟨p, (ÃᵀÃ + I/τ)p⟩ = ‖Kπ‖² + πᵀKπ/τ``; K is applied once a step.
 
     Args:
-        gram: K, (N, N).
-        rhs: Δ, (N, m): one system per column.
+        gram: K, (..., N, N).
+        rhs: Δ, (..., N, m): one system per column.
         damping: 1/τ > 0.
         steps: CG steps ≥ 1.
         rtol: A column stops once its primal residual is ≤ rtol · its gradient's norm.
 
     Returns:
-        Y, (N, m).
+        Y, (..., N, m).
     """
     residual, direction = rhs.clone(), rhs.clone()
     solution = torch.zeros_like(rhs)
     image_residual = gram @ residual
     image = image_residual.clone()
-    squared = (residual * image_residual).sum(0)
+    squared = (residual * image_residual).sum(-2, keepdim=True)
     floor = rtol * rtol * squared
     for step in range(steps):
-        curvature = image.square().sum(0) + damping * (direction * image).sum(0)
+        curvature = image.square().sum(-2, keepdim=True)
+        curvature = curvature + damping * (direction * image).sum(-2, keepdim=True)
         alpha = guarded_ratio(squared, curvature, squared > floor)
         solution = solution + alpha * direction
         if step + 1 == steps:
             break
         residual = residual - alpha * (image + damping * direction)
         image_residual = gram @ residual
-        previous, squared = squared, (residual * image_residual).sum(0)
+        previous, squared = squared, (residual * image_residual).sum(-2, keepdim=True)
         beta = guarded_ratio(squared, previous, previous > floor)
         direction = residual + beta * direction
         image = image_residual + beta * image
