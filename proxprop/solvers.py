@@ -36,19 +36,19 @@ def compute_dtype(*tensors: Tensor) -> torch.dtype:
     return torch.float32
 
 
-def damped_inverse(gram: Tensor, damping: float) -> tuple[Tensor, Tensor]:
-    """(gram + damping·I)⁻¹ by Cholesky, with a bounded stand-in if the factorisation fails.
+def damped_factor(gram: Tensor, damping: float) -> tuple[Tensor, Tensor]:
+    """The Cholesky factor of gram + damping·I, with a bounded stand-in if it does not exist.
 
-    The stand-in is I/(damping + trace): it turns ``G (gram + damping·I)⁻¹`` into
+    The stand-in factors (damping + trace)·I: it turns ``G (gram + damping·I)⁻¹`` into
     ``τG/(1 + τ·trace)``, which always descends and is never longer than the true direction.
-    Non-finite input gives a non-finite inverse.
+    Non-finite input gives a non-finite factor.
 
     Args:
         gram: Symmetric positive semidefinite (..., n, n); overwritten.
         damping: 1/τ > 0.
 
     Returns:
-        The inverse and a scalar tensor that is nonzero if the stand-in was used anywhere.
+        The lower factor and a scalar tensor that is nonzero if the stand-in was used anywhere.
     """
     diagonal = gram.diagonal(dim1=-2, dim2=-1)
     trace = diagonal.sum(-1)[..., None, None]
@@ -58,7 +58,13 @@ def damped_inverse(gram: Tensor, damping: float) -> tuple[Tensor, Tensor]:
     # Swapping the factor keeps everything after it the same in both cases: no branch, no sync.
     stand_in = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     factor = torch.where(failed, stand_in * (damping + trace).sqrt(), factor)
-    return torch.cholesky_inverse(factor), failed.any()
+    return factor, failed.any()
+
+
+def damped_inverse(gram: Tensor, damping: float) -> tuple[Tensor, Tensor]:
+    """(gram + damping·I)⁻¹ by :func:`damped_factor`, and the flag of its stand-in."""
+    factor, failed = damped_factor(gram, damping)
+    return torch.cholesky_inverse(factor), failed
 
 
 def conjugate_gradient(
