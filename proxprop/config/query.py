@@ -9,13 +9,19 @@ from proxprop.config.base import Config, ConfigError, Problem
 from proxprop.config.run import RunConfig
 
 
-def to_query(config: RunConfig) -> dict[str, str]:
-    """Return the fields of `config` that differ from the defaults, as dotted name → text."""
-    default = flatten(RunConfig())
+def to_query(config: RunConfig, base: RunConfig | None = None) -> dict[str, str]:
+    """Return the fields of `config` that differ from `base`, as dotted name → text.
+
+    Args:
+        config: What is written down.
+        base: What it is compared with; the defaults if None.
+    """
+    known = flatten(RunConfig())
+    start = known if base is None else flatten(base)
     return {
-        name: value if isinstance(value, str) else json.dumps(value)
+        name: _write_value(value, known[name])
         for name, value in flatten(config).items()
-        if default[name] != value
+        if start[name] != value
     }
 
 
@@ -31,17 +37,40 @@ def from_query(query: dict[str, str]) -> RunConfig:
         raise ConfigError(unknown)
     values: dict[str, Any] = {}
     for name, text in query.items():
-        *parents, leaf = name.split(".")
-        target = values
-        for parent in parents:
-            target = target.setdefault(parent, {})
-        target[leaf] = _value(text, known[name])
-    return RunConfig.parse(values)
+        values[name] = read_value(text, known[name])
+    return RunConfig.parse(nest(values))
 
 
 def flatten(config: Config) -> dict[str, Any]:
     """Return every leaf field of `config` by dotted name, as JSON-able plain data."""
     return dict(_leaves(config.model_dump(mode="json"), ""))
+
+
+def nest(leaves: dict[str, Any]) -> dict[str, Any]:
+    """Return nested plain data for leaves given by dotted name; the inverse of `flatten`."""
+    values: dict[str, Any] = {}
+    for name, value in leaves.items():
+        *parents, leaf = name.split(".")
+        target = values
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        target[leaf] = value
+    return values
+
+
+def read_value(text: str, like: Any) -> Any:
+    """Return what `text` of a query says for a field whose default is `like`."""
+    if isinstance(like, str):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _write_value(value: Any, like: Any) -> str:
+    plain = isinstance(value, str) and read_value(value, like) == value
+    return value if plain else json.dumps(value)
 
 
 def _leaves(values: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
@@ -52,12 +81,3 @@ def _leaves(values: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
         else:
             leaves.append((prefix + name, value))
     return leaves
-
-
-def _value(text: str, default: Any) -> Any:
-    if isinstance(default, str):
-        return text
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text

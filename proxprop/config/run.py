@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from proxprop.catalog.data import DATA
-from proxprop.catalog.models import MODELS
+from proxprop.catalog.models import MODELS, layer_table
 from proxprop.catalog.optimizers import OPTIMIZERS
 from proxprop.config.base import Config, FieldError
 from proxprop.config.parts import (
@@ -81,7 +81,16 @@ class Setting(Config):
                 f"{self.model.name!r} needs images, but {self.data.name!r} has points; "
                 "choose 'mlp' or an image data set",
             )
+        if shape is not None:
+            self._check_layers(shape)
         return self
+
+    def _check_layers(self, shape: tuple[int, ...]) -> None:
+        model, classes = self.model, len(DATA[self.data.name].classes)
+        try:
+            layer_table(model.name, model.widths, model.activation, shape, classes, model.bias)
+        except ValueError as error:
+            raise FieldError("model.widths", str(error).removeprefix("model.widths ")) from error
 
 
 class Change(Config):
