@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -27,6 +27,28 @@ TOY_SAMPLES = 1000
 TEST_FRACTION = 0.1  # set aside where a data set has no official test split
 
 
+class SplitSizes(NamedTuple):
+    """How many samples train, validate and (set aside from the same pool) test."""
+
+    train: int
+    validation: int
+    test: int
+
+
+def split_sizes(total: int, validation: float, official_test: bool) -> SplitSizes:
+    """Return how `total` samples are split.
+
+    Args:
+        total: Samples in the pool, ≥ 0.
+        validation: Fraction of what is left after the test split, 0 ≤ validation < 1.
+        official_test: Whether the data have a test split of their own; otherwise
+            `TEST_FRACTION` of the pool is set aside.
+    """
+    test = 0 if official_test else round(total * TEST_FRACTION)
+    held_out = round((total - test) * validation)
+    return SplitSizes(total - test - held_out, held_out, test)
+
+
 def training_samples(data: DataConfig) -> int | None:
     """Return how many samples `data` leaves for training, or None where only the files tell."""
     spec = DATA[data.name]
@@ -35,9 +57,7 @@ def training_samples(data: DataConfig) -> int | None:
     total = spec.train_size or TOY_SAMPLES
     if data.samples is not None:
         total = data.samples if spec.kind == "toy" else min(data.samples, total)
-    if spec.test_size is None:
-        total -= round(total * TEST_FRACTION)
-    return total - round(total * data.validation)
+    return split_sizes(total, data.validation, spec.test_size is not None).train
 
 
 class Setting(Config):
