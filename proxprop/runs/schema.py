@@ -8,7 +8,12 @@ cut away and `revision` grows, which tells readers to start that run over.
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+from typing import Literal
+
+SCHEMA_VERSION = 1  # kept in SQLite's user_version
+
+Status = Literal["queued", "starting", "running", "paused", "ended"]
+STATUSES: tuple[Status, ...] = ("queued", "starting", "running", "paused", "ended")
 
 # status: queued → starting → running ⇄ paused → ended; outcome is set once it has ended.
 TABLES = """
@@ -32,10 +37,13 @@ CREATE TABLE IF NOT EXISTS runs (
     tags          TEXT NOT NULL DEFAULT '[]',
     notes         TEXT NOT NULL DEFAULT '',
     created       REAL NOT NULL,             -- unix seconds
+    queued        REAL,                      -- unix seconds; when it last joined the queue
+    resume        INTEGER NOT NULL DEFAULT 0, -- 1: goes on from its last checkpoint when started
     started       REAL,
     ended         REAL,
     deleted       REAL,                      -- set: in the bin, restorable for a while
     pid           INTEGER,                   -- of the process that runs it
+    process       TEXT,                      -- host and start time: tells reused pids apart
     heartbeat     REAL                       -- unix seconds, about twice a second
 );
 CREATE TABLE IF NOT EXISTS chunks (
@@ -66,7 +74,7 @@ CREATE TABLE IF NOT EXISTS artifacts (
     name    TEXT NOT NULL,
     step    INTEGER NOT NULL,
     version INTEGER NOT NULL,                -- grows with every replacement
-    payload TEXT NOT NULL,                   -- JSON
+    payload TEXT NOT NULL,                   -- JSON; null stands for NaN and infinity
     PRIMARY KEY (run_id, member, name)
 );
 CREATE TABLE IF NOT EXISTS controls (
@@ -76,7 +84,7 @@ CREATE TABLE IF NOT EXISTS controls (
     payload TEXT NOT NULL,                   -- JSON of proxprop.events.Control
     taken   REAL                             -- when the worker obeyed
 );
-CREATE INDEX IF NOT EXISTS controls_by_run ON controls(run_id, seq);
+CREATE INDEX IF NOT EXISTS controls_waiting ON controls(run_id, seq) WHERE taken IS NULL;
 CREATE TABLE IF NOT EXISTS checkpoints (
     run_id  TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
     step    INTEGER NOT NULL,

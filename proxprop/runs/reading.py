@@ -1,0 +1,196 @@
+"""Reading the store: runs, points, events, artifacts, what came after a given moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from proxprop.events import Outcome
+from proxprop.runs.chunks import AXES, Chunk, unpack
+from proxprop.runs.database import Database
+from proxprop.runs.errors import UnknownRunError
+from proxprop.runs.record import (
+    ArtifactRow,
+    CheckpointRow,
+    EventRow,
+    Run,
+    event_of,
+    run_of,
+)
+from proxprop.runs.schema import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Order = Literal["newest", "oldest", "name", "status", "seconds"]
+_ORDERS: dict[str, str] = {
+    "newest": "created DESC, rowid DESC",
+    "oldest": "created, rowid",
+    "name": "name COLLATE NOCASE, created DESC",
+    "status": "status, outcome, created DESC",
+    "seconds": "seconds DESC, created DESC",
+}
+
+
+class Reading(Database):
+    """The questions one may ask a store."""
+
+    def run(self, run_id: str) -> Run:
+        """Return one run, in the bin or not.
+
+        Raises:
+            UnknownRunError: If there is none of this id.
+        """
+        runs = self.get([run_id])
+        if not runs:
+            raise UnknownRunError(run_id)
+        return runs[run_id]
+
+    def get(self, run_ids: Iterable[str]) -> dict[str, Run]:
+        """Return those of the runs that exist, by id, all as of one moment."""
+        ids = list(run_ids)
+        marks = ",".join("?" * len(ids))
+        with self._reading() as connection:
+            rows = connection.execute(f"SELECT * FROM runs WHERE id IN ({marks})", ids).fetchall()
+        return {row["id"]: run_of(row) for row in rows}
+
+    def runs(
+        self,
+        search: str = "",
+        status: Status | Sequence[Status] | None = None,
+        outcome: Outcome | Sequence[Outcome] | None = None,
+        kind: str | Sequence[str] | None = None,
+        tags: Sequence[str] = (),
+        order: Order = "newest",
+        deleted: bool = False,
+        limit: int | None = None,
+    ) -> list[Run]:
+        """Return the runs that match everything given.
+
+        Args:
+            search: Words that must all occur in id, name, notes, tags or config.
+            status: One status or several.
+            outcome: One outcome or several.
+            kind: "run", "race", "sweep" or several.
+            tags: Tags a run must all have.
+            order: "newest", "oldest", "name", "status" or "seconds".
+            deleted: True for the runs in the bin, False for the others.
+            limit: At most so many; None for all.
+        """
+        where = [f"deleted IS {'NOT ' if deleted else ''}NULL"]
+        values: list[object] = []
+        for column, wanted in (("status", status), ("outcome", outcome), ("kind", kind)):
+            if wanted is not None:
+                options = [wanted] if isinstance(wanted, str) else list(wanted)
+                where.append(f"{column} IN ({','.join('?' * len(options))})")
+                values += options
+        for word in search.split():
+            where.append("instr(lower(id||' '||name||' '||notes||' '||tags||' '||config), ?)")
+            values.append(word.lower())
+        for tag in tags:
+            where.append("EXISTS (SELECT 1 FROM json_each(runs.tags) WHERE value = ?)")
+            values.append(tag)
+        tail = f"ORDER BY {_ORDERS[order]} LIMIT {-1 if limit is None else int(limit)}"
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT * FROM runs WHERE {' AND '.join(where)} {tail}", values
+            ).fetchall()
+        return [run_of(row) for row in rows]
+
+    def queue(self) -> list[Run]:
+        """Return the queued runs, next one first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM runs WHERE status = 'queued' AND deleted IS NULL "
+                "ORDER BY queued, rowid"
+            ).fetchall()
+        return [run_of(row) for row in rows]
+
+    def chunks_after(
+        self, run_ids: Iterable[str], seq: int = 0, limit: int | None = None
+    ) -> list[Chunk]:
+        """Return the chunks of these runs after `seq`, oldest first.
+
+        Args:
+            run_ids: The runs.
+            seq: `seq` of the last chunk already seen; 0 for all.
+            limit: At most so many chunks; None for all.
+        """
+        ids = list(run_ids)
+        marks = ",".join("?" * len(ids))
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT * FROM chunks WHERE run_id IN ({marks}) AND seq > ? ORDER BY seq LIMIT ?",
+                [*ids, seq, -1 if limit is None else limit],
+            ).fetchall()
+        return [
+            Chunk(
+                row["seq"],
+                row["run_id"],
+                row["member"],
+                row["tbl"],
+                unpack(row["data"], json.loads(row["columns"])),
+            )
+            for row in rows
+        ]
+
+    def points(self, run_id: str, table: str, member: int = 0) -> pd.DataFrame:
+        """Return every point of one table as a frame: step (int), epoch, seconds, then values."""
+        import pandas as pd  # half a second to import, and the tailer never needs it
+
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT columns, data FROM chunks "
+                "WHERE run_id = ? AND tbl = ? AND member = ? ORDER BY seq",
+                (run_id, table, member),
+            ).fetchall()
+        frames = [pd.DataFrame(unpack(row["data"], json.loads(row["columns"]))) for row in rows]
+        empty = pd.DataFrame({name: np.empty(0) for name in AXES})
+        frame = pd.concat(frames, ignore_index=True) if frames else empty
+        return frame.astype({"step": np.int64})
+
+    def members(self, run_id: str) -> list[int]:
+        """Return the members that have points, ascending."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT member FROM chunks WHERE run_id = ? ORDER BY member", (run_id,)
+            ).fetchall()
+        return [row["member"] for row in rows]
+
+    def events(self, run_id: str, after: int = 0) -> list[EventRow]:
+        """Return the events of a run after seq `after`, oldest first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM events WHERE run_id = ? AND seq > ? ORDER BY seq", (run_id, after)
+            ).fetchall()
+        return [event_of(row) for row in rows]
+
+    def artifact(self, run_id: str, member: int, name: str) -> ArtifactRow | None:
+        """Return the latest artifact of that name, or None."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT * FROM artifacts WHERE run_id = ? AND member = ? AND name = ?",
+                (run_id, member, name),
+            ).fetchone()
+        if row is None:
+            return None
+        return ArtifactRow(**{**dict(row), "payload": json.loads(row["payload"])})
+
+    def artifact_versions(self, run_id: str) -> dict[str, int]:
+        """Return "<member>/<name>" → version of every artifact of a run."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT member, name, version FROM artifacts WHERE run_id = ?", (run_id,)
+            ).fetchall()
+        return {f"{row['member']}/{row['name']}": row["version"] for row in rows}
+
+    def checkpoints(self, run_id: str) -> list[CheckpointRow]:
+        """Return a run's checkpoints, latest first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM checkpoints WHERE run_id = ? ORDER BY step DESC", (run_id,)
+            ).fetchall()
+        return [CheckpointRow(**dict(row)) for row in rows]

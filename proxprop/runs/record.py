@@ -1,0 +1,234 @@
+"""What the store hands out: runs, their events and artifacts, as frozen values."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sqlite3
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from proxprop.config import AnyConfig, load_config
+from proxprop.events import Control, Ended, Mark, Notice, Outcome, Started
+from proxprop.runs.process import Process
+from proxprop.runs.schema import Status
+
+# A live process writes its heartbeat twice a second; this much silence is worth a word.
+STALE = 5.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, race or sweep as it stood when it was read.
+
+    Attributes:
+        id: Short, URL-safe, random.
+        kind: "run", "race" or "sweep".
+        name: What a person called it; may be empty.
+        config_json: Its config as text; see `config`.
+        digest: Short hash of everything that determines the numbers.
+        status: "queued", "starting", "running", "paused" or "ended".
+        outcome: How it ended; None before.
+        words: Outcome or latest notice, in words.
+        revision: Grows when a resume cuts points away.
+        step: Optimizer steps done.
+        epoch: The same in epochs.
+        seconds: Training seconds.
+        progress: Fraction of the budget; None where unknown.
+        started_info: What the loop said when it was ready.
+        summary: Final and best values by column name.
+        owner: Cookie of the browser that started it.
+        tags: Labels a person gave it.
+        notes: What a person wrote about it.
+        created: Unix seconds.
+        queued: When it last joined the queue.
+        resume: Whether it goes on from its last checkpoint when started.
+        started: When its first process began.
+        ended: When it ended.
+        deleted: When it was put in the bin.
+        pid: Process that runs (or ran) it.
+        process: Host and start time of that process.
+        heartbeat: When that process was last heard of.
+    """
+
+    id: str
+    kind: str
+    name: str
+    config_json: str
+    digest: str
+    status: Status
+    outcome: Outcome | None
+    words: str
+    revision: int
+    step: int
+    epoch: float
+    seconds: float
+    progress: float | None
+    started_info: Started | None
+    summary: dict[str, float]
+    owner: str
+    tags: tuple[str, ...]
+    notes: str
+    created: float
+    queued: float | None
+    resume: bool
+    started: float | None
+    ended: float | None
+    deleted: float | None
+    pid: int | None
+    process: str | None
+    heartbeat: float | None
+
+    @cached_property
+    def config(self) -> AnyConfig:
+        """Its config, parsed.
+
+        Raises:
+            ConfigError: If it was written by a version whose fields this one does not know.
+        """
+        return load_config(json.loads(self.config_json))
+
+    @property
+    def live(self) -> bool:
+        """Whether a process is supposed to be running it."""
+        return self.status in ("starting", "running", "paused")
+
+    @property
+    def stale(self) -> bool:
+        """Whether it is live but has not been heard of for some seconds."""
+        return self.live and self.heartbeat is not None and time.time() - self.heartbeat > STALE
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is live and its process really exists."""
+        if not self.live or self.pid is None:
+            return False
+        return Process(self.pid, self.process or "").alive(self.heartbeat)
+
+    @property
+    def eta(self) -> float | None:
+        """Training seconds left, from the pace so far; None where unknown."""
+        if self.status == "ended" or not self.progress:
+            return None
+        return self.seconds * (1 - self.progress) / self.progress
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One recorded event.
+
+    Attributes:
+        seq: Grows over the whole store; ask for what comes after it.
+        run_id: The run.
+        time: Unix seconds when it was recorded.
+        event: The event itself.
+    """
+
+    seq: int
+    run_id: str
+    time: float
+    event: Started | Mark | Notice | Ended
+
+
+@dataclass(frozen=True)
+class ArtifactRow:
+    """The latest artifact of one name.
+
+    Attributes:
+        run_id: The run.
+        member: Contender; 0 for a single run.
+        name: Which artifact.
+        step: Step it shows.
+        version: Grows with every replacement.
+        payload: Plain data.
+    """
+
+    run_id: str
+    member: int
+    name: str
+    step: int
+    version: int
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CheckpointRow:
+    """One checkpoint file: the step it holds, its path under the data directory, its time."""
+
+    run_id: str
+    step: int
+    path: str
+    created: float
+
+
+def run_of(row: sqlite3.Row) -> Run:
+    """Return the run that a row of `runs` describes."""
+    values = dict(row)
+    started_info = values["started_info"]
+    values.update(
+        config_json=values.pop("config"),
+        started_info=_started(json.loads(started_info)) if started_info else None,
+        summary=json.loads(values["summary"]),
+        tags=tuple(json.loads(values["tags"])),
+        resume=bool(values["resume"]),
+    )
+    return Run(**values)
+
+
+_KINDS: dict[str, type[Started] | type[Mark] | type[Notice] | type[Ended]] = {
+    "started": Started,
+    "mark": Mark,
+    "notice": Notice,
+    "ended": Ended,
+}
+
+
+def event_of(row: sqlite3.Row) -> EventRow:
+    """Return the event that a row of `events` describes."""
+    values = json.loads(row["payload"])
+    kind = row["kind"]
+    event = _started(values) if kind == "started" else _KINDS[kind](**values)
+    return EventRow(row["seq"], row["run_id"], row["time"], event)
+
+
+def kind_of(event: Started | Mark | Notice | Ended) -> str:
+    """Return the name under which the store keeps an event."""
+    return type(event).__name__.lower()
+
+
+def to_json(value: Any) -> str:
+    """Return a dataclass or plain data as JSON; NaN and infinity stay (Python reads them back)."""
+    plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
+
+
+def to_strict_json(value: Any) -> str:
+    """Return plain data as JSON any browser reads: null stands for NaN and infinity."""
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), separators=(",", ":"), ensure_ascii=False)
+
+
+def control_of(payload: str) -> Control:
+    """Return the control that `to_json` wrote."""
+    return Control(**json.loads(payload))
+
+
+def _started(values: dict[str, Any]) -> Started:
+    return Started(
+        **{**values, "layers": tuple(values["layers"]), "implicit": tuple(values["implicit"])}
+    )
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
