@@ -1,0 +1,1 @@
+"""The dashboard: the server's shell around the pages."""

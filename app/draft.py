@@ -1,0 +1,69 @@
+"""The settings a person is editing: raw values by dotted name, checked as a whole.
+
+A draft holds what was typed, readable or not, so that a bad value can stay beside its refusal.
+Nothing here knows of Streamlit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from proxprop.config import ConfigError, Problem, RunConfig
+from proxprop.config.query import flatten, nest, read_value
+
+LISTS = ("model.widths", "optimizer.betas")
+OPTIONAL = tuple(name for name, value in flatten(RunConfig()).items() if value is None) + (
+    "budget.epochs",
+)
+DEFAULTS = flatten(RunConfig())
+
+Values = dict[str, Any]
+
+
+def read_query(query: Mapping[str, str], base: RunConfig) -> tuple[Values, list[str]]:
+    """Return the draft that a link describes on top of `base`, and the names it does not know."""
+    values = flatten(base)
+    unknown = [name for name in query if name not in values]
+    for name in query.keys() - set(unknown):
+        values[name] = read_value(query[name], DEFAULTS[name])
+    return values, unknown
+
+
+def check(values: Values) -> tuple[RunConfig | None, dict[str, str]]:
+    """Return the config that a draft describes, or None and what is wrong by field."""
+    try:
+        return RunConfig.parse(nest(values)), {}
+    except ConfigError as error:
+        return None, by_field(error.problems)
+
+
+def by_field(problems: list[Problem]) -> dict[str, str]:
+    """Return one message per field of the form; what belongs to no field is filed under ""."""
+    found: dict[str, str] = {}
+    for problem in problems:
+        names = [name for name in DEFAULTS if f"{problem.field}.".startswith(f"{name}.")]
+        found.setdefault(max(names, key=len, default=""), problem.message)
+    return found
+
+
+def read_text(field: str, text: str) -> Any:
+    """Return the raw value of what a person typed into `field`."""
+    text = text.strip()
+    if field in LISTS:
+        return [_entry(part) for part in re.split(r"[\s,;]+|(?<=\d)-(?=\d)", text) if part]
+    if not text:
+        return None if field in OPTIONAL else ""
+    if isinstance(DEFAULTS[field], str) or field == "data.path":
+        return text
+    return _entry(text.replace(",", "."))
+
+
+def _entry(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,96 @@
+"""A chart that grows in place while its runs go on: zoom and hidden traces survive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from app.charts.theme import DARK_LINES
+from app.live.assets import plotly_url
+from app.live.component import mount
+
+XAxis = Literal["step", "epoch", "seconds"]
+TOOLBAR = 44  # pixels above the plot: title, axis buttons, export
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One line of a live chart.
+
+    Attributes:
+        run: Id of the run the numbers come from.
+        series: `<member>/<table>/<column>`, for example "0/steps/loss".
+        label: What the line is called, at its end or in the legend.
+        color: Hex colour for the light theme; the dark theme's partner is chosen by itself.
+        dash: Plotly's dash name; repeats the distinction that the colour makes.
+        width: Line width in pixels; lecture mode thickens it.
+        faint: Context behind another line: thin, pale, without a label.
+        markers: Show the points themselves, for sparse series.
+        yaxis: "y2" for a second axis on the right.
+    """
+
+    run: str
+    series: str
+    label: str
+    color: str
+    dash: str = "solid"
+    width: float = 2.5
+    faint: bool = False
+    markers: bool = False
+    yaxis: Literal["y", "y2"] = "y"
+
+
+def live_chart(
+    traces: Sequence[Trace],
+    *,
+    key: str,
+    title: str,
+    y_title: str,
+    x: XAxis = "step",
+    x_switch: bool = True,
+    log_y: bool = False,
+    height: int = 380,
+    show_marks: bool = True,
+    lecture: bool = False,
+    y2_title: str = "",
+    y_format: str = ".3~g",
+    empty: str = "Press Start: the curve appears here as the run goes on.",
+) -> None:
+    """Draw `traces` and keep drawing as their runs go on, without rerunning the page.
+
+    What the person chooses in the chart (zoom, axis, logarithmic scale, hidden traces) belongs to
+    `key` and survives updates and reruns.
+
+    Args:
+        traces: Lines, drawn in this order; up to four are labelled at their ends.
+        key: Identity of the chart on the page.
+        title: The question the figure answers, or its answer.
+        y_title: Axis title with symbol and unit.
+        x: Horizontal axis shown first.
+        x_switch: Offer buttons for step, epoch and seconds.
+        log_y: Start with a logarithmic vertical axis.
+        height: Pixels of the whole component, toolbar included.
+        show_marks: Draw live changes as labelled vertical lines.
+        lecture: Larger type and thicker lines.
+        y2_title: Title of the right axis, if a trace uses it.
+        y_format: d3 format of hover values, for example ".1%".
+        empty: What to do next, shown while there is nothing to draw.
+    """
+    data = {
+        "plotly": plotly_url(),
+        "traces": [asdict(trace) for trace in traces],
+        "title": title,
+        "yTitle": y_title,
+        "y2Title": y2_title,
+        "yFormat": y_format,
+        "x": x,
+        "xSwitch": x_switch,
+        "logY": log_y,
+        "height": height,
+        "showMarks": show_marks,
+        "lecture": lecture,
+        "empty": empty,
+        "darkLines": DARK_LINES,
+    }
+    mount("chart", data, key=key, height=height)

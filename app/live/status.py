@@ -1,0 +1,69 @@
+"""How runs stand, live; the page reruns once when a run starts, pauses or ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from app.live.component import mount
+from app.services import get_store
+
+STALE_AFTER = 2.5  # seconds without a heartbeat (the worker beats about twice a second)
+ROW_HEIGHT = 84
+
+
+def is_stale(status: str, heartbeat: float | None, now: float | None = None) -> bool:
+    """Whether a run that should be alive has shown no sign of life lately."""
+    if status not in ("running", "paused") or heartbeat is None:
+        return False
+    return (time.time() if now is None else now) - heartbeat > STALE_AFTER
+
+
+def _standing(run_id: str) -> dict[str, Any]:
+    row = get_store().run(run_id)
+    if row is None:
+        return {"status": "deleted", "outcome": None, "words": "", "stale": False}
+    return {
+        "status": row.status,
+        "outcome": row.outcome,
+        "words": row.words,
+        "stale": is_stale(row.status, row.heartbeat),
+    }
+
+
+def live_status(
+    run_ids: str | Sequence[str],
+    *,
+    key: str,
+    labels: Sequence[str] | None = None,
+    series: str = "0/steps/loss",
+    lecture: bool = False,
+) -> dict[str, dict[str, Any]]:
+    """Show status, progress with time left, step, epoch, seconds and the current loss.
+
+    The page reruns once whenever the status, the outcome or the sign of life of a run changes, so
+    that buttons follow.
+
+    Args:
+        run_ids: One run or several.
+        key: Identity on the page.
+        labels: Names shown before each row; none for a single run.
+        series: What "loss" reads.
+        lecture: Larger type.
+
+    Returns:
+        Run id → `status`, `outcome`, `words`, `stale` as they stand at this rerun.
+    """
+    ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
+    standing = {run_id: _standing(run_id) for run_id in ids}
+    data = {
+        "runs": ids,
+        "labels": list(labels or []),
+        "series": series,
+        "lecture": lecture,
+        "standing": standing,
+    }
+    height = (ROW_HEIGHT + (24 if lecture else 0)) * max(1, len(ids))
+    mount("status", data, key=key, height=height, on_changed_change=lambda: None)
+    return standing

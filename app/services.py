@@ -1,0 +1,80 @@
+"""The server's long-lived parts: store, run service and tailer; one of each per process.
+
+They live in this module rather than in a Streamlit cache, which any visitor could clear. The first
+use creates them; `shut_down` ends them with the server.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from proxprop.runs.service import RunService
+
+    from app.live.tailer import Tailer
+    from proxprop.runs.store import Store
+
+
+class _Services:
+    """Creates each part once, whichever thread asks first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._parts: dict[str, Any] = {}
+
+    def store(self) -> Store:
+        from proxprop.runs.store import Store
+
+        return self._once("store", Store)
+
+    def service(self) -> RunService:
+        from proxprop.runs.service import RunService
+
+        return self._once("service", lambda: RunService(self.store()))
+
+    def tailer(self) -> Tailer:
+        from app.live.tailer import Tailer
+
+        return self._once("tailer", lambda: Tailer(self.store()))
+
+    def _once(self, name: str, create: Any) -> Any:
+        with self._lock:
+            if name not in self._parts:
+                self._parts[name] = create()
+            return self._parts[name]
+
+    def pop(self, name: str) -> Any:
+        with self._lock:
+            return self._parts.pop(name, None)
+
+
+_SERVICES = _Services()
+
+
+def get_store() -> Store:
+    """Return the store in `PROXPROP_HOME`."""
+    return _SERVICES.store()
+
+
+def get_service() -> RunService:
+    """Return the service that starts, queues and controls runs."""
+    return _SERVICES.service()
+
+
+def get_tailer() -> Tailer:
+    """Return the thread that follows the store for everyone who watches."""
+    return _SERVICES.tailer()
+
+
+def close_streams() -> None:
+    """End all live streams, so that the server can stop; they would keep it open."""
+    if tailer := _SERVICES.pop("tailer"):
+        tailer.close()
+
+
+def shut_down() -> None:
+    """Stop the tailer and the service's workers; safe to call twice."""
+    close_streams()
+    if service := _SERVICES.pop("service"):
+        service.close()
