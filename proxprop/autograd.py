@@ -62,7 +62,7 @@ class LinearFunction(torch.autograd.Function):
         started = time.perf_counter() if call.observer is not None else 0.0
         direction = linear_direction(rows, grad_rows, call.spec, call.train_weight, call.train_bias)
         if call.monitor is not None:
-            call.monitor.post(direction.failed, call.spec.solver)
+            call.monitor.post(direction.status, call.spec.solver)
         if call.observer is not None:
             seconds = time.perf_counter() - started
             call.observer(_record(call, direction, rows, grad_rows, seconds))
@@ -90,7 +90,7 @@ def _record(
         grad_output=grad_rows.detach(),
         weight_direction=direction.weight,
         bias_direction=direction.bias,
-        failed=direction.failed,
+        status=direction.status,
         seconds=seconds,
         residual=residual,
     )

@@ -54,11 +54,8 @@ def convert(
     """
     check_settings(tau=tau, solver=solver, cg_steps=cg_steps, cg_rtol=cg_rtol)
     report = ConversionReport()
-    layers: list[tuple[str, nn.Module]] = [
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, tuple(_PROXIMAL))
-    ]
+    kinds = tuple(_PROXIMAL)
+    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, kinds)]
     for index, (name, module) in enumerate(layers):
         if skip_last and index + 1 == len(layers):
             _make_plain(module)

@@ -36,7 +36,8 @@ class SolveRecord:
             (rows × d_out for a linear layer).
         weight_direction: What the layer leaves in ``weight.grad`` (``None`` if frozen).
         bias_direction: What the layer leaves in ``bias.grad`` (``None`` if absent or frozen).
-        failed: Scalar tensor on the layer's device, nonzero if the fallback was used.
+        status: Scalar int tensor on the layer's device: 0 solved, 1 fallback direction, 2 not
+            finite.
         seconds: Wall-clock seconds of the solve on the host.
         residual: Computes the relative residual on demand, see :attr:`relative_residual`.
     """
@@ -51,7 +52,7 @@ class SolveRecord:
     grad_output: Tensor
     weight_direction: Tensor | None
     bias_direction: Tensor | None
-    failed: Tensor
+    status: Tensor
     seconds: float
     residual: Callable[[], Tensor]
 

@@ -9,20 +9,42 @@ from torch import Tensor
 
 from proxprop.gram.linear import choose_route, column_gram, row_gram
 from proxprop.solvers import (
+    CONDITION_FOR_FLOAT64,
+    FALLBACK,
+    NON_FINITE,
+    SOLVED,
+    Damped,
     SolveSpec,
+    by_chunks,
     compute_dtype,
     conjugate_gradient,
     damped_inverse,
     dual_conjugate_gradient,
+    gram_dtype,
+    host_can_read,
+    spectral_conjugate_gradient,
+    symmetric_eigen,
 )
+
+# From here on even the products with the inverse are done in float64: their float32 rounding,
+# amplified by 1/√(smallest eigenvalue), would show.
+_CONDITION_FOR_FLOAT64_PRODUCTS = 1e6
 
 
 class Direction(NamedTuple):
-    """D = G (ÃᵀÃ + I/τ)⁻¹ split into weight and bias, and how it was found."""
+    """D = G (ÃᵀÃ + I/τ)⁻¹ split into weight and bias, and how it was found.
+
+    Attributes:
+        weight: (m, d), or None if the weight does not train.
+        bias: (m,), or None if the bias does not train.
+        status: Scalar int tensor, see :class:`~proxprop.solvers.Damped`.
+        route: ``"dual"`` or ``"primal"``, with ``"-spectral"`` for CG in the eigenbasis;
+            ``"empty"`` if there was nothing to solve.
+    """
 
     weight: Tensor | None
     bias: Tensor | None
-    failed: Tensor
+    status: Tensor
     route: str
 
 
@@ -48,53 +70,120 @@ def linear_direction(
     count, width = rows.shape
     units = grad_output.shape[1]
     columns = width + int(train_bias)
+    status = torch.full_like(grad_output[:0].sum(), SOLVED, dtype=torch.int8)
     if count == 0 or columns == 0 or units == 0:
-        return _zero_direction(rows, units, train_weight, train_bias)
-    steps = spec.cg_steps if spec.solver == "cg" else 0
-    route = choose_route(count, columns, units, steps)
-    solve = _dual if route == "dual" else _primal
-    weight, bias, failed = solve(rows, grad_output, spec, train_bias)
-    return Direction(weight if train_weight else None, bias if train_bias else None, failed, route)
-
-
-def _dual(
-    rows: Tensor, grad_output: Tensor, spec: SolveSpec, with_bias: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """D = YᵀÃ with (K + I/τ) Y = Δ; the exact inverse meets the narrower of Δ and A."""
-    gram = row_gram(rows, with_bias)
-    if spec.solver == "cg":
-        dual = dual_conjugate_gradient(gram, grad_output, spec.damping, spec.cg_steps, spec.cg_rtol)
-        return dual.mT @ rows, dual.sum(0), gram.new_zeros((), dtype=torch.bool)
-    inverse, failed = damped_inverse(gram, spec.damping)
-    if grad_output.shape[1] <= rows.shape[1]:
-        dual = inverse @ grad_output
-        return dual.mT @ rows, dual.sum(0), failed
-    return grad_output.mT @ (inverse @ rows), grad_output.mT @ inverse.sum(1), failed
-
-
-def _primal(
-    rows: Tensor, grad_output: Tensor, spec: SolveSpec, with_bias: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """D = G S⁻¹ with S = ÃᵀÃ + I/τ."""
-    width = rows.shape[1]
-    if with_bias:
-        rows = torch.cat([rows, rows.new_ones(rows.shape[0], 1)], dim=1)
-    gram = column_gram(rows, with_bias=False)
-    gradient = grad_output.mT @ rows
-    if spec.solver == "cg":
-        direction = conjugate_gradient(gram, gradient, spec.damping, spec.cg_steps, spec.cg_rtol)
-        failed = gram.new_zeros((), dtype=torch.bool)
+        weight, bias, route = rows.new_zeros(units, width), rows.new_zeros(units), "empty"
+    elif spec.solver == "cg":
+        route = choose_route(count, columns, units, spec.cg_steps, host_can_read(rows))
+        weight, bias = _cg(rows, grad_output, spec, train_bias, route)
     else:
-        inverse, failed = damped_inverse(gram, spec.damping)
-        direction = gradient @ inverse
-    return direction[:, :width], direction[:, -1], failed
+        route = choose_route(count, columns, units, 0, False)
+        solve = _dual_exact if route == "dual" else _primal_exact
+        weight, bias, status = solve(rows, grad_output, spec.damping, train_bias)
+    return Direction(weight if train_weight else None, bias if train_bias else None, status, route)
 
 
-def _zero_direction(rows: Tensor, units: int, train_weight: bool, train_bias: bool) -> Direction:
-    """Nothing to solve: an empty batch or layer asks for no change."""
-    return Direction(
-        rows.new_zeros(units, rows.shape[1]) if train_weight else None,
-        rows.new_zeros(units) if train_bias else None,
-        rows.new_zeros((), dtype=torch.bool),
-        "empty",
-    )
+def _dual_exact(
+    rows: Tensor, grad_output: Tensor, damping: float, with_bias: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """D = Δᵀ (K + I/τ)⁻¹ Ã; the inverse meets the narrower of Δ and A."""
+    inverse = _accurate_inverse("dual", rows, damping, with_bias)
+    matrix, (rows, grad_output) = _product_operands(inverse, rows, grad_output)
+    if grad_output.shape[1] <= rows.shape[1]:
+        dual = matrix @ grad_output
+        return dual.mT @ rows, dual.sum(0), inverse.status
+    return grad_output.mT @ (matrix @ rows), grad_output.mT @ matrix.sum(1), inverse.status
+
+
+def _primal_exact(
+    rows: Tensor, grad_output: Tensor, damping: float, with_bias: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """D = G S⁻¹ = Δᵀ (Ã S⁻¹); the inverse meets the shorter of G and Ã."""
+    inverse = _accurate_inverse("primal", rows, damping, with_bias)
+    matrix, (rows, grad_output) = _product_operands(inverse, rows, grad_output)
+    width = rows.shape[1]
+    if grad_output.shape[1] <= rows.shape[0]:
+        gradient = _gradient(rows, grad_output, with_bias)
+        direction = gradient @ matrix
+        return direction[:, :width], direction[:, -1], inverse.status
+    change = rows @ matrix[:width]
+    if with_bias:
+        change = change + matrix[-1]
+    direction = grad_output.mT @ change
+    return direction[:, :width], direction[:, -1], inverse.status
+
+
+def _accurate_inverse(route: str, rows: Tensor, damping: float, with_bias: bool) -> Damped:
+    """The damped inverse in the arithmetic that its condition asks for."""
+    build = row_gram if route == "dual" else column_gram
+    dtype = gram_dtype(rows.dtype)
+    inverse = damped_inverse(build(rows.to(dtype), with_bias), damping)
+    if dtype == torch.float64 or not host_can_read(inverse.status):
+        return inverse
+    poor = int(inverse.status) == FALLBACK or float(inverse.condition) > CONDITION_FOR_FLOAT64
+    if int(inverse.status) == NON_FINITE or not poor:
+        return inverse
+    return damped_inverse(build(rows.double(), with_bias), damping)
+
+
+def _product_operands(inverse: Damped, *operands: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The inverse and what it is multiplied with, in one dtype."""
+    matrix = inverse.matrix
+    dtype = operands[0].dtype
+    if (
+        matrix.dtype != dtype
+        and host_can_read(inverse.condition)
+        and float(inverse.condition) > _CONDITION_FOR_FLOAT64_PRODUCTS
+    ):
+        return matrix, tuple(operand.to(matrix.dtype) for operand in operands)
+    return matrix.to(dtype), operands
+
+
+def _gradient(rows: Tensor, grad_output: Tensor, with_bias: bool) -> Tensor:
+    """G = ΔᵀÃ, the bias's column last."""
+    gradient = grad_output.mT @ rows
+    return torch.cat([gradient, grad_output.sum(0)[:, None]], 1) if with_bias else gradient
+
+
+def _cg(
+    rows: Tensor, grad_output: Tensor, spec: SolveSpec, with_bias: bool, route: str
+) -> tuple[Tensor, Tensor]:
+    """``cg_steps`` CG iterates from zero, in the space and basis where they are cheapest."""
+    dual = route.startswith("dual")
+    dtype = gram_dtype(rows.dtype)
+    build = row_gram if dual else column_gram
+    gram = build(rows.to(dtype), with_bias).to(rows.dtype)
+    eigen = symmetric_eigen(gram) if route.endswith("-spectral") else None
+    damping, steps, rtol = spec.damping, spec.cg_steps, spec.cg_rtol
+    if dual and eigen is not None:
+        return _dual_spectral(*eigen, rows, grad_output, spec)
+    if dual:
+        solution = dual_conjugate_gradient(gram, grad_output, damping, steps, rtol)
+        return solution.mT @ rows, solution.sum(0)
+    gradient = _gradient(rows, grad_output, with_bias)
+    if eigen is None:
+        direction = conjugate_gradient(gram, gradient, damping, steps, rtol)
+    else:
+        values, vectors = eigen
+        solution = spectral_conjugate_gradient(
+            values, None, vectors.mT @ gradient.mT, damping, steps, rtol
+        )
+        direction = solution.mT @ vectors.mT
+    return direction[:, : rows.shape[1]], direction[:, -1]
+
+
+def _dual_spectral(
+    values: Tensor, vectors: Tensor, rows: Tensor, grad_output: Tensor, spec: SolveSpec
+) -> tuple[Tensor, Tensor]:
+    """Dual CG in the eigenbasis of K; the way back goes through the narrower of Y and A."""
+
+    def solve(part: Tensor) -> Tensor:
+        return spectral_conjugate_gradient(
+            values, values, vectors.mT @ part, spec.damping, spec.cg_steps, spec.cg_rtol
+        )
+
+    solution = by_chunks(grad_output, solve)
+    if grad_output.shape[1] <= rows.shape[1]:
+        solution = vectors @ solution
+        return solution.mT @ rows, solution.sum(0)
+    return solution.mT @ (vectors.mT @ rows), solution.mT @ vectors.sum(0)
