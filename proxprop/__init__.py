@@ -16,10 +16,10 @@ __version__ = "0.1.0"
 _LAZY = {
     "ProxPropLinear": "layers",
     "ProxPropConv2d": "layers",
-    "convert": "convert",
-    "revert": "convert",
-    "set_prox": "convert",
-    "param_groups": "convert",
+    "convert": "conversion",
+    "revert": "conversion",
+    "set_prox": "conversion",
+    "param_groups": "conversion",
 }
 
 __all__ = [
