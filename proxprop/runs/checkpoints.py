@@ -1,0 +1,163 @@
+"""Checkpoint files: safetensors with a JSON header, complete or absent, never pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proxprop import paths
+from proxprop.events import Snapshot
+from proxprop.runs.errors import disk_in_words
+from proxprop.runs.writing import Writing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+KEPT = 2
+FORMAT = 1
+MODEL_PREFIX = "model/"  # tensors of a snapshot that are the model's state dict
+WEIGHTS = "weights.safetensors"
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint file cannot be used; the message says which and why."""
+
+
+class Checkpoints:
+    """The checkpoints of one run: the last two are kept, and the final weights.
+
+    Args:
+        store: Keeps the list of complete files.
+        run_id: The run.
+    """
+
+    def __init__(self, store: Writing, run_id: str) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._folder = paths.checkpoints(run_id, store.home)
+
+    def save(self, snapshot: Snapshot) -> Path:
+        """Write a snapshot down for good, then drop all but the last two.
+
+        Raises:
+            StoreError: If the disk refuses; earlier checkpoints are untouched.
+        """
+        path = self._folder / f"{snapshot.step:010d}.safetensors"
+        write_snapshot(path, snapshot)
+        self._store.add_checkpoint(
+            self._run_id, snapshot.step, str(path.relative_to(self._store.home))
+        )
+        for old in self._store.checkpoints(self._run_id)[KEPT:]:
+            (self._store.home / old.path).unlink(missing_ok=True)
+            self._store.drop_checkpoint(self._run_id, old.step)
+        return path
+
+    def save_weights(self, snapshot: Snapshot) -> Path:
+        """Write the model's tensors alone, under the names of its state dict."""
+        path = self._folder / WEIGHTS
+        weights = {
+            name.removeprefix(MODEL_PREFIX): tensor
+            for name, tensor in snapshot.tensors.items()
+            if name.startswith(MODEL_PREFIX)
+        }
+        _write(path, weights, {"step": str(snapshot.step)})
+        return path
+
+    def latest(self) -> tuple[Snapshot | None, list[str]]:
+        """Return the last usable snapshot and, in words, which files were passed over and why.
+
+        Files passed over are left on disk but forgotten, so that new ones take their place.
+        """
+        passed_over: list[str] = []
+        for row in self._store.checkpoints(self._run_id):
+            try:
+                return read_snapshot(self._store.home / row.path), passed_over
+            except CheckpointError as error:
+                passed_over.append(str(error))
+                self._store.drop_checkpoint(self._run_id, row.step)
+        return None, passed_over
+
+
+def write_snapshot(path: Path, snapshot: Snapshot) -> None:
+    """Write a snapshot to `path`, whole or not at all.
+
+    Raises:
+        StoreError: If the disk refuses.
+    """
+    header = {
+        "format": FORMAT,
+        "step": snapshot.step,
+        "reason": snapshot.reason,
+        "checksum": _checksum(snapshot.tensors),
+        "extra": snapshot.extra,
+    }
+    _write(path, snapshot.tensors, {"proxprop": json.dumps(header)})
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Return the snapshot at `path`.
+
+    Raises:
+        CheckpointError: If it is missing, damaged, or not one of ours.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["proxprop"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"Checkpoint {path.name} cannot be read: {error}.") from error
+    if header.get("format") != FORMAT:
+        raise CheckpointError(f"Checkpoint {path.name} was written by another version.")
+    if _checksum(tensors) != header["checksum"]:
+        raise CheckpointError(f"Checkpoint {path.name} is damaged: its checksum is wrong.")
+    return Snapshot(header["step"], tensors, header["extra"], header["reason"])
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    from safetensors.torch import save_file
+
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    partial = path.with_suffix(".partial")
+    with _telling(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(plain, partial, metadata)
+        _sync(partial)
+        os.replace(partial, path)
+        _sync(path.parent)
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except OSError as error:
+        raise disk_in_words(error, path) from error
+    except SafetensorError as error:  # what save_file makes of a failed write
+        raise disk_in_words(OSError(None, str(error)), path) from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _checksum(tensors: dict[str, Any]) -> int:
+    import torch
+
+    value = 0
+    for name in sorted(tensors):
+        flat = tensors[name].detach().cpu().contiguous().reshape(-1)
+        value = zlib.crc32(memoryview(flat.view(torch.uint8).numpy()), value)
+    return value

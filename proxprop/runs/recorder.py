@@ -1,0 +1,178 @@
+"""From events to rows: a buffer the loop fills, and a thread that writes it down in batches."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxprop.events import Artifact, Ended, Event, Mark, Notice, Point, Started, State
+from proxprop.runs.errors import StoreError, StoreFullError, StoreLockedError
+from proxprop.runs.progress import Progress
+from proxprop.runs.record import to_json
+from proxprop.runs.writing import RecordedEvent, Writing
+
+INTERVAL = 0.2  # seconds between writes: a few a second, however fast the loop
+HEARTBEAT = 0.5
+PATIENCE = 15.0  # seconds a full disk or a locked store may last before the run gives up
+
+
+@dataclass
+class _Batch:
+    points: list[Point] = field(default_factory=list)
+    events: list[tuple[float, RecordedEvent]] = field(default_factory=list)
+    artifacts: dict[tuple[int, str], Artifact] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.points or self.events or self.artifacts or self.fields)
+
+    def followed_by(self, later: _Batch) -> _Batch:
+        """Return both as one batch, `later` last."""
+        return _Batch(
+            self.points + later.points,
+            self.events + later.events,
+            {**self.artifacts, **later.artifacts},
+            {**self.fields, **later.fields},
+        )
+
+
+class Recorder:
+    """Writes one run's events into the store, a few times a second, from a thread of its own.
+
+    The loop only appends to a list. While the store cannot be written, everything is kept and
+    tried again; after `patience` seconds `check` raises, and the loop ends.
+
+    Args:
+        store: Where to write.
+        run_id: The run.
+        progress: Tells how much of the budget is spent.
+        patience: Seconds that a full disk or a locked store may last.
+    """
+
+    def __init__(
+        self, store: Writing, run_id: str, progress: Progress, patience: float = PATIENCE
+    ) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._progress = progress
+        self._patience = patience
+        self._batch = _Batch()
+        self._lock = threading.Lock()  # guards the batch
+        self._flushing = threading.Lock()  # one writer at a time, in order
+        self._wake = threading.Event()
+        self._closing = False
+        self._begun = False
+        self._last_write = 0.0
+        self._trouble_since: float | None = None
+        self._error: StoreError | None = None
+        self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
+
+    def __enter__(self) -> Recorder:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+
+    def put(self, event: Event) -> None:
+        """Take an event; it is written down within `INTERVAL`, the first point at once."""
+        urgent = False
+        with self._lock:
+            batch = self._batch
+            if isinstance(event, Point):
+                batch.points.append(event)
+                urgent, self._begun = not self._begun, True
+            elif isinstance(event, Artifact):
+                batch.artifacts[event.member, event.name] = event
+            elif isinstance(event, State):
+                batch.fields["status"] = event.state
+                urgent = True
+            elif isinstance(event, (Started, Mark, Notice, Ended)):
+                batch.events.append((time.time(), event))
+                self._note(event)
+        if urgent:
+            self._wake.set()
+
+    def check(self) -> None:
+        """Raise if the store has been refusing to be written for too long.
+
+        Raises:
+            StoreError: The store's own words.
+        """
+        if self._error is not None:
+            raise self._error
+
+    def flush(self) -> None:
+        """Write down everything taken so far.
+
+        Raises:
+            StoreError: If it cannot be; everything is kept for the next try.
+        """
+        with self._flushing:
+            with self._lock:
+                batch, self._batch = self._batch, _Batch()
+                fields = {**batch.fields, **self._position(batch.points)}
+            try:
+                self._store.append(
+                    self._run_id,
+                    batch.points,
+                    batch.events,
+                    batch.artifacts.values(),
+                    {**fields, "heartbeat": time.time()},
+                )
+            except StoreError:
+                with self._lock:
+                    self._batch = batch.followed_by(self._batch)
+                raise
+            self._last_write = time.monotonic()
+
+    def _note(self, event: RecordedEvent) -> None:
+        fields = self._batch.fields
+        if isinstance(event, Started):
+            self._progress.started(event)
+            fields.update(status="running", words="", started_info=to_json(event))
+            fields.update(step=event.step)
+        elif isinstance(event, Notice):
+            fields["words"] = event.text
+
+    def _position(self, points: list[Point]) -> dict[str, Any]:
+        if not points:
+            return {}
+        for point in points:
+            self._progress.reached(point)
+        last = max(points, key=lambda point: point.step)
+        return {
+            "step": last.step,
+            "epoch": last.epoch,
+            "seconds": last.seconds,
+            "progress": self._progress.fraction(),
+        }
+
+    def _write(self) -> None:
+        while not self._closing:
+            self._wake.wait(INTERVAL)
+            self._wake.clear()
+            idle = time.monotonic() - self._last_write
+            if self._batch or idle >= HEARTBEAT:
+                self._try()
+
+    def _try(self) -> None:
+        try:
+            self.flush()
+        except (StoreFullError, StoreLockedError) as error:
+            now = time.monotonic()
+            if self._trouble_since is None:
+                self._trouble_since = now
+                self.put(Notice("warning", f"{error} Trying again."))
+            if now - self._trouble_since > self._patience:
+                self._error = error
+        except StoreError as error:
+            self._error = error
+        else:
+            if self._trouble_since is not None:
+                self._trouble_since = None
+                self.put(Notice("info", "The run store can be written again; nothing was lost."))

@@ -1,0 +1,264 @@
+"""In charge of runs: starts workers, keeps one warm, queues, notices the dead. Loads no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from dataclasses import dataclass
+
+from proxprop import paths
+from proxprop.config import AnyConfig, SettingsChange
+from proxprop.events import Control
+from proxprop.runs.errors import RunError, StoreError
+from proxprop.runs.queueing import QueueEntry, waiting
+from proxprop.runs.record import Run
+from proxprop.runs.store import Store
+from proxprop.runs.worker_process import WorkerProcess
+
+CONCURRENCY_VARIABLE = "PROXPROP_CONCURRENCY"
+_TICK = 0.2
+_LOOK_AROUND = 1.0  # seconds between searches for runs whose process is gone
+_HOUR = 3600.0
+# The next warm worker starts once the first point of the run is in, or after so many seconds.
+_WARM_DELAY = 4.0
+_WARM_RETRY = 30.0  # after a warm worker died by itself
+_SHUTDOWN = 6.0  # a worker saves its checkpoint and exits within 5
+
+GONE = "The process that ran it is gone: the server or the machine stopped."
+RESUMABLE = ("interrupted", "stopped", "failed")
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """What the service is doing.
+
+    Attributes:
+        concurrency: How many runs may go on at once.
+        running: Ids of the runs that do.
+        queued: The runs that wait, next one first, with position and ETA.
+        warm: Whether a worker waits with torch loaded.
+        trouble: What is wrong with the store, in words; empty where nothing is.
+    """
+
+    concurrency: int
+    running: tuple[str, ...]
+    queued: tuple[QueueEntry, ...]
+    warm: bool
+    trouble: str
+
+
+class RunService:
+    """Starts, steers and watches over runs; one per server.
+
+    Args:
+        store: Where runs are recorded.
+        concurrency: How many runs may go on at once, ≥ 1; default `PROXPROP_CONCURRENCY`, else 2.
+        prewarm: Whether one worker waits with torch loaded, so that a run starts at once.
+
+    Raises:
+        ValueError: If the concurrency is no whole number ≥ 1.
+    """
+
+    def __init__(self, store: Store, concurrency: int | None = None, prewarm: bool = True) -> None:
+        self.store = store
+        self.concurrency = _concurrency() if concurrency is None else concurrency
+        if self.concurrency < 1:
+            raise ValueError(f"concurrency must be ≥ 1, got {self.concurrency}")
+        self._prewarm = prewarm
+        self._lock = threading.RLock()
+        self._workers: dict[str, WorkerProcess] = {}
+        self._warm: WorkerProcess | None = None
+        self._warmed_for = ""
+        self._warm_again = 0.0
+        self._trouble = ""
+        self._closing = threading.Event()
+        self._due = {self._end_orphans: 0.0, self._empty_bin: time.monotonic() + 60.0}
+        self._end_orphans()
+        if prewarm:
+            self._warm = WorkerProcess(store.path)
+        self._thread = threading.Thread(target=self._watch, name="run-service", daemon=True)
+        self._thread.start()
+
+    def start(self, config: AnyConfig, name: str = "", owner: str = "") -> str:
+        """Start a run, or queue it if as many as allowed go on; return its id.
+
+        Args:
+            config: What to run.
+            name: What a person calls it.
+            owner: Cookie of the browser that starts it.
+
+        Raises:
+            StoreError: If it cannot be recorded.
+        """
+        self._check_open()
+        run_id = self.store.create_run(config, name, owner)
+        self._dispatch()
+        return run_id
+
+    def resume(self, run_id: str) -> None:
+        """Let an ended run go on from its last checkpoint, as soon as there is room.
+
+        Raises:
+            RunError: If it has not ended, or there is nothing left to do.
+        """
+        self._check_open()
+        run = self.store.run(run_id)
+        if run.status == "ended" and run.outcome not in RESUMABLE:
+            raise RunError(
+                f"Run {run_id} has {run.outcome}; there is nothing to resume. Duplicate it with "
+                "a larger budget or other settings instead."
+            )
+        if not self.store.requeue(run_id):
+            raise RunError(f"Run {run_id} has not ended; it is {run.status}.")
+        self._dispatch()
+
+    def control(self, run_id: str, control: Control) -> None:
+        """Send a command to a run; it obeys within 0.2 s or at the end of its current step.
+
+        Raises:
+            RunError: If the run has ended.
+            ConfigError: If a "set" has a value out of range.
+        """
+        if control.action == "set":
+            SettingsChange.parse(control.values)
+        run = self.store.run(run_id)
+        if run.status == "ended":
+            raise RunError(f"Run {run_id} has ended; it takes no more commands.")
+        if run.status == "queued" and control.action == "stop":
+            with self._lock:
+                if self.store.run(run_id).status == "queued":
+                    self.store.end(run_id, "stopped", "Stopped before it began.")
+                    return
+        self.store.put_control(run_id, control)
+
+    def delete(self, run_id: str) -> None:
+        """Put a run in the bin, stopping it first if it goes on."""
+        if self.store.run(run_id).status != "ended":
+            with contextlib.suppress(RunError):
+                self.control(run_id, Control("stop"))
+        self.store.delete(run_id)
+
+    def status(self) -> ServiceStatus:
+        """Return what goes on and who waits."""
+        with self._lock:
+            running = tuple(self._workers)
+            warm = self._warm is not None
+        queue = self.store.queue()
+        entries = waiting(self.store, queue, running, self.concurrency) if queue else ()
+        return ServiceStatus(self.concurrency, running, entries, warm, self._trouble)
+
+    def shutdown(self) -> None:
+        """Interrupt all workers after a checkpoint each and wait for their end; safe to repeat."""
+        self._closing.set()
+        self._thread.join()
+        with self._lock:
+            workers = [*self._workers.values(), *([self._warm] if self._warm else [])]
+            for worker in workers:
+                worker.let_go()
+            deadline = time.monotonic() + _SHUTDOWN
+            for worker in workers:
+                worker.wait(max(0.0, deadline - time.monotonic()))
+            self._warm = None
+            with contextlib.suppress(StoreError):
+                self._settle()
+
+    def _check_open(self) -> None:
+        if self._closing.is_set():
+            raise RunError("The server is shutting down; start the run again once it is back.")
+
+    def _watch(self) -> None:
+        while not self._closing.wait(_TICK):
+            try:
+                self._settle()
+                self._dispatch()
+                self._keep_warm()
+                for job, moment in self._due.items():
+                    if time.monotonic() >= moment:
+                        job()
+            except (StoreError, OSError) as error:
+                self._trouble = str(error)
+            else:
+                self._trouble = ""
+
+    def _dispatch(self) -> None:
+        """Give queued runs to workers while there is room."""
+        with self._lock:
+            while len(self._workers) < self.concurrency and not self._closing.is_set():
+                queue = self.store.queue()
+                if not queue:
+                    return
+                self._launch(queue[0].id)
+
+    def _launch(self, run_id: str) -> None:
+        worker, self._warm = self._warm, None
+        if worker is None or worker.exit_code is not None:
+            worker = WorkerProcess(self.store.path)
+        if not self.store.claim(run_id, worker.process):  # another service was faster
+            self._warm = worker
+            return
+        self._workers[run_id] = worker
+        self._warmed_for = run_id
+        worker.assign(run_id)  # if it died this instant, `_settle` says so
+
+    def _settle(self) -> None:
+        """Let go of workers that have ended; speak for those that could not."""
+        with self._lock:
+            for run_id, worker in list(self._workers.items()):
+                if worker.exit_code is None:
+                    continue
+                run = self.store.get([run_id]).get(run_id)
+                if run is not None and run.status != "ended":
+                    killed, words = worker.cause_of_death()
+                    self._speak_for(run, killed, words)
+                worker.let_go()
+                del self._workers[run_id]
+
+    def _speak_for(self, run: Run, killed: bool, words: str) -> None:
+        if not killed:
+            words += f" Look into {paths.log(run.id, self.store.home)}."
+        self.store.end(run.id, "interrupted" if killed else "failed", f"{words} {self._rest(run)}")
+
+    def _rest(self, run: Run) -> str:
+        saved = self.store.checkpoints(run.id)
+        where = f"continues from step {saved[0].step}" if saved else "begins again"
+        return f"Everything up to step {run.step} is kept; Resume {where}."
+
+    def _end_orphans(self) -> None:
+        """End runs whose process is gone: left by a server, a machine or a terminal that died."""
+        self._due[self._end_orphans] = time.monotonic() + _LOOK_AROUND
+        for deleted in (False, True):
+            live = self.store.runs(status=("starting", "running", "paused"), deleted=deleted)
+            for run in live:
+                with self._lock:
+                    if run.id not in self._workers and not run.alive:
+                        self.store.end(run.id, "interrupted", f"{GONE} {self._rest(run)}")
+
+    def _empty_bin(self) -> None:
+        self._due[self._empty_bin] = time.monotonic() + _HOUR
+        self.store.empty_bin()
+
+    def _keep_warm(self) -> None:
+        """Start the next warm worker, but not while it would slow down a run's first second."""
+        with self._lock:
+            if self._warm is not None and self._warm.exit_code is not None:
+                self._warm, self._warm_again = None, time.monotonic() + _WARM_RETRY
+            if not self._prewarm or self._warm or time.monotonic() < self._warm_again:
+                return
+            worker = self._workers.get(self._warmed_for)
+            if worker is not None and time.monotonic() - worker.given < _WARM_DELAY:
+                begun = self.store.run(self._warmed_for)
+                if begun.step == 0 or time.monotonic() - worker.given < 1.0:
+                    return
+            self._warm = WorkerProcess(self.store.path)
+
+
+def _concurrency() -> int:
+    text = os.environ.get(CONCURRENCY_VARIABLE, "2")
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(
+            f"{CONCURRENCY_VARIABLE} must be a whole number ≥ 1, got {text!r}"
+        ) from None

@@ -1,0 +1,89 @@
+"""A worker as its parent sees it: started, given a run, watched, let go."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import proxprop
+from proxprop import paths
+from proxprop.runs.process import Process
+from proxprop.runs.worker_exit import EXIT_STORE, EXIT_STUCK
+
+
+class WorkerProcess:
+    """A child process that makes one run.
+
+    A plain `Popen` in a session of its own: it inherits no signal handlers and no open files, and
+    hears of its parent's death by the end of its standard input.
+
+    Args:
+        store: The run store's file.
+    """
+
+    def __init__(self, store: Path) -> None:
+        log = paths.log("worker", store.parent)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        package = str(Path(proxprop.__file__).parents[1])
+        search = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+        with log.open("ab") as output:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "proxprop.runs.worker", "--store", str(store)],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": search},
+            )
+        self.process = Process.of(self._child.pid)
+        self.given = 0.0
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit status, negative for a signal; None while it lives."""
+        return self._child.poll()
+
+    def assign(self, run_id: str) -> bool:
+        """Give it a run; False if it has died meanwhile."""
+        assert self._child.stdin is not None
+        self.given = time.monotonic()
+        try:
+            self._child.stdin.write(f"{run_id}\n".encode())
+            self._child.stdin.flush()
+        except OSError:
+            return False
+        return self._child.poll() is None
+
+    def let_go(self) -> None:
+        """Close its standard input: it saves a checkpoint and exits."""
+        if self._child.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._child.stdin.close()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, and kill it if it takes longer."""
+        try:
+            self._child.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+    def cause_of_death(self) -> tuple[bool, str]:
+        """Return whether it was killed (rather than failed), and how in words."""
+        code = self._child.returncode
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = " Often that is the system running out of memory." if name == "SIGKILL" else ""
+            crash = name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
+            verb = "crashed" if crash else "was killed"
+            return not crash, f"Its process {verb} ({name}).{hint}"
+        if code == EXIT_STORE:
+            return False, "The run store could not be written any more (disk full or locked)."
+        if code == EXIT_STUCK:
+            return True, "Its process was told to end and did not stop in time."
+        return False, f"Its process ended with exit status {code}."
