@@ -14,10 +14,8 @@ from proxprop.config import ConfigError, Problem, RunConfig
 from proxprop.config.query import flatten, nest, read_value
 
 LISTS = ("model.widths", "optimizer.betas")
-OPTIONAL = tuple(name for name, value in flatten(RunConfig()).items() if value is None) + (
-    "budget.epochs",
-)
 DEFAULTS = flatten(RunConfig())
+OPTIONAL = {"budget.epochs", *(name for name, value in DEFAULTS.items() if value is None)}
 
 Values = dict[str, Any]
 

@@ -1,0 +1,46 @@
+"""The run a page shows: its settings in force, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from app.state import LIVE
+from proxprop.config import RunConfig
+from proxprop.events import Mark
+from proxprop.runs.record import Run
+from proxprop.runs.store import Store
+
+RESUMABLE = ("interrupted", "stopped", "failed")
+
+
+def marks_of(store: Store, run_id: str) -> list[Mark]:
+    """Return what was marked on a run's curve, in order."""
+    return [row.event for row in store.events(run_id) if isinstance(row.event, Mark)]
+
+
+def settings_in_force(config: RunConfig, marks: Iterable[Mark]) -> RunConfig:
+    """Return `config` with every live change applied, in order; planned changes stay planned."""
+    changes: dict[str, Any] = {}
+    for mark in _unplanned(config, marks):
+        changes.update(mark.changes)
+    return config.replace(**changes) if changes else config
+
+
+def with_changes(config: RunConfig, marks: Iterable[Mark]) -> RunConfig:
+    """Return `config` with its live changes planned at their steps: an exact replay."""
+    changes = [change.model_dump() for change in config.changes]
+    for mark in _unplanned(config, marks):
+        values = {LIVE[name]: value for name, value in mark.changes.items()}
+        changes.append({"step": mark.step, "values": values})
+    return config.replace(changes=sorted(changes, key=lambda change: change["step"]))
+
+
+def resumable(run: Run) -> bool:
+    """Whether the run ended before its time and may go on."""
+    return run.status == "ended" and run.outcome in RESUMABLE
+
+
+def _unplanned(config: RunConfig, marks: Iterable[Mark]) -> list[Mark]:
+    planned = {change.step for change in config.changes}
+    return [mark for mark in marks if mark.kind == "set" and mark.step not in planned]

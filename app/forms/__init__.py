@@ -1,0 +1,1 @@
+"""The Train page's form, group by group."""

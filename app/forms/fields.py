@@ -1,0 +1,149 @@
+"""One setting, one control: shows the draft, writes it back, says beside it what is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import actions, state
+from app.draft import LISTS, read_text
+from app.words import CHOICES, FIELDS, exact_number
+
+# Ten stops a decade, all of them numbers a person would write.
+STOPS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+COUNTS = (*range(1, 11), 12, 15, 20, 25, 30, 40, 50, 60, 80, 100)
+
+
+def log_grid(low: float, high: float) -> list[float]:
+    """Return the stops of a logarithmic slider from `low` to `high`, powers of ten."""
+    decades = range(round(math.log10(low)), round(math.log10(high)))
+    return [float(f"{stop}e{decade}") for decade in decades for stop in STOPS] + [high]
+
+
+def shown(field: str, raw: Any) -> str:
+    """Return the text a field shows for a raw value; `read_text` reads it back exactly."""
+    if raw is None:
+        return ""
+    if field in LISTS and isinstance(raw, (list, tuple)):
+        return ", ".join(shown("", part) for part in raw)
+    return exact_number(raw) if isinstance(raw, float) and math.isfinite(raw) else str(raw)
+
+
+def text(field: str, *, placeholder: str = "", bare: bool = False) -> None:
+    """Show a text field; `bare` hides its label and refusal where they stand elsewhere."""
+    draft = state.current()
+    _show(f"text.{field}", shown(field, draft.values[field]))
+    st.text_input(
+        FIELDS[field].label,
+        key=f"text.{field}",
+        help=None if bare else FIELDS[field].help,
+        placeholder=placeholder,
+        label_visibility="collapsed" if bare else "visible",
+        disabled=draft.locked(field),
+        on_change=_typed,
+        args=(field,),
+    )
+    if not bare:
+        refusal(field)
+
+
+def slider(field: str, *, grid: Sequence[float] = (), fallback: float | None = None) -> None:
+    """Show a logarithmic slider with the exact number beside it.
+
+    Args:
+        field: Dotted name.
+        grid: Stops; a logarithmic grid over the field's range if empty.
+        fallback: Where the slider stands while the field is empty; also its placeholder.
+    """
+    draft, words = state.current(), FIELDS[field]
+    stops = list(grid) or log_grid(words.low, words.high)
+    raw = draft.values[field] if draft.values[field] is not None else fallback
+    value = raw if isinstance(raw, (int, float)) and math.isfinite(raw) and raw > 0 else stops[0]
+    _show(f"slider.{field}", value)
+    left, right = st.columns([2.1, 1], vertical_alignment="bottom", gap="small")
+    with left:
+        st.select_slider(
+            words.label,
+            options=sorted({*stops, value}),
+            format_func=lambda stop: shown("", stop),
+            key=f"slider.{field}",
+            help=words.help,
+            on_change=_slid,
+            args=(field,),
+            disabled=draft.locked(field),
+        )
+    with right:
+        text(field, bare=True, placeholder="" if fallback is None else shown("", fallback))
+    refusal(field)
+
+
+def choose(field: str, *, segments: bool = False) -> None:
+    """Show a choice as a list, or as segments side by side where all should be seen."""
+    draft, options = state.current(), CHOICES[field]
+    raw = draft.values[field]
+    _show(f"choice.{field}", raw if raw in options else None)
+    common = {
+        "format_func": lambda name: options.get(name, str(name)),
+        "key": f"choice.{field}",
+        "help": FIELDS[field].help,
+        "on_change": _chosen,
+        "args": (field,),
+        "disabled": draft.locked(field),
+    }
+    if segments:
+        st.segmented_control(
+            FIELDS[field].label, list(options), required=True, width="stretch", **common
+        )
+    else:
+        st.selectbox(FIELDS[field].label, list(options), index=None, placeholder=str(raw), **common)
+    refusal(field)
+
+
+def switch(field: str) -> None:
+    """Show a setting that is on or off."""
+    draft = state.current()
+    _show(f"switch.{field}", draft.values[field] is True)
+    st.toggle(
+        FIELDS[field].label,
+        key=f"switch.{field}",
+        help=FIELDS[field].help,
+        on_change=_switched,
+        args=(field,),
+        disabled=draft.locked(field),
+    )
+    refusal(field)
+
+
+def refusal(field: str) -> None:
+    """Say beside the field why its value is refused, if it is."""
+    message = state.current().problems.get(field)
+    if message:
+        with st.container(key=f"refusal-{field.replace('.', '-')}"):
+            st.markdown(f":material/error: {FIELDS[field].label} {message}.")
+
+
+def _show(key: str, value: Any) -> None:
+    # Only where it differs: assigning again would throw away what is being typed.
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+
+def _typed(field: str) -> None:
+    actions.edit(field, read_text(field, st.session_state[f"text.{field}"]))
+
+
+def _slid(field: str) -> None:
+    actions.edit(field, st.session_state[f"slider.{field}"])
+
+
+def _chosen(field: str) -> None:
+    chosen = st.session_state[f"choice.{field}"]
+    if chosen is not None:
+        actions.edit(field, chosen)
+
+
+def _switched(field: str) -> None:
+    actions.edit(field, st.session_state[f"switch.{field}"])

@@ -1,0 +1,53 @@
+"""The step: direction, τ, optimizer, η. What a lecture turns, also while a run goes on."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import actions, state
+from app.forms import fields
+from app.words import CHOICES, exact_number
+from proxprop.catalog.optimizers import OPTIMIZERS
+
+
+def step_group() -> None:
+    """Show what determines one step of the weights."""
+    draft = state.current()
+    solver = draft.values["direction.solver"]
+    fields.choose("direction.solver", segments=True)
+    if solver != "explicit":
+        fields.slider("direction.tau")
+    if solver == "cg":
+        fields.slider("direction.cg_steps", grid=fields.COUNTS)
+    fields.choose("optimizer.name")
+    _pairing_note(draft)
+    fields.slider("optimizer.lr")
+    _offer(draft)
+    lr = draft.values["optimizer.lr"]
+    fields.slider("optimizer.explicit_lr", fallback=lr if isinstance(lr, (int, float)) else None)
+
+
+def _pairing_note(draft: state.Draft) -> None:
+    spec = OPTIMIZERS.get(draft.values["optimizer.name"])
+    if spec is None or draft.values["direction.solver"] not in CHOICES["direction.solver"]:
+        return
+    note = spec.pairing(draft.values["direction.solver"])
+    if note.support == "heuristic":
+        st.caption(note.note)
+
+
+def _offer(draft: state.Draft) -> None:
+    offer = draft.offer
+    if offer is None:
+        return
+    if offer.lr is None:
+        st.caption(offer.words)
+        return
+    st.button(
+        f"Rescale η to {exact_number(float(f'{offer.lr:.6g}'))}",
+        key="offer",
+        type="tertiary",
+        icon=":material/swap_vert:",
+        help=offer.words,
+        on_click=actions.take_offer,
+    )

@@ -1,0 +1,141 @@
+"""What is learned, and by which network."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import state
+from app.forms import fields
+from app.words import CHOICES, count
+from proxprop.catalog.data import DATA
+from proxprop.catalog.models import MODELS, LayerRow, layer_table
+from proxprop.config import RunConfig
+from proxprop.data.preview import dataset_shape
+
+
+def data_group() -> None:
+    """Show the data set's settings; its name is on the button that opens them."""
+    values = state.current().values
+    name = CHOICES["data.name"].get(values["data.name"], "?")
+    with st.popover(f"Data  **{name}**", key="group.data", width="stretch"):
+        fields.choose("data.name")
+        spec = DATA.get(values["data.name"])
+        if spec is None:
+            return
+        st.caption(spec.about)
+        if spec.kind == "download":
+            st.caption(f"Fetched once, {spec.megabytes:g} MB; needs a network the first time.")
+        if spec.kind == "folder":
+            fields.text("data.path", placeholder="/home/me/photos or photos.zip")
+            fields.text("data.image_size", placeholder="as they are")
+        left, right = st.columns(2)
+        with left:
+            everything = 1000 if spec.kind == "toy" else spec.train_size
+            fields.text("data.samples", placeholder=count(everything) if everything else "all")
+            fields.text("data.split_seed")
+        with right:
+            fields.text("data.validation")
+            if spec.kind == "toy":
+                fields.text("data.noise")
+        fields.switch("data.standardize")
+
+
+def model_group() -> None:
+    """Show the network's settings and its layers; its shape is on the button that opens them."""
+    draft = state.current()
+    config = draft.config()
+    with st.popover(f"Network  **{model_title(config)}**", key="group.model", width="stretch"):
+        fields.choose("model.name")
+        spec = MODELS.get(draft.values["model.name"])
+        if spec is None:
+            return
+        st.caption(spec.about)
+        if spec.widths_free:
+            fields.text("model.widths")
+        left, right = st.columns(2)
+        with left:
+            fields.choose("model.activation")
+        with right:
+            fields.choose("model.init")
+        fields.switch("model.bias")
+        layers(config)
+
+
+def layers(config: RunConfig | None) -> None:
+    """Show the layer table of a config, or what to do where it cannot be known yet."""
+    rows = None if config is None else layer_rows(config)
+    if rows is None:
+        st.caption("The layers are listed once the settings above can be read.")
+        return
+    if not rows:
+        st.caption("The layers are listed once the images can be read.")
+        return
+    st.dataframe(layer_frame(rows, config), hide_index=True, width="stretch", height="content")
+
+
+def layer_rows(config: RunConfig) -> list[LayerRow]:
+    """Return the layers of a config; none where an image folder cannot be read."""
+    model = config.model
+    try:
+        outline = dataset_shape(config.data)
+        return layer_table(
+            model.name,
+            model.widths,
+            model.activation,
+            outline.shape,
+            len(outline.classes),
+            model.bias,
+        )
+    except ValueError:  # an image folder that is missing, or whose images are too small
+        return []
+
+
+def layer_frame(rows: list[LayerRow], config: RunConfig) -> pd.DataFrame:
+    """Return the layer table a person reads: layer, output, parameters, step."""
+    weighted = [row.name for row in rows if row.parameters]
+    explicit = set(weighted if config.direction.solver == "explicit" else weighted[-1:])
+    if config.direction.solver != "explicit" and config.direction.layers == "all":
+        explicit = set()
+    return pd.DataFrame(
+        {
+            "layer": [row.name for row in rows],
+            "output": ["×".join(map(str, row.shape)) for row in rows],
+            "σ": [_sigma(row) for row in rows],
+            "parameters": [count(row.parameters) if row.parameters else "" for row in rows],
+            "weight step": [
+                "" if not row.parameters else "explicit" if row.name in explicit else "implicit"
+                for row in rows
+            ],
+        }
+    )
+
+
+def model_title(config: RunConfig | None) -> str:
+    """Return the network in one short line, for example 64-128-64-10."""
+    if config is None:
+        return "?"
+    rows = layer_rows(config)
+    if not rows or config.model.name not in ("mlp", "paper-mlp"):
+        return MODELS[config.model.name].label
+    widths = [row.shape[0] for row in rows if row.kind == "linear"]
+    fan_in = next(row.fan_in for row in rows if row.kind == "linear")
+    return "-".join(map(str, (fan_in, *widths)))
+
+
+def numbers_sentence(config: RunConfig) -> str:
+    """Return how much there is to learn from and to learn, in words."""
+    rows = layer_rows(config)
+    if not rows:
+        return ""
+    samples = dataset_shape(config.data).train_size
+    batches = -(-samples // config.batch_size)
+    parameters = sum(row.parameters for row in rows)
+    return (
+        f"{count(parameters)} parameters, {count(samples)} training samples, "
+        f"{count(batches)} batches of {count(config.batch_size)} per epoch."
+    )
+
+
+def _sigma(row: LayerRow) -> str:
+    return "" if row.activation == "identity" else CHOICES["model.activation"][row.activation]

@@ -1,0 +1,133 @@
+"""Batch, budget and seed; and, under more, everything a first lecture does not need."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import actions, state
+from app.forms import fields
+from app.words import FIELDS, count, direction_label, exact_number
+from proxprop.catalog.optimizers import OPTIMIZERS
+from proxprop.config import Change, ConfigError
+
+SCHEDULE_FIELDS = {
+    "step": ("optimizer.schedule.gamma", "optimizer.schedule.every"),
+    "exponential": ("optimizer.schedule.gamma",),
+    "cosine": ("optimizer.schedule.final",),
+}
+
+
+def budget_group() -> None:
+    """Show batch size, budget and seed; their values are on the button that opens them."""
+    values = state.current().values
+    title = (
+        f"Batch **{values['batch_size']}**  ·  **{budget(values)}**  ·  seed **{values['seed']}**"
+    )
+    with st.popover(title, key="group.budget", width="stretch"):
+        fields.text("batch_size")
+        left, right = st.columns(2)
+        with left:
+            fields.text("budget.epochs", placeholder="no limit")
+        with right:
+            fields.text("budget.seconds", placeholder="no limit")
+        fields.text("budget.steps", placeholder="no limit")
+        st.caption("A run ends at the first of these limits it reaches.")
+        fields.text("seed")
+
+
+def budget(values: dict[str, object]) -> str:
+    """Return when a run ends, in a few words."""
+    parts = [
+        f"{fields.shown('', values[name])} {unit}"
+        for name, unit in (
+            ("budget.epochs", "epochs"),
+            ("budget.seconds", "s"),
+            ("budget.steps", "steps"),
+        )
+        if values[name] is not None
+    ]
+    return " or ".join(parts) or "no end"
+
+
+def more_group() -> None:
+    """Show the rest: the optimizer's own settings, schedule, clipping, precision, records."""
+    with st.popover("More", key="group.more", width="stretch"):
+        _optimizer()
+        _schedule()
+        _direction()
+        _machine()
+        _changes()
+
+
+def _optimizer() -> None:
+    spec = OPTIMIZERS.get(state.current().values["optimizer.name"])
+    own = [f"optimizer.{name}" for name in spec.fields] if spec else []
+    _pairs([*own, "optimizer.weight_decay", "optimizer.clip_norm"])
+    if spec and spec.partner:
+        st.caption(spec.pairing("exact").note)
+
+
+def _schedule() -> None:
+    name = state.current().values["optimizer.schedule.name"]
+    left, right = st.columns(2)
+    with left:
+        fields.choose("optimizer.schedule.name")
+    with right:
+        fields.text("optimizer.schedule.warmup")
+    _pairs(SCHEDULE_FIELDS.get(name, ()))
+
+
+def _direction() -> None:
+    solver = state.current().values["direction.solver"]
+    left, right = st.columns(2)
+    with left:
+        if solver != "explicit":
+            fields.choose("direction.layers")
+    with right:
+        if solver == "cg":
+            fields.text("direction.cg_rtol")
+
+
+def _machine() -> None:
+    left, right = st.columns(2)
+    with left:
+        fields.choose("precision")
+        fields.choose("instruments.tier")
+        fields.text("evaluation.every")
+    with right:
+        fields.choose("device")
+        fields.text("instruments.every")
+        fields.text("checkpoint.seconds")
+    fields.switch("evaluation.train")
+
+
+def _changes() -> None:
+    changes = state.current().values["changes"]
+    if not changes:
+        return
+    st.caption("Planned changes, replayed at their steps:")
+    for change in changes:
+        st.markdown(f"- step {_in_words(change)}")
+    st.button("Forget them", key="changes.clear", on_click=actions.edit, args=("changes", []))
+
+
+def _in_words(change: object) -> str:
+    try:
+        planned = Change.parse(change)  # type: ignore[arg-type]
+    except (ConfigError, TypeError):
+        return "?"
+    parts = []
+    for name, value in planned.values.given().items():
+        label = FIELDS[{v: k for k, v in state.LIVE.items()}[name]].label
+        if name == "solver":
+            parts.append(direction_label(str(value), 3).replace("CG 3", "CG"))
+        else:
+            parts.append(f"{label} {exact_number(value) if isinstance(value, float) else value}")
+    return f"{count(planned.step)}: {', '.join(parts)}"
+
+
+def _pairs(names: list[str] | tuple[str, ...]) -> None:
+    columns = st.columns(2)
+    for index, name in enumerate(names):
+        with columns[index % 2]:
+            fields.text(name)

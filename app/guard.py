@@ -1,0 +1,32 @@
+"""Nothing on a page ends in a stack trace: a cause, a next step, and the log for the rest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from proxprop.config import ConfigError
+from proxprop.runs.errors import RunError, StoreError
+
+LOG = logging.getLogger("proxprop.app")
+NEXT = "Runs go on undisturbed. Reload the page; if this stays, the server's log says more."
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Say what went wrong in words; what is already on the page stays."""
+    try:
+        yield
+    except (RunError, StoreError, ConfigError) as error:
+        st.error(str(error))
+    except Exception as error:
+        LOG.exception("a page failed")
+        st.error(f"This page could not be drawn: {_cause(error)} {NEXT}")
+
+
+def _cause(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return f"{text[0].rstrip('.')}." if text else f"{type(error).__name__}."

@@ -1,0 +1,67 @@
+"""Start, pause, resume, stop, one batch, one epoch."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import actions, state
+from app.attached import resumable
+from proxprop.runs.record import Run
+
+BATCH = ("One batch", "One optimizer step, then pause.  [→]", "Right")
+EPOCH = ("One epoch", "To the end of this epoch, then pause.  [Shift →]", "Shift+Right")
+
+
+def transport(run: Run | None) -> None:
+    """Show the buttons that make sense for the run as it stands."""
+    with st.container(horizontal=True, horizontal_alignment="right", key="transport"):
+        if run is None or run.status == "ended":
+            _idle(run)
+        elif run.status in ("queued", "starting"):
+            _button("Stop", "stop", run, key="stop", icon=":material/stop:")
+        else:
+            _moving(run)
+
+
+def _idle(run: Run | None) -> None:
+    if run is not None and resumable(run):
+        st.button(
+            "Resume",
+            key="resume",
+            icon=":material/replay:",
+            help="Go on from the last saved state.",
+            on_click=actions.resume,
+            args=(run.id,),
+        )
+    draft = state.current()
+    st.button(
+        "Start",
+        key="start",
+        type="primary",
+        icon=":material/play_arrow:",
+        help="Start a new run with these settings.  [Space]",
+        on_click=actions.start,
+        disabled=bool(draft.problems),
+        shortcut="Space",
+    )
+
+
+def _moving(run: Run) -> None:
+    for action, (label, tip, keys) in (("step", BATCH), ("epoch", EPOCH)):
+        st.button(
+            label,
+            key=action,
+            help=tip,
+            shortcut=keys,
+            on_click=actions.control,
+            args=(run.id, action),
+        )
+    if run.status == "paused":
+        _button("Go on", "resume", run, key="go", icon=":material/play_arrow:", shortcut="Space")
+    else:
+        _button("Pause", "pause", run, key="pause", icon=":material/pause:", shortcut="Space")
+    _button("Stop", "stop", run, key="stop", icon=":material/stop:")
+
+
+def _button(label: str, action: actions.Action, run: Run, **options: object) -> None:
+    st.button(label, on_click=actions.control, args=(run.id, action), **options)  # type: ignore[arg-type]
