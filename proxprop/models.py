@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
-from torch.nn.utils import skip_init
 
 from proxprop.catalog.models import LayerRow, layer_table
 from proxprop.config import ModelConfig
@@ -65,7 +64,7 @@ def build_model(
     return nn.Sequential(modules).to(dtype)
 
 
-def weight_layers(model: nn.Module) -> dict[str, nn.Module]:
+def weight_layers(model: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
     """Return the linear and convolutional layers of `model` by name, first to last."""
     return {
         name: module
@@ -79,12 +78,16 @@ def _module(row: LayerRow, bias: bool) -> nn.Module:
         return nn.Flatten()
     if row.kind == "pool":
         return nn.MaxPool2d(row.kernel)
-    # skip_init: torch's own initialisation would draw from the global generator.
+    # On "meta" first: torch's own initialisation would draw from the global generator.
+    meta = torch.device("meta")
+    layer: nn.Module
     if row.kind == "linear":
-        return skip_init(nn.Linear, row.fan_in, row.shape[0], bias=bias)
-    return skip_init(
-        nn.Conv2d, row.fan_in, row.shape[0], row.kernel, padding=row.kernel // 2, bias=bias
-    )
+        layer = nn.Linear(row.fan_in, row.shape[0], bias=bias, device=meta)
+    else:
+        layer = nn.Conv2d(
+            row.fan_in, row.shape[0], row.kernel, padding=row.kernel // 2, bias=bias, device=meta
+        )
+    return layer.to_empty(device="cpu")
 
 
 def _initialise(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from proxprop.catalog.optimizers import OPTIMIZERS, OptimizerSpec
 from proxprop.config import OptimizerConfig
@@ -67,7 +67,7 @@ class Optimizer:
         for part in self.parts:
             part.step()
 
-    def minimise(self, closure: Callable[[], Tensor]) -> None:
+    def minimise(self, closure: Callable[[], Any]) -> None:
         """Take a step that calls `closure` (loss and directions at the current weights) itself."""
         for part in self.parts:
             part.step(closure)

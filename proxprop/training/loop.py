@@ -26,10 +26,12 @@ from proxprop.events import (
     State,
     Table,
 )
+from proxprop.instruments import LayerRecorder
 from proxprop.models import weight_layers
 from proxprop.training.controls import Controls, Helm
 from proxprop.training.device import device_label, resolve_device
 from proxprop.training.outcomes import LossWatch, Summary, collapsed, constant_loss
+from proxprop.training.pictures import Pictures
 from proxprop.training.session import Session
 from proxprop.training.settings import Settings, changes_of, label_of
 from proxprop.training.state import capture, restore
@@ -102,6 +104,8 @@ class _Run:
         self._saved_at = time.monotonic()
         self._diverged = ""
         self._warned: set[str] = set()
+        self._pictures = Pictures(session)
+        self._recorder = LayerRecorder(session.model)
         self._constant = constant_loss(session.dataset.train.targets, len(session.dataset.classes))
 
     def events(self, resumed: bool) -> Iterator[Event]:
@@ -113,8 +117,8 @@ class _Run:
             yield from self._obey()
             if self.helm.gait == "stop" or self.session.spent or self._diverged:
                 break
-            yield from self._advance(self.session.advance())
-        yield from self._advance(self.session.flush())
+            yield from self._advance()
+        yield from self._report(self.session.flush())
         yield from self._finish()
 
     # -- beginning ---------------------------------------------------------------------------
@@ -144,10 +148,25 @@ class _Run:
         for words in self.session.optimizer.ignored:
             yield Notice("warning", words)
         yield State("running", step)
+        yield self._pictures.opening()
 
     # -- steps -------------------------------------------------------------------------------
 
-    def _advance(self, reports: list[StepReport]) -> Iterator[Event]:
+    def _advance(self) -> Iterator[Event]:
+        recorder = self._recorder if self._recording_due() else None
+        yield from self._report(self.session.advance(recorder))
+        if recorder is not None:
+            yield from self._report(self.session.flush())
+            yield self._point("layers", recorder.values())
+        yield from self._pictures.latest()
+
+    def _recording_due(self) -> bool:
+        step, every = self.session.step + 1, self.config.instruments.every
+        return self.session.settings.instruments != "off" and (step == 1 or step % every == 0)
+
+    def _report(self, reports: list[StepReport]) -> Iterator[Event]:
+        if not reports:
+            return
         seconds = self.session.seconds - sum(report.seconds for report in reports)
         for report in reports:
             if self._diverged:
@@ -188,7 +207,7 @@ class _Run:
 
     def _evaluate(self, splits: tuple[str, ...] = ("train", "validation")) -> Iterator[Event]:
         """Measure whole-set losses, unless stopped on the way."""
-        yield from self._advance(self.session.flush())
+        yield from self._report(self.session.flush())
         values: dict[str, float] = {}
         for split in splits:
             if not len(getattr(self.session.dataset, split)):
@@ -203,6 +222,8 @@ class _Run:
                     yield from self._hold()
                 if self.helm.gait == "stop":
                     return
+            if split == "validation":
+                yield from self._pictures.confusion(evaluation.confusion, force=self.session.spent)
             values[f"{split}_loss"] = evaluation.loss
             values[f"{split}_accuracy"] = evaluation.accuracy
         self.summary.take(values)
@@ -238,7 +259,7 @@ class _Run:
 
     def _hold(self) -> Iterator[Event]:
         """Wait, still obeying, until the run may move on."""
-        yield from self._advance(self.session.flush())
+        yield from self._report(self.session.flush())
         yield State("paused", self.session.step)
         yield from self._snapshot("paused")
         while self.helm.gait == "pause":
@@ -263,7 +284,7 @@ class _Run:
             yield from self._set(change)
 
     def _set(self, change: SettingsChange) -> Iterator[Event]:
-        yield from self._advance(self.session.flush())
+        yield from self._report(self.session.flush())
         before = self.session.settings
         after = before.changed(change)
         try:
@@ -289,6 +310,7 @@ class _Run:
             if self.evaluated_step != self.session.step:
                 yield from self._evaluate()
             yield from self._evaluate(("test",))
+        yield from self._pictures.latest(force=True)
         outcome, words = self._outcome(stopped)
         if outcome == "diverged":
             # No snapshot: the last good one lets a person resume from before.

@@ -14,6 +14,7 @@ from proxprop.config import RunConfig
 from proxprop.conversion import convert, iter_prox_layers, set_prox
 from proxprop.data import Dataset, epoch_permutation
 from proxprop.diagnostics import SolveRecord
+from proxprop.instruments import LayerRecorder
 from proxprop.models import build_model
 from proxprop.optimizers import build_optimizer
 from proxprop.training.device import DTYPES, autocast_for
@@ -58,6 +59,7 @@ class Session:
         self._permutation: tuple[int, Tensor] | None = None
         self._solve_seconds = 0.0
         self._failed: dict[str, Tensor] = {}
+        self._recorder: LayerRecorder | None = None
         self._observe_solves()
         self._set_lr()
 
@@ -95,12 +97,21 @@ class Session:
         set_prox(self.model, tau=settings.tau, solver=settings.solver, cg_steps=settings.cg_steps)
         self._set_lr()
 
-    def advance(self) -> list[StepReport]:
-        """Take one step; return the reports that are ready (on the CPU, always this step's)."""
+    def advance(self, recorder: LayerRecorder | None = None) -> list[StepReport]:
+        """Take one step; return the reports that are ready (on the CPU, always this step's).
+
+        Args:
+            recorder: Measures the layers during this step, off the training clock.
+        """
         if self.scheduled:
             self._set_lr()
         self._solve_seconds = 0.0
+        self._recorder = recorder
+        if recorder is not None:
+            recorder.begin()
         reports = self._closure_step() if self.optimizer.spec.closure else self._plain_step()
+        if recorder is not None:
+            recorder.measure_updates()
         self._count(reports)
         return reports
 
@@ -134,6 +145,9 @@ class Session:
         forward_end = moment()
         loss.backward()  # type: ignore[no-untyped-call]
         backward_end = optimizer_start = moment()
+        if self._recorder is not None:
+            self._recorder.measure_directions(self.settings.tau)
+            optimizer_start = moment()
         self.optimizer.step()
         self.step += 1
         at = Moments(start, forward_end, backward_end, optimizer_start, moment())
@@ -142,26 +156,30 @@ class Session:
 
     def _closure_step(self) -> list[StepReport]:
         losses: list[Tensor] = []
-        forward = backward = 0.0
+        forward = backward = aside = 0.0
         start = time.perf_counter()
         inputs, targets = self._batch()
 
         def closure() -> Tensor:
-            nonlocal forward, backward
+            nonlocal forward, backward, aside
             began = time.perf_counter()
             self.optimizer.zero_grad()
             loss = self._loss(inputs, targets)
             between = time.perf_counter()
             loss.backward()  # type: ignore[no-untyped-call]
             forward += between - began
-            backward += time.perf_counter() - between
+            ended = time.perf_counter()
+            backward += ended - between
+            if self._recorder is not None and not losses:
+                self._recorder.measure_directions(self.settings.tau)
+                aside = time.perf_counter() - ended
             losses.append(loss.detach())
             return loss
 
         self.optimizer.minimise(closure)
         self.step += 1
         first = losses[0].item()
-        rest = time.perf_counter() - start - forward - backward
+        rest = time.perf_counter() - start - forward - backward - aside
         solve = self._solve_seconds
         return [StepReport(self.step, first, forward, backward, solve, rest, len(losses))]
 
@@ -203,6 +221,8 @@ class Session:
             def observe(record: SolveRecord) -> None:
                 self._solve_seconds += record.seconds
                 self._failed[name] = record.status
+                if self._recorder is not None:
+                    self._recorder.solved(name, record)
 
             return observe
 

@@ -84,7 +84,7 @@ class CudaStopwatch:
 
     def moment(self) -> Any:
         """Return an event that marks this moment in the queue."""
-        event = torch.cuda.Event(enable_timing=True)
+        event = torch.Event("cuda", enable_timing=True)
         event.record()
         return event
 
