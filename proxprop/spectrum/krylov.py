@@ -59,44 +59,47 @@ def lanczos(
             appear several times.
 
     Raises:
-        ValueError: The start is zero or not finite, or the operator returns NaN or infinity.
+        ValueError: ``max_steps`` < 1, the start is zero or not finite, or the operator returns NaN
+            or infinity.
     """
+    if max_steps < 1:
+        raise ValueError(f"max_steps must be >= 1, got {max_steps}")
     norm = float(start.norm())
     if not (norm > 0 and norm < float("inf")):
         raise ValueError(f"start must be finite and not zero, got norm {norm}")
     vector, previous = start / norm, torch.zeros_like(start)
-    basis, diagonal, beta = [vector], [], [0.0]
-    limit = min(max_steps, start.numel())
-    for _ in range(limit):
+    basis, diagonal, off = [vector], [], [0.0]
+    # Only an orthogonal basis is complete after as many vectors as there are dimensions.
+    limit = min(max_steps, start.numel()) if keep_basis else max_steps
+    for step in range(1, limit + 1):
         image = operator(vector)
         diagonal.append(float(image.dot(vector)))
-        image = image - diagonal[-1] * vector - beta[-1] * previous
+        image = image - diagonal[-1] * vector - off[-1] * previous
         if keep_basis:
             image = _orthogonalised(image, torch.stack(basis))
-        beta.append(float(image.norm()))
-        result = _ritz(diagonal, beta, start.numel(), rtol)
-        if result.converged:
-            return result
-        previous, vector = vector, image / beta[-1]
+        off.append(float(image.norm()))
+        closed = off[-1] <= torch.finfo(torch.float64).eps * max(map(abs, diagonal))
+        last = closed or step == limit
+        if last or step <= 20 or step % 10 == 0:  # later, the small eigenproblem costs too much
+            result = _ritz(diagonal, off, rtol, closed or (step == start.numel() and keep_basis))
+            if result.converged or last:
+                break
+        previous, vector = vector, image / off[-1]
         if keep_basis:
             basis.append(vector)
     return result
 
 
-def _ritz(diagonal: list[float], beta: list[float], size: int, rtol: float) -> LanczosResult:
-    off = torch.tensor(beta[1:-1], dtype=torch.float64)
-    main = torch.tensor(diagonal, dtype=torch.float64)
-    if not (main.isfinite().all() and torch.tensor(beta[-1]).isfinite()):
+def _ritz(diagonal: list[float], off: list[float], rtol: float, exhausted: bool) -> LanczosResult:
+    entries = torch.tensor([*diagonal, *off], dtype=torch.float64)
+    if not entries.isfinite().all():
         raise ValueError("the operator returned values that are not finite; check its input")
-    projected = torch.diag(main) + torch.diag(off, 1) + torch.diag(off, -1)
+    main, beside = entries[: len(diagonal)], entries[len(diagonal) + 1 : -1]
+    projected = torch.diag(main) + torch.diag(beside, 1) + torch.diag(beside, -1)
     values, vectors = torch.linalg.eigh(projected)
-    values, errors = values.flip(0), (beta[-1] * vectors[-1].abs()).flip(0)
-    steps = len(diagonal)
-    scale = max(float(values.abs().max()), torch.finfo(torch.float64).tiny)
-    # A vanishing β: the start lies in an invariant subspace, which is then known in full.
-    exhausted = steps == size or beta[-1] <= torch.finfo(torch.float64).eps * scale
+    values, errors = values.flip(0), off[-1] * vectors[-1].abs().flip(0)
     converged = exhausted or float(errors[0]) <= rtol * abs(float(values[0]))
-    return LanczosResult(values, errors, steps, converged)
+    return LanczosResult(values, errors, len(diagonal), converged)
 
 
 def _orthogonalised(vector: Tensor, basis: Tensor) -> Tensor:

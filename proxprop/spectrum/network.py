@@ -231,7 +231,7 @@ def _parameter_names(layer: str) -> tuple[str, str]:
 
 
 def _proximal_taus(model: nn.Module) -> dict[str, float]:
-    from proxprop.convert import iter_prox_layers
+    from proxprop.conversion import iter_prox_layers
 
     return {
         name: layer.tau for name, layer in iter_prox_layers(model) if layer.solver != "explicit"
@@ -239,7 +239,7 @@ def _proximal_taus(model: nn.Module) -> dict[str, float]:
 
 
 def _plain_copy(model: nn.Module) -> nn.Module:
-    from proxprop.convert import revert
+    from proxprop.conversion import revert
 
     plain = copy.deepcopy(model)
     revert(plain)
