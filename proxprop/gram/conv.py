@@ -1,0 +1,185 @@
+"""Grams of a convolution's patches: the geometry, the routes, and the count that chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from proxprop.gram.correlation import correlation_gram, correlation_gram_flops
+from proxprop.gram.geometry import ConvGeometry
+from proxprop.gram.phases import phase_gram, phase_gram_flops
+from proxprop.gram.spectra import Precision
+from proxprop.gram.unfold import unfold_gram
+
+# Up to these sizes float64 costs a few per cent of a training step. Smooth images with few channels
+# need it in the products too (float32 there: 1e-1 error of the direction on CIFAR-10's first layer
+# at tau=1, against 3e-5); elsewhere rounding in float32 Fourier products stays in its own frequency
+# and only what follows them needs more digits.
+_DOUBLE_CHANNELS = 4
+_DOUBLE_COLUMNS = 1024
+
+
+class SystemChoice(NamedTuple):
+    """The cheaper system of a layer: ``"primal"`` (d × d) or ``"dual"`` (positions²)."""
+
+    route: str
+    multiply_adds: float
+
+
+def patch_gram(
+    x: Tensor, geometry: ConvGeometry, *, bias: bool, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Compute ``ÃᵀÃ`` of a convolution: ``Σ_n Σ_p patch(n, p) patch(n, p)ᵀ`` over its positions.
+
+    No route unfolds the whole batch. Beside the result and at most one padded copy of ``x``, the
+    memory in use stays below a few blocks of 2 MB or ``max(1/2 · x, 4 · d · W_out)`` elements.
+
+    Args:
+        x: Input of shape (N, C, H, W), any strides.
+        geometry: Of the convolution.
+        bias: Whether a ones column ends ``Ã``; empty patches count in it too.
+        dtype: Type to compute in and to return; default: at least float32, float64 where that is
+            cheap and needed.
+
+    Returns:
+        Gram of shape (groups, d, d), ``d = C/groups · k_h · k_w``, plus one with ``bias``; rows
+        and columns are ordered as ``weight[0].flatten()``.
+    """
+    precision = Precision(dtype, dtype) if dtype else default_precision(x, geometry)
+    if geometry.padding_mode != "zeros":
+        x, geometry = geometry.pad(x), geometry.without_padding()
+    gram = _ROUTES[gram_route(x.shape, geometry)](x, geometry, precision)
+    return _with_ones_column(gram, x, geometry) if bias else gram
+
+
+def default_precision(x: Tensor, geometry: ConvGeometry) -> Precision:
+    """Float64 where it is cheap and needed, at least float32 elsewhere."""
+    single = torch.float64 if x.dtype == torch.float64 else torch.float32
+    channels = x.shape[1] // geometry.groups
+    pointwise = geometry.kernel_size == (1, 1)
+    small = channels <= _DOUBLE_CHANNELS and not pointwise
+    columns = channels * geometry.kernel_size[0] * geometry.kernel_size[1]
+    few = columns <= _DOUBLE_COLUMNS and x.device.type != "mps"  # which has no float64
+    return Precision(torch.float64 if small and few else single, torch.float64 if few else single)
+
+
+def position_gram(x: Tensor, geometry: ConvGeometry, *, bias: bool) -> Tensor:
+    """Compute ``K = ÃÃᵀ`` over the positions of a batch, one kernel tap at a time.
+
+    Args:
+        x: Input of shape (N, C, H, W).
+        geometry: Of the convolution.
+        bias: Whether a ones column ends ``Ã``.
+
+    Returns:
+        Gram of shape (groups, N·H_out·W_out, N·H_out·W_out), at least float32. The memory beside
+        it is one padded copy of ``x`` and one tap's pixels.
+    """
+    x = geometry.pad(x if x.dtype in (torch.float32, torch.float64) else x.float())
+    geometry = geometry.without_padding()
+    samples, channels, height, width = x.shape
+    groups = geometry.groups
+    grouped = x.reshape(samples, groups, channels // groups, height, width)
+    gram = None
+    for vertical, horizontal in geometry.tap_windows(height, width):
+        pixels = grouped[..., vertical, horizontal].permute(1, 0, 3, 4, 2)
+        pixels = pixels.reshape(groups, -1, channels // groups)
+        gram = pixels @ pixels.mT if gram is None else torch.baddbmm(gram, pixels, pixels.mT)
+    assert gram is not None
+    return gram + 1.0 if bias else gram
+
+
+def choose_system(
+    shape: Sequence[int], geometry: ConvGeometry, units: int, cg_steps: int
+) -> SystemChoice:
+    """Choose the cheaper of the primal and the dual system by their multiply-adds.
+
+    Args:
+        shape: Of the input, (N, C, H, W).
+        geometry: Of the convolution.
+        units: Output channels of the whole layer.
+        cg_steps: CG steps, or 0 for a factorisation.
+    """
+    samples, channels, height, width = shape
+    rows, columns = geometry.output_size(height, width)
+    positions = samples * rows * columns
+    taps = channels // geometry.groups * geometry.kernel_size[0] * geometry.kernel_size[1]
+    per_group = units // geometry.groups
+
+    def solve(size: int) -> float:
+        if cg_steps:
+            return float(cg_steps) * size**2 * per_group
+        return size**3 / 3 + 2.0 * size**2 * per_group
+
+    primal = min(gram_costs(shape, geometry).values()) + geometry.groups * solve(taps)
+    dual = geometry.groups * (float(positions) ** 2 * taps + solve(positions))
+    return SystemChoice("dual", dual) if dual < primal else SystemChoice("primal", primal)
+
+
+def gram_route(shape: Sequence[int], geometry: ConvGeometry) -> str:
+    """Name the cheapest way to the patch Gram: "correlation", "phases" or "unfold"."""
+    costs = gram_costs(shape, geometry)
+    return min(costs, key=lambda route: costs[route])
+
+
+def gram_costs(shape: Sequence[int], geometry: ConvGeometry) -> dict[str, float]:
+    """Multiply-adds of each route to the patch Gram that can compute this geometry."""
+    samples, channels, height, width = shape
+    channels //= geometry.groups
+    rows, columns = geometry.output_size(height, width)
+    taps = channels * geometry.kernel_size[0] * geometry.kernel_size[1]
+    costs = {"unfold": float(geometry.groups * samples * rows * columns * taps**2)}
+    if geometry.stride == (1, 1):
+        costs["correlation"] = geometry.groups * correlation_gram_flops(
+            samples,
+            channels,
+            (height, width),
+            geometry.kernel_size,
+            geometry.dilation,
+            geometry.padding,
+        )
+    elif geometry.dilation == (1, 1):
+        costs["phases"] = geometry.groups * phase_gram_flops(
+            samples, channels, geometry, rows, columns
+        )
+    return costs
+
+
+def _by_correlation(x: Tensor, geometry: ConvGeometry, precision: Precision) -> Tensor:
+    samples, channels, height, width = x.shape
+    grouped = x.reshape(samples, geometry.groups, channels // geometry.groups, height, width)
+    return correlation_gram(
+        grouped, geometry.kernel_size, geometry.dilation, geometry.padding, precision
+    )
+
+
+def _by_unfolding(x: Tensor, geometry: ConvGeometry, precision: Precision) -> Tensor:
+    x, geometry = geometry.pad(x), geometry.without_padding()
+    samples, channels, height, width = x.shape
+    grouped = x.reshape(samples, geometry.groups, channels // geometry.groups, height, width)
+    if geometry.kernel_size != (1, 1):
+        # Products of smooth patches lose digits that Fourier products keep.
+        precision = Precision(precision.result, precision.result)
+    return unfold_gram(grouped, geometry.kernel_size, geometry.stride, geometry.dilation, precision)
+
+
+_ROUTES = {
+    "correlation": _by_correlation,
+    "phases": phase_gram,
+    "unfold": _by_unfolding,
+}
+
+
+def _with_ones_column(gram: Tensor, x: Tensor, geometry: ConvGeometry) -> Tensor:
+    """Append the patches' sums and the number of positions, which the sum image determines."""
+    rows, columns = geometry.output_size(x.shape[2], x.shape[3])
+    image = geometry.pad(x.sum(0, keepdim=True, dtype=gram.dtype))
+    windows = geometry.tap_windows(*image.shape[2:])
+    sums = torch.stack([image[0, :, tall, wide].sum((1, 2)) for tall, wide in windows], dim=1)
+    sums = sums.reshape(gram.shape[0], -1, 1)
+    count = torch.full_like(sums[:, :1], x.shape[0] * rows * columns)
+    left = torch.cat([gram, sums.mT], dim=1)
+    return torch.cat([left, torch.cat([sums, count], dim=1)], dim=2)
