@@ -18,7 +18,7 @@ from app.services import close_streams, get_service, get_tailer, shut_down
 async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     """Start the run service (it warms a worker up) and end everything with the server."""
     get_tailer()
-    await to_thread.run_sync(get_service().start)
+    await to_thread.run_sync(get_service)
     threading.Thread(target=compress_ahead, name="compress", daemon=True).start()
     _close_streams_on_signal()
     try:

@@ -77,4 +77,4 @@ def shut_down() -> None:
     """Stop the tailer and the service's workers; safe to call twice."""
     close_streams()
     if service := _SERVICES.pop("service"):
-        service.close()
+        service.shutdown()

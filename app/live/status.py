@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from app.live.component import mount
+from app.live.snapshot import is_stale
 from app.services import get_store
 
-STALE_AFTER = 2.5  # seconds without a heartbeat (the worker beats about twice a second)
 ROW_HEIGHT = 84
 
 
-def is_stale(status: str, heartbeat: float | None, now: float | None = None) -> bool:
-    """Whether a run that should be alive has shown no sign of life lately."""
-    if status not in ("running", "paused") or heartbeat is None:
-        return False
-    return (time.time() if now is None else now) - heartbeat > STALE_AFTER
-
-
 def _standing(run_id: str) -> dict[str, Any]:
-    row = get_store().run(run_id)
-    if row is None:
+    run = get_store().get([run_id]).get(run_id)
+    if run is None:
         return {"status": "deleted", "outcome": None, "words": "", "stale": False}
     return {
-        "status": row.status,
-        "outcome": row.outcome,
-        "words": row.words,
-        "stale": is_stale(row.status, row.heartbeat),
+        "status": run.status,
+        "outcome": run.outcome,
+        "words": run.words,
+        "stale": is_stale(run),
     }
 
 

@@ -1,0 +1,156 @@
+// The figure as Plotly wants it: a pure function of options, data, view and theme.
+
+import { crosses, drawMarks, marksOf, textWidth } from './chart_marks.js'
+import { horizontalRange, verticalRange } from './chart_range.js'
+
+const X_TITLES = { step: 'step', epoch: 'epoch', seconds: 'training time [s]' }
+const X_HOVER = { step: ',d', epoch: '.3~f', seconds: '.3~s' }
+export const DIRECT_LABELS = 4
+
+/** Type sizes and line width; lecture mode is for the last row. */
+export function measures(lecture) {
+  return lecture
+    ? { font: 18, tick: 18, mark: 17, line: 1.7, swatch: 34 }
+    : { font: 13.5, tick: 12.5, mark: 12, line: 1, swatch: 26 }
+}
+
+/** The lines with their data: {trace, x, y, diverged, hidden}. */
+export function linesOf(options, hub, view, theme) {
+  return options.traces.map((trace) => {
+    const series = hub.series(trace.run, trace.series)
+    const member = Number(trace.series.split('/')[0])
+    const run = hub.run(trace.run)
+    const shown = (theme.dark && options.darkLines[trace.color]) || trace.color
+    trace.shown = shown
+    return {
+      trace,
+      color: shown,
+      x: series?.[view.x] ?? [],
+      y: series?.y ?? [],
+      series,
+      hidden: view.hidden.has(trace.label),
+      diverged: (run.marks ?? []).some((m) => m.kind === 'diverged' && m.member === member),
+      live: run.status !== null && run.status !== 'ended' && run.status !== 'deleted',
+      progress: run.progress,
+    }
+  })
+}
+
+/** The lines that have a label: one each, context has none. */
+export function named(lines) {
+  const seen = new Set()
+  return lines.filter(({ trace }) => {
+    if (trace.faint || !trace.label || seen.has(trace.label)) return false
+    seen.add(trace.label)
+    return true
+  })
+}
+
+/** Whether labels stand at the line ends rather than in a legend. */
+export function labelsAtEnds(lines, width) {
+  const count = named(lines).length
+  return count > 0 && count <= DIRECT_LABELS && width >= 480 && !lines.some((l) => l.trace.yaxis === 'y2')
+}
+
+/** Ranges shown: what a person chose, else what fits. */
+export function rangesOf(lines, view, before) {
+  const shown = lines.filter((line) => !line.hidden && line.y.length)
+  const live = shown.some((line) => line.live)
+  const ends = shown.map((line) => (line.progress ? line.x[line.x.length - 1] / line.progress : null))
+  const end = ends.length && ends.every((value) => value !== null) ? Math.max(...ends) : null
+  const on = (axis) => shown.filter((line) => line.trace.yaxis === axis)
+  return {
+    x: view.xRange ?? horizontalRange(shown, live, end),
+    y: view.yRange ?? verticalRange(on('y'), view.log, before?.log === view.log ? before.y : null),
+    y2: verticalRange(on('y2'), false, before?.y2),
+    log: view.log,
+  }
+}
+
+/** Plotly's data and layout. `ranges` come from `rangesOf`. */
+export function figure({ options, lines, ranges, view, theme, width, height, hub }) {
+  const size = measures(options.lecture)
+  const data = lines.map((line) => scatter(line, options, size))
+  const margin = margins(lines, options, size, theme, width)
+  const plotWidth = width - margin.l - margin.r
+  const place = (x) => ((x - ranges.x[0]) / (ranges.x[1] - ranges.x[0])) * plotWidth
+  const visible = lines.filter((line) => !line.hidden).map((line) => line.trace)
+  const marks = options.showMarks ? marksOf(visible, hub, view.x) : []
+  const drawn = drawMarks(marks, { place, width: plotWidth, size: size.mark, theme })
+  const cross = crosses(marks, ranges.y, view.log, lines)
+  if (cross) data.push(cross)
+  const layout = {
+    width, height, margin, autosize: false, showlegend: false, uirevision: 'kept', dragmode: 'zoom',
+    paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
+    font: { family: theme.font, size: size.font, color: theme.text },
+    hovermode: 'x unified', hoverdistance: 40,
+    hoverlabel: {
+      bgcolor: theme.background, bordercolor: theme.grid,
+      font: { family: theme.font, size: size.font, color: theme.text },
+    },
+    xaxis: {
+      ...axis(theme, size), range: ranges.x, title: title(X_TITLES[view.x], size, theme),
+      hoverformat: X_HOVER[view.x], showspikes: true, spikemode: 'across', spikethickness: 1,
+      spikedash: 'solid', spikecolor: theme.line, spikesnap: 'data',
+      unifiedhovertitle: { text: `${view.x} %{x}` },
+    },
+    yaxis: {
+      ...axis(theme, size), range: ranges.y, title: title(options.yTitle, size, theme),
+      type: view.log ? 'log' : 'linear', ...(view.log ? logTicks(ranges.y) : {}),
+    },
+    ...drawn,
+  }
+  if (lines.some((line) => line.trace.yaxis === 'y2')) {
+    layout.yaxis2 = {
+      ...axis(theme, size), range: ranges.y2, title: title(options.y2Title, size, theme),
+      overlaying: 'y', side: 'right', showgrid: false,
+    }
+  }
+  return { data, layout }
+}
+
+function scatter(line, options, size) {
+  const { trace, color, hidden } = line
+  return {
+    type: 'scatter', name: trace.label, x: line.x, y: line.y, yaxis: trace.yaxis,
+    mode: trace.markers ? 'lines+markers' : 'lines', connectgaps: false,
+    visible: hidden ? 'legendonly' : true,
+    opacity: trace.faint ? 0.35 : 1,
+    line: {
+      color, dash: trace.faint ? 'solid' : trace.dash,
+      width: (trace.faint ? Math.min(trace.width, 1.2) : trace.width) * size.line,
+    },
+    marker: { size: 5 * size.line, color },
+    hoverinfo: trace.faint ? 'skip' : undefined,
+    hovertemplate: trace.faint ? undefined : `%{y:${options.yFormat}}`,
+  }
+}
+
+function axis(theme, size) {
+  return {
+    gridcolor: theme.grid, zeroline: false, showline: false, ticks: '', autorange: false,
+    tickfont: { size: size.tick, color: theme.muted }, exponentformat: 'power', separatethousands: true,
+    nticks: 7, automargin: false, fixedrange: false,
+  }
+}
+
+function title(text, size, theme) {
+  return { text: text ?? '', font: { size: size.font, color: theme.text }, standoff: 8 }
+}
+
+/** Label decades; within less than one and a half, also 2 and 5. */
+function logTicks([low, high]) {
+  const span = high - low
+  return { dtick: span > 1.5 ? Math.max(1, Math.round(span / 6)) : 'D2', minor: { showgrid: span < 4 } }
+}
+
+function margins(lines, options, size, theme, width) {
+  const right = labelsAtEnds(lines, width)
+    ? Math.max(...named(lines).map((l) => textWidth(l.trace.label, size.font, theme.font))) + size.swatch + 18
+    : options.traces.some((trace) => trace.yaxis === 'y2')
+      ? size.font * 5
+      : 12
+  return {
+    l: size.font * 4.9, r: Math.min(right, width * 0.4), t: 8, b: size.font * 3.4,
+  }
+}

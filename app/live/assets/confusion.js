@@ -1,0 +1,64 @@
+// Which class is taken for which: rows are true classes, columns predicted ones.
+
+import { keeper, make, style } from './dom.js'
+import { Picture } from './picture.js'
+
+const CSS = `
+.pp-confusion { border-collapse: collapse; table-layout: fixed; }
+.pp-confusion td, .pp-confusion th { padding: 0; text-align: center; font-weight: 400; overflow: hidden;
+  border: 0; white-space: nowrap; text-overflow: ellipsis; }
+.pp-confusion th { color: var(--pp-muted); }
+.pp-confusion tbody th { text-align: right; padding-right: 8px; }
+`
+
+class Confusion extends Picture {
+  constructor(parent) {
+    super(parent)
+    style('confusion', CSS)
+  }
+
+  title({ payload }) {
+    const total = payload.counts.flat().reduce((sum, count) => sum + count, 0)
+    const right = payload.counts.reduce((sum, row, i) => sum + row[i], 0)
+    const share = total ? ((100 * right) / total).toFixed(1) : '0'
+    return `Confusion (${payload.split}): ${share} % right; rows true, columns predicted`
+  }
+
+  draw({ classes, counts }) {
+    const names = Math.min(110, Math.max(24, 9 * Math.max(...classes.map((name) => name.length))))
+    const across = (this.root.clientWidth - names) / classes.length
+    const side = Math.max(10, Math.min(56, across, (this.data.height - 46) / classes.length))
+    const size = Math.max(9, Math.min(14, side / 2.4))
+    const columns = make('tr', {}, make('th', { style: `width:${names}px` }))
+    classes.forEach((name) =>
+      columns.append(make('th', { title: `predicted ${name}`, style: `width:${side}px;height:22px` }, name)),
+    )
+    const rows = counts.map((row, truth) => {
+      const total = row.reduce((sum, count) => sum + count, 0) || 1
+      const cells = row.map((count, guess) => this.cell(count, count / total, side, classes, truth, guess))
+      return make('tr', { style: `height:${side}px` }, make('th', { title: classes[truth] }, classes[truth]), ...cells)
+    })
+    this.body.replaceChildren(
+      make(
+        'table',
+        { class: 'pp-confusion', style: `font-size:${size}px;width:${names + side * classes.length}px` },
+        make('thead', {}, columns),
+        make('tbody', {}, ...rows),
+      ),
+    )
+  }
+
+  cell(count, share, side, classes, truth, guess) {
+    const hue = truth === guess ? '0,114,178' : '213,94,0'
+    const depth = count ? 0.12 + 0.88 * Math.sqrt(share) : 0
+    const light = depth > 0.55 ? 'color:#fff;' : ''
+    const words = `${count} × ${classes[truth]} taken for ${classes[guess]}`
+    return make(
+      'td',
+      { title: words, style: `width:${side}px;background:rgba(${hue},${depth.toFixed(3)});${light}` },
+      count ? String(count) : '',
+    )
+  }
+}
+
+export const mount = keeper(Confusion)

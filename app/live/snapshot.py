@@ -1,0 +1,204 @@
+"""What the server knows of one run while someone watches it, and what a viewer lacks of it."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from app.live.series import AXES, Delta, Table
+from app.live.wire import plain_json, run_json
+from proxprop.config import RunConfig
+from proxprop.events import Ended, Mark
+
+if TYPE_CHECKING:
+    from proxprop.runs.chunks import Chunk
+    from proxprop.runs.record import EventRow, Run
+
+STALE_AFTER = 2.5  # seconds without a heartbeat; a live process beats about twice a second
+PACE_WINDOW = 10.0  # seconds over which the pace is measured for the time left
+
+
+def is_stale(run: Run) -> bool:
+    """Whether a run that should be alive has shown no sign of life, or its process is gone."""
+    if not run.live or run.pid is None or run.heartbeat is None:
+        return False
+    return time.time() - run.heartbeat > STALE_AFTER or not run.alive
+
+
+@dataclass(frozen=True)
+class Token:
+    """What a viewer has of one run, as it travels in event ids.
+
+    Attributes:
+        revision: Revision of the run that the rest refers to.
+        seq: Last chunk whose points it has.
+        head: Checksum of status, clocks and settings.
+        rest: Checksum of marks and artifact versions.
+    """
+
+    revision: int
+    seq: int
+    head: str
+    rest: str
+
+    def __str__(self) -> str:
+        return f"{self.revision}.{self.seq}.{self.head}.{self.rest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Token | None:
+        """Return the token that `text` spells; None (the viewer has nothing) if it spells none."""
+        parts = text.split(".")
+        if len(parts) != 4 or not (parts[0].isdigit() and parts[1].isdigit()):
+            return None
+        return cls(int(parts[0]), int(parts[1]), parts[2], parts[3])
+
+
+@dataclass
+class _History:
+    """How many rows a table had after which chunk."""
+
+    seqs: list[int] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+
+    def rows_at(self, seq: int) -> int:
+        index = bisect_right(self.seqs, seq)
+        return self.rows[index - 1] if index else 0
+
+
+class Snapshot:
+    """A run's downsampled series, marks and standing; fed by the tailer, read by viewers."""
+
+    def __init__(self, revision: int = 0) -> None:
+        self.revision = revision
+        self.seq = 0
+        self.event_seq = 0
+        self.head: dict[str, Any] = {}
+        self.marks: list[dict[str, Any]] = []
+        self.artifacts: dict[str, int] = {}
+        self._tables: dict[tuple[int, str], Table] = {}
+        self._history: dict[tuple[int, str], _History] = {}
+        self._changes: dict[str, Any] = {}
+        self._pace: deque[tuple[float, float]] = deque()
+
+    def add_chunks(self, chunks: list[Chunk]) -> None:
+        """Take new points, oldest first."""
+        for chunk in chunks:
+            key = (chunk.member, chunk.table)
+            if key not in self._tables:
+                names = tuple(name for name in chunk.columns if name not in AXES)
+                self._tables[key] = Table(names)
+                self._history[key] = _History()
+            table, history = self._tables[key], self._history[key]
+            table.append(chunk.columns)
+            history.seqs.append(chunk.seq)
+            history.rows.append(table.rows)
+            self.seq = chunk.seq
+
+    def add_events(self, rows: list[EventRow]) -> None:
+        """Take new events; marks are kept, and a divergence that ends a run becomes one."""
+        for row in rows:
+            self.event_seq = row.seq
+            if isinstance(row.event, Mark):
+                self._changes.update(row.event.changes)
+                self._mark(row.event, row.event.kind, row.event.label)
+            elif isinstance(row.event, Ended) and row.event.outcome == "diverged":
+                self._mark(row.event, "diverged", row.event.words)
+
+    def set_run(self, run: Run) -> None:
+        """Take the run's row as it stands now."""
+        stale = is_stale(run)
+        self.head = {
+            "revision": run.revision,
+            "status": run.status,
+            "outcome": run.outcome,
+            "words": run.words,
+            "step": run.step,
+            "epoch": run.epoch,
+            "seconds": run.seconds,
+            "progress": run.progress,
+            "eta": None if stale else self._eta(run),
+            "stale": stale,
+            "settings": self._settings(run),
+        }
+
+    def token(self) -> Token:
+        """Return what a viewer has who is up to date."""
+        rest = [self.marks, self.artifacts]
+        return Token(self.revision, self.seq, _checksum(self.head), _checksum(rest))
+
+    def update(self, known: Token | None, tables: Collection[str] | None = None) -> str | None:
+        """Return the JSON that brings a viewer up to date, or None if nothing is new.
+
+        Args:
+            known: What the viewer has; None for nothing.
+            tables: Which tables it wants; None for all.
+        """
+        now = self.token()
+        if known == now:
+            return None
+        if known is not None and (known.revision != self.revision or known.seq > self.seq):
+            known = None
+        fields: dict[str, Any] = {}
+        if known is None or known.head != now.head:
+            fields.update(self.head)
+        if known is None or known.rest != now.rest:
+            fields.update(marks=self.marks, artifacts=self.artifacts)
+        series = self._deltas(known.seq if known else 0, tables)
+        return run_json({"revision": self.revision, **fields}, series)
+
+    def _deltas(self, seq: int, tables: Collection[str] | None) -> Iterator[tuple[str, Delta]]:
+        for (member, name), table in self._tables.items():
+            rows = self._history[member, name].rows_at(seq)
+            if rows == table.rows or (tables is not None and name not in tables):
+                continue
+            for index, column in enumerate(table.columns):
+                yield f"{member}/{name}/{column}", table.delta(index, rows)
+
+    def _mark(self, event: Mark | Ended, kind: str, label: str) -> None:
+        # The loop may both mark a divergence and end with it: one line on the chart is enough.
+        told = {(mark["member"], mark["kind"]) for mark in self.marks}
+        if kind == "diverged" and (event.member, kind) in told:
+            return
+        self.marks.append(
+            {
+                "member": event.member,
+                "step": event.step,
+                "epoch": event.epoch,
+                "seconds": event.seconds,
+                "kind": kind,
+                "label": label,
+            }
+        )
+
+    def _settings(self, run: Run) -> dict[str, Any]:
+        table = self._tables.get((0, "settings"))
+        settings: dict[str, Any] = dict(table.latest()) if table else {}
+        if isinstance(run.config, RunConfig):
+            settings["solver"] = run.config.direction.solver
+            for name, value in self._changes.items():
+                if name.rpartition(".")[2] == "solver":
+                    settings["solver"] = value
+        return settings
+
+    def _eta(self, run: Run) -> float | None:
+        """Return wall-clock seconds left at the pace of the last seconds."""
+        if run.status != "running" or not run.progress:
+            self._pace.clear()
+            return None
+        now = time.monotonic()
+        self._pace.append((now, run.progress))
+        while now - self._pace[0][0] > PACE_WINDOW:
+            self._pace.popleft()
+        elapsed, gained = now - self._pace[0][0], run.progress - self._pace[0][1]
+        if elapsed < 1 or gained <= 0:
+            return run.eta
+        return (1 - run.progress) * elapsed / gained
+
+
+def _checksum(value: Any) -> str:
+    return f"{zlib.crc32(plain_json(value).encode()):x}"

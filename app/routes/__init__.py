@@ -1,0 +1,23 @@
+"""Routes beside Streamlit's own; all read-only."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from app.routes.assets import module, plotly
+from app.routes.runs import artifact, config_json, points_csv, snippet, weights
+from app.routes.stream import stream
+
+ROUTES = [
+    Route("/api/stream", stream),
+    Route("/api/runs/{run}/artifacts/{member:int}/{name}", artifact),
+    Route("/api/runs/{run}/points.csv", points_csv),
+    Route("/api/runs/{run}/config.json", config_json),
+    Route("/api/runs/{run}/snippet.py", snippet),
+    Route("/api/runs/{run}/weights.safetensors", weights),
+    Route("/assets/plotly.min.js", plotly),
+    Route("/assets/plotly-{digest}.min.js", plotly),
+    Route("/assets/{digest}/{name}.js", module),
+]
+
+__all__ = ["ROUTES"]

@@ -1,0 +1,93 @@
+"""A run as something to take home: its config for exact replay, and a script that runs it."""
+
+from __future__ import annotations
+
+import pprint
+from typing import TYPE_CHECKING
+
+from proxprop.config import Change, RunConfig, SettingsChange
+from proxprop.config.base import Config
+from proxprop.events import Mark
+
+if TYPE_CHECKING:
+    from proxprop.runs.record import Run
+    from proxprop.runs.store import Store
+
+SCRIPT = '''"""Reproduces proxprop run {id}{name}.
+
+Needs the package proxprop. The same config gives the same batches and initial weights anywhere; the
+numbers agree to the last digit on the same device and versions.
+"""
+
+from proxprop.config import load_config
+from proxprop.events import Ended, Mark, Point
+from proxprop.training import train
+
+CONFIG = {config}
+
+for event in train(load_config(CONFIG)):
+    if isinstance(event, Point) and event.table == "evaluations":
+        numbers = "  ".join(f"{{name}} {{value:.4g}}" for name, value in event.values.items())
+        print(f"epoch {{event.epoch:6.2f}}  {{event.seconds:7.2f} s  {{numbers}}")
+    elif isinstance(event, Mark):
+        print(event.label)
+    elif isinstance(event, Ended):
+        print(event.words or event.outcome)
+'''
+
+
+def replayable(store: Store, run: Run) -> Config:
+    """Return the run's config with the live changes recorded so far as planned ones.
+
+    Raises:
+        ConfigError: If the stored config has fields that this version does not know.
+    """
+    config = run.config
+    if not isinstance(config, RunConfig):
+        return config
+    made = [
+        _change(row.event)
+        for row in store.events(run.id)
+        if isinstance(row.event, Mark) and row.event.kind == "set" and row.event.changes
+    ]
+    planned = {change.step: change for change in config.changes}
+    # A planned change is recorded by a mark as well: the mark replaces the plan.
+    merged = {**planned, **_joined(made)}
+    changes = tuple(merged[step] for step in sorted(merged))
+    return config.model_copy(update={"changes": changes})
+
+
+def script(run: Run, config: Config) -> str:
+    """Return a Python script that reproduces the run with the library.
+
+    Raises:
+        ValueError: For races and sweeps, which the training loop alone cannot carry out.
+    """
+    if not isinstance(config, RunConfig):
+        raise ValueError(f"a {run.kind} is made of many runs; take its config and open it instead")
+    values = config.model_dump(mode="json")
+    name = "".join(c for c in run.name if c.isprintable() and c not in "\"'\\").strip()
+    return SCRIPT.format(
+        id=run.id,
+        name=f" ({name})" if name else "",
+        config=pprint.pformat(values, width=96, sort_dicts=False),
+    )
+
+
+def _change(mark: Mark) -> Change:
+    # Marks name config fields by their dotted path; a change names them by the control's word.
+    values = {
+        "instruments" if path == "instruments.tier" else path.rpartition(".")[2]: value
+        for path, value in mark.changes.items()
+    }
+    return Change(step=mark.step, values=SettingsChange(**values))
+
+
+def _joined(changes: list[Change]) -> dict[int, Change]:
+    """Return one change per step; of two at the same step the later fields win."""
+    joined: dict[int, Change] = {}
+    for change in changes:
+        before = joined[change.step].values.model_dump() if change.step in joined else {}
+        values = SettingsChange(**{**before, **change.values.model_dump()})
+        joined[change.step] = Change(step=change.step, values=values)
+    return joined
