@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
+from torch.nn.utils import parametrize
 
 from proxprop.layers import ProximalLayer, ProxPropLinear, check_settings
 
 _PROXIMAL: dict[type[nn.Module], type[ProximalLayer]] = {nn.Linear: ProxPropLinear}
+_KINDS = tuple(_PROXIMAL)
 _PLAIN: dict[type[nn.Module], type[nn.Module]] = {new: old for old, new in _PROXIMAL.items()}
 
 
@@ -20,7 +23,7 @@ class ConversionReport:
 
     Attributes:
         converted: Layers that are proximal now.
-        skipped: Layers left explicit, each with the reason.
+        skipped: Modules with parameters that stay explicit, each with the reason.
     """
 
     converted: list[str] = field(default_factory=list)
@@ -50,44 +53,111 @@ def convert(
         skip_last: Leave the last layer explicit, as in the paper; default True.
 
     Returns:
-        What was converted, and what was skipped and why.
+        What was converted, and what was skipped and why. A proximal layer that is to be skipped
+        (it became the last one, say) is made plain.
+
+    Raises:
+        TypeError: A setting has the wrong type.
+        ValueError: A setting is out of range (the model is left as it was).
+
+    Note:
+        "Last" is the last linear or convolutional layer in the order of ``model.modules()``.
     """
     check_settings(tau=tau, solver=solver, cg_steps=cg_steps, cg_rtol=cg_rtol)
+    reasons = _reasons_to_skip(model, skip_last)
     report = ConversionReport()
-    kinds = tuple(_PROXIMAL)
-    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, kinds)]
-    for index, (name, module) in enumerate(layers):
-        if skip_last and index + 1 == len(layers):
+    for name, module in model.named_modules():
+        if id(module) in reasons:
             _make_plain(module)
-            report.skipped.append((name, "last layer takes the explicit step (skip_last=True)"))
-            continue
-        if type(module) in _PROXIMAL:
-            module.__class__ = _PROXIMAL[type(module)]
-        if not isinstance(module, ProximalLayer):
-            reason = f"{type(module).__name__} is a subclass with its own behaviour"
-            report.skipped.append((name, reason))
-            continue
-        module._set_prox(tau, solver, cg_steps, cg_rtol)
-        module.label = name
-        report.converted.append(name)
+            report.skipped.append((name, reasons[id(module)]))
+        elif isinstance(module, _KINDS):
+            if type(module) in _PROXIMAL:
+                module.__class__ = _PROXIMAL[type(module)]
+            assert isinstance(module, ProximalLayer)
+            module._set_prox(tau, solver, cg_steps, cg_rtol)
+            module.label = name or type(module).__name__
+            report.converted.append(name)
     return report
 
 
 def revert(model: nn.Module) -> list[str]:
     """Make every proximal layer plain again, in place; return their names."""
-    names = []
-    for name, layer in iter_prox_layers(model):
+    layers = list(iter_prox_layers(model))
+    for _, layer in layers:
         _make_plain(layer)
-        names.append(name)
-    return names
+    return [name for name, _ in layers]
 
 
 def _make_plain(module: nn.Module) -> None:
-    if type(module) not in _PLAIN:
-        return
-    for name in ("tau", "solver", "cg_steps", "cg_rtol", "label", "observer", "_monitor"):
-        module.__dict__.pop(name, None)
-    module.__class__ = _PLAIN[type(module)]
+    if type(module) in _PLAIN:
+        for name in ("tau", "solver", "cg_steps", "cg_rtol", "label", "observer", "_monitor"):
+            module.__dict__.pop(name, None)
+        module.__class__ = _PLAIN[type(module)]
+
+
+def _reasons_to_skip(model: nn.Module, skip_last: bool) -> dict[int, str]:
+    """Why modules that hold parameters stay explicit, by the module's id."""
+    reasons: dict[int, str] = {}
+    candidates = []
+    for _, module in model.named_modules():
+        if isinstance(module, nn.MultiheadAttention):
+            for child in module.modules():
+                if child is not module:
+                    reasons[id(child)] = "nn.MultiheadAttention reads its weight without calling it"
+        if isinstance(module, _KINDS):
+            candidates.append(module)
+            reason = _unsuitable(module)
+        elif any(True for _ in module.parameters(recurse=False)):
+            reason = f"{type(module).__name__} has no implicit step"
+        else:
+            continue
+        if reason is not None:
+            reasons.setdefault(id(module), reason)
+    if skip_last and candidates:
+        reasons.setdefault(id(candidates[-1]), "the last layer stays explicit (skip_last=True)")
+    _skip_parameters_shared_with_explicit_modules(model, reasons)
+    return reasons
+
+
+def _unsuitable(module: nn.Module) -> str | None:
+    """Why a linear or convolutional layer cannot change its class, None if it can."""
+    kind = type(module)
+    if parametrize.is_parametrized(module) or "weight" not in module._parameters:
+        return "its weight is computed from other parameters (a parametrization)"
+    if isinstance(module, LazyModuleMixin):
+        return "it has no shape yet: run one batch through the model, then convert"
+    if kind not in _PROXIMAL and not isinstance(module, ProximalLayer):
+        return f"{kind.__name__} is a subclass of {kind.__mro__[1].__name__} with its own behaviour"
+    if "forward" in module.__dict__:
+        return "its forward was replaced on the instance"
+    weight = module._parameters["weight"]
+    if weight is not None and not weight.dtype.is_floating_point:
+        return f"its weight is {weight.dtype}; an implicit step needs real floating point"
+    return None
+
+
+def _skip_parameters_shared_with_explicit_modules(
+    model: nn.Module, reasons: dict[int, str]
+) -> None:
+    """One parameter must not collect a direction from one user and a gradient from another."""
+    modules = [module for module in model.modules() if module._parameters]
+    found = True
+    while found:
+        found = False
+        explicit = {
+            id(parameter): module
+            for module in modules
+            if id(module) in reasons or not isinstance(module, _KINDS)
+            for parameter in module.parameters(recurse=False)
+        }
+        for module in modules:
+            shared = [explicit.get(id(p)) for p in module.parameters(recurse=False)]
+            owner = next((other for other in shared if other is not None), None)
+            if id(module) not in reasons and owner is not None:
+                reasons[id(module)] = (
+                    f"it shares a parameter with an explicit {type(owner).__name__}"
+                )
+                found = True
 
 
 def set_prox(

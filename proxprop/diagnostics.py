@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from proxprop.solvers import FALLBACK, NON_FINITE
 
 
 class ProxPropWarning(UserWarning):
@@ -19,21 +20,26 @@ class SolveFallbackWarning(ProxPropWarning):
     """A factorisation failed and the bounded fallback direction took the place of the solve."""
 
 
+class NonFiniteWarning(ProxPropWarning):
+    """A layer's input was not finite, and neither is its update direction."""
+
+
 @dataclass(frozen=True)
 class SolveRecord:
     """One layer's update direction and how it was found, delivered to ``layer.observer``.
 
     Attributes:
         solver: ``"exact"``, ``"cg"`` or ``"explicit"``.
-        route: How the system was solved: ``"dual"`` (batch × batch), ``"primal"``
-            (parameters × parameters) or ``"explicit"`` (not at all).
+        route: The system that was solved: ``"dual"`` (of batch size) or ``"primal"`` (of the
+            number of columns), with ``"-spectral"`` for CG in the Gram's eigenbasis;
+            ``"explicit"`` for none.
         tau: Proximal step size of this solve.
         steps: CG steps taken (0 for a factorisation).
         rows: Rows of the layer's input matrix (samples, positions or patches).
         columns: Trainable columns per output unit, bias included.
         input: The layer's input, detached: rows × d_in, or the input of a convolution.
-        grad_output: Gradient of the loss at the layer's output, in the shape of that output
-            (rows × d_out for a linear layer).
+        grad_output: Gradient of the loss at the layer's output, rows × d_out, or in the shape of
+            a convolution's output.
         weight_direction: What the layer leaves in ``weight.grad`` (``None`` if frozen).
         bias_direction: What the layer leaves in ``bias.grad`` (``None`` if absent or frozen).
         status: Scalar int tensor on the layer's device: 0 solved, 1 fallback direction, 2 not
@@ -58,7 +64,10 @@ class SolveRecord:
 
     @property
     def relative_residual(self) -> Tensor:
-        """‖G − D(ÃᵀÃ + I/τ)‖/‖G‖ as a scalar tensor on the layer's device, computed when asked."""
+        """‖G − D(ÃᵀÃ + I/τ)‖/‖G‖ as a scalar tensor on the layer's device, computed when asked.
+
+        For ``"explicit"``, where D = G, it is the residual of the system that was not solved.
+        """
         return self.residual()
 
 
@@ -66,42 +75,60 @@ Observer = Callable[[SolveRecord], None]
 
 
 class TroubleMonitor:
-    """Turns a layer's failure flags into warnings, without ever waiting for the device.
+    """Turns a layer's solve status into warnings, without ever waiting for a device.
 
-    A flag on the host is read at once. A flag on an accelerator is copied without blocking and
-    read at the layer's next forward pass, when it has long arrived.
+    A status on the host is read at once. One on an accelerator is copied without blocking into
+    memory that stays where it is (so a CUDA graph's replays write there too) and is read at the
+    layer's next forward pass.
+
+    Args:
+        layer: What to call the layer.
     """
 
-    def __init__(self) -> None:
-        self._pending: Tensor | None = None
-        self._arrived: Any = None
-        self._solver = ""
+    def __init__(self, layer: str) -> None:
+        self.layer = layer
+        self._mailbox: Tensor | None = None
+        self._about = ("", 0.0)
 
-    def post(self, failed: Tensor, solver: str) -> None:
-        """Take the flag of a solve just made; warn now if reading it costs nothing."""
-        self._solver = solver
-        if failed.device.type == "cpu":
-            self._pending = failed
+    def post(self, status: Tensor, solver: str, tau: float) -> None:
+        """Take the status of a solve just made; warn now if reading it costs nothing."""
+        self._about = (solver, tau)
+        deferred = self._is_remote(status)
+        if self._mailbox is None:
+            self._mailbox = torch.zeros((), dtype=torch.int8, device="cpu", pin_memory=deferred)
+        self._mailbox.copy_(status.detach(), non_blocking=deferred)
+        if not deferred:
+            self.poll()
+
+    def poll(self) -> None:
+        """Warn about the last solve whose status has arrived, once."""
+        if self._mailbox is None:
             return
-        host = torch.empty_like(failed, device="cpu", pin_memory=True)
-        self._pending = host.copy_(failed, non_blocking=True)
-        self._arrived = torch.Event(device=failed.device)
-        self._arrived.record()
+        # Read as NumPy memory: Tensor.item() is a synchronisation point to torch.
+        status = int(self._mailbox.numpy())
+        if status:
+            self._mailbox.numpy()[...] = 0
+            warn_of_trouble(status, self.layer, *self._about)
 
-    def poll(self, layer: str, tau: float) -> None:
-        """Warn about the last solve if its flag has arrived and is raised."""
-        if self._pending is None or (self._arrived is not None and not self._arrived.query()):
-            return
-        failed, self._pending, self._arrived = bool(self._pending), None, None
-        if failed:
-            warn_fallback(layer, self._solver, tau)
+    @staticmethod
+    def _is_remote(status: Tensor) -> bool:
+        return status.device.type != "cpu"
 
 
-def warn_fallback(layer: str, solver: str, tau: float) -> None:
-    """Say which layer took the bounded fallback direction and what helps."""
-    warnings.warn(
-        f"{layer}: the {solver} solve failed (tau={tau:g}); the bounded direction "
-        "tau·G/(1 + tau·trace) was used instead. Lower tau, or use float64.",
-        SolveFallbackWarning,
-        stacklevel=3,
-    )
+def warn_of_trouble(status: int, layer: str, solver: str, tau: float) -> None:
+    """Say which layer had trouble, what was done instead and what helps."""
+    if status == NON_FINITE:
+        warnings.warn(
+            f"{layer}: its input is not finite, and so is its update direction (tau={tau:g}). "
+            "The run has diverged: lower the learning rate of the explicit layers first.",
+            NonFiniteWarning,
+            stacklevel=3,
+        )
+    elif status == FALLBACK:
+        warnings.warn(
+            f"{layer}: the {solver} solve failed (tau={tau:g}): its system is too badly "
+            "conditioned. The bounded direction tau·G/(1 + tau·trace) was used instead. Lower tau "
+            "or use float64.",
+            SolveFallbackWarning,
+            stacklevel=3,
+        )

@@ -103,14 +103,13 @@ def _primal_exact(
     matrix, (rows, grad_output) = _product_operands(inverse, rows, grad_output)
     width = rows.shape[1]
     if grad_output.shape[1] <= rows.shape[0]:
-        gradient = _gradient(rows, grad_output, with_bias)
-        direction = gradient @ matrix
-        return direction[:, :width], direction[:, -1], inverse.status
-    change = rows @ matrix[:width]
-    if with_bias:
-        change = change + matrix[-1]
-    direction = grad_output.mT @ change
-    return direction[:, :width], direction[:, -1], inverse.status
+        left = _gradient(rows, grad_output, with_bias)
+    else:
+        left = grad_output.mT
+        change = rows @ matrix[:width]
+        matrix = change + matrix[-1] if with_bias else change
+    # The columns are separated before the product, which leaves each result contiguous.
+    return left @ matrix[:, :width], left @ matrix[:, -1], inverse.status
 
 
 def _accurate_inverse(route: str, rows: Tensor, damping: float, with_bias: bool) -> Damped:
@@ -187,3 +186,32 @@ def _dual_spectral(
         solution = vectors @ solution
         return solution.mT @ rows, solution.sum(0)
     return solution.mT @ (vectors.mT @ rows), solution.mT @ vectors.sum(0)
+
+
+def linear_residual(
+    rows: Tensor, grad_output: Tensor, weight: Tensor | None, bias: Tensor | None, tau: float
+) -> Tensor:
+    """‖G − D(ÃᵀÃ + I/τ)‖/‖G‖ of a linear layer's direction D, as a scalar tensor.
+
+    Args:
+        rows: Layer input A, (N, d).
+        grad_output: Δ, (N, m).
+        weight: D's weight part (m, d), None if the weight does not train.
+        bias: D's bias part (m,), None if the bias does not train.
+        tau: Proximal step size.
+    """
+    dtype = compute_dtype(rows, grad_output)
+    rows, grad_output = rows.to(dtype), grad_output.to(dtype)
+    remainder = grad_output
+    if weight is not None:
+        remainder = remainder - rows @ weight.mT.to(dtype)
+    if bias is not None:
+        remainder = remainder - bias.to(dtype)
+    missed, asked = rows.new_zeros(()), rows.new_zeros(())
+    if weight is not None:
+        missed = missed + (remainder.mT @ rows - weight / tau).square().sum()
+        asked = asked + (grad_output.mT @ rows).square().sum()
+    if bias is not None:
+        missed = missed + (remainder.sum(0) - bias / tau).square().sum()
+        asked = asked + grad_output.sum(0).square().sum()
+    return (missed / asked).sqrt()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from proxprop.autograd import LayerCall, LinearFunction
+from proxprop.autograd import LayerCall, LinearFunction, explicit_linear_record
 from proxprop.diagnostics import Observer, TroubleMonitor
 from proxprop.solvers import SolveSpec
 
@@ -111,22 +112,28 @@ class ProximalLayer(nn.Module):
             return False
         return self.weight.requires_grad or (self.bias is not None and self.bias.requires_grad)
 
-    def _call(self) -> LayerCall:
+    def _call(self, input: Tensor) -> LayerCall:
         return LayerCall(
             SolveSpec(self.tau, self.solver, self.cg_steps, self.cg_rtol),
             self.weight.requires_grad,
             self.bias is not None and self.bias.requires_grad,
-            self._poll_monitor(),
+            _autocast_dtype(input),
+            self._polled_monitor(),
             self.observer,
         )
 
-    def _poll_monitor(self) -> TroubleMonitor | None:
+    def _polled_monitor(self) -> TroubleMonitor | None:
         if torch.compiler.is_compiling():
             return None
         if self._monitor is None:
-            self._monitor = TroubleMonitor()
-        self._monitor.poll(self.label or f"{type(self).__name__}({self.extra_repr()})", self.tau)
+            self._monitor = TroubleMonitor(self.label or f"{type(self).__name__} without a name")
+        self._monitor.poll()
         return self._monitor
+
+
+def _autocast_dtype(input: Tensor) -> torch.dtype | None:
+    device = input.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
 
 
 class ProxPropLinear(ProximalLayer, nn.Linear):
@@ -178,7 +185,19 @@ class ProxPropLinear(ProximalLayer, nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """Compute input · weightᵀ + bias."""
-        if not self._takes_implicit_step():
-            return F.linear(input, self.weight, self.bias)
-        output: Tensor = LinearFunction.apply(input, self.weight, self.bias, self._call())
+        if self._takes_implicit_step():
+            output: Tensor = LinearFunction.apply(input, self.weight, self.bias, self._call(input))
+            return output
+        output = F.linear(input, self.weight, self.bias)
+        if self.observer is not None and output.requires_grad:
+            output.register_hook(self._report_explicit(input.detach(), self.observer))  # type: ignore[no-untyped-call]
         return output
+
+    def _report_explicit(self, input: Tensor, observer: Observer) -> Callable[[Tensor], None]:
+        rows = input.reshape(-1, input.shape[-1])
+        call = self._call(input)
+
+        def report(grad_output: Tensor) -> None:
+            observer(explicit_linear_record(rows, grad_output, call))
+
+        return report
