@@ -27,7 +27,7 @@ _WARM_RETRY = 30.0  # after a warm worker died by itself
 _SHUTDOWN = 6.0  # a worker saves its checkpoint and exits within 5
 
 GONE = "The process that ran it is gone: the server or the machine stopped."
-RESUMABLE = ("interrupted", "stopped", "failed")
+RESUMABLE = ("interrupted", "stopped", "failed", "diverged")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import proxprop
 from proxprop import paths
 from proxprop.runs.process import Process
+from proxprop.runs.threads import wait_politely
 from proxprop.runs.worker_exit import EXIT_STORE, EXIT_STUCK
 
 
@@ -29,8 +30,11 @@ class WorkerProcess:
     def __init__(self, store: Path) -> None:
         log = paths.log("worker", store.parent)
         log.parent.mkdir(parents=True, exist_ok=True)
+        environment = dict(os.environ)
+        wait_politely(environment)
         package = str(Path(proxprop.__file__).parents[1])
-        search = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+        search = [package, environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
         with log.open("ab") as output:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "proxprop.runs.worker", "--store", str(store)],
@@ -38,7 +42,7 @@ class WorkerProcess:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                env={**os.environ, "PYTHONPATH": search},
+                env=environment,
             )
         self.process = Process.of(self._child.pid)
         self.given = 0.0
