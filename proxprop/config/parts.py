@@ -40,8 +40,8 @@ class DataConfig(Config):
 
     name: str = "digits"
     path: str | None = None
-    samples: Annotated[int, Field(ge=10)] | None = None
-    noise: NonNegative = 0.1
+    samples: Annotated[int, Field(ge=10, le=10**7)] | None = None
+    noise: Annotated[float, Field(ge=0, le=10)] = 0.1
     image_size: Annotated[int, Field(ge=1, le=1024)] | None = None
     standardize: bool = False
     validation: Fraction = 0.1

@@ -64,7 +64,7 @@ class CacheKey:
 
 @dataclass(frozen=True)
 class Entry:
-    """Arrays by name, and plain data about them."""
+    """Arrays by name (any but "written"), and plain data about them."""
 
     arrays: dict[str, Array]
     about: dict[str, Any]
@@ -77,9 +77,11 @@ def read_entry(key: CacheKey) -> Entry | None:
     try:
         with np.load(key.path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        return Entry(arrays, json.loads(str(arrays.pop("about"))))
+        written = json.loads(str(arrays.pop("written")))
     except _DAMAGE:
         return None
+    # A damaged zip directory can lose members that no checksum misses.
+    return Entry(arrays, written["about"]) if set(written["arrays"]) == set(arrays) else None
 
 
 def write_entry(key: CacheKey, entry: Entry) -> None:
@@ -88,10 +90,9 @@ def write_entry(key: CacheKey, entry: Entry) -> None:
     Raises:
         OSError: If the disk is full or not writable.
     """
+    written = np.array(json.dumps({"arrays": list(entry.arrays), "about": entry.about}))
     with atomic_file(key.path) as stream:
-        np.savez(
-            stream, allow_pickle=False, about=np.array(json.dumps(entry.about)), **entry.arrays
-        )
+        np.savez(stream, allow_pickle=False, written=written, **entry.arrays)
     for path in key.outdated():
         path.unlink(missing_ok=True)
 

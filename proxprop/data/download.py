@@ -9,6 +9,7 @@ import urllib.request
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -113,7 +114,8 @@ def _fetch(
     for url in file.urls:
         try:
             _transfer(label, url, file.md5, target, progress)
-        except (OSError, ValueError) as error:  # URLError and timeouts are OSErrors
+        # URLError and timeouts are OSErrors.
+        except (OSError, ValueError, HTTPException) as error:
             causes.append(f"{url}: {error}")
         else:
             return target
@@ -129,18 +131,21 @@ def _writable_root(file: RemoteFile) -> Path:
     """Return the first root that takes the file; a shared root may be read-only."""
     for root in data_roots():
         folder = (root / file.path).parent
+        if not _writable(folder):
+            continue
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
             continue
-        if os.access(folder, os.W_OK) and not _read_only(folder):
-            return root
+        return root
     return data_roots()[-1]
 
 
-def _read_only(folder: Path) -> bool:
+def _writable(folder: Path) -> bool:
+    while not folder.exists():
+        folder = folder.parent
     # A folder without write permission is meant to stay as it is, even if root could write.
-    return not folder.stat().st_mode & 0o222
+    return bool(folder.stat().st_mode & 0o222) and os.access(folder, os.W_OK)
 
 
 def _transfer(label: str, url: str, md5: str, target: Path, progress: Progress) -> None:

@@ -1,0 +1,72 @@
+"""Small images, folders and archives, honest and hostile."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+Files = dict[str, bytes]
+
+
+def image(pixels: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
+    """Return `pixels` (H × W or H × W × 3, uint8 or uint16) as an image file."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def plain(level: int, size: int = 4, colour: bool = False) -> bytes:
+    """Return a square image of one grey level (or of a colour that is not grey)."""
+    if colour:
+        pixels = np.broadcast_to(np.uint8([level, 0, 255 - level]), (size, size, 3))
+    else:
+        pixels = np.full((size, size), level, np.uint8)
+    return image(np.ascontiguousarray(pixels))
+
+
+def two_classes(per_class: int = 6, **options: object) -> Files:
+    """Return images of classes "cat" (dark) and "dog" (light), each with its own grey level."""
+    return {
+        f"{name}/{i:02}.png": plain(start + i, **options)
+        for name, start in (("cat", 10), ("dog", 200))
+        for i in range(per_class)
+    }
+
+
+def write_folder(place: Path, files: Files) -> Path:
+    for name, content in files.items():
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return place
+
+
+def write_zip(path: Path, files: Files) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def write_tar(path: Path, files: Files, extra: tuple[tarfile.TarInfo, ...] = ()) -> Path:
+    suffix = path.suffix.removeprefix(".")
+    with tarfile.open(path, "w" if suffix == "tar" else f"w:{suffix}") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+        for member in extra:
+            archive.addfile(member)
+    return path
+
+
+def member(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    """Return a tar member that is no regular file."""
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
