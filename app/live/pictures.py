@@ -24,7 +24,7 @@ def live_boundary(run: str | None, key: str, *, height: int = 380, member: int =
     _picture("boundary", run, key, height, empty, member)
 
 
-def live_predictions(run: str | None, key: str, *, height: int = 260, member: int = 0) -> None:
+def live_predictions(run: str | None, key: str, *, height: int = 200, member: int = 0) -> None:
     """Show a few validation images with the network's probabilities (images)."""
     empty = "Predictions on a few validation images appear here once the run has started."
     _picture("predictions", run, key, height, empty, member)

@@ -9,7 +9,7 @@ from app.live.component import mount
 from app.live.snapshot import is_stale
 from app.services import get_store
 
-ROW_HEIGHT = 84
+ROW_HEIGHT = 62
 
 
 def _standing(run_id: str) -> dict[str, Any]:
@@ -56,6 +56,6 @@ def live_status(
         "lecture": lecture,
         "standing": standing,
     }
-    height = (ROW_HEIGHT + (24 if lecture else 0)) * max(1, len(ids))
+    height = (ROW_HEIGHT + (18 if lecture else 0)) * max(1, len(ids))
     mount("status", data, key=key, height=height, on_changed_change=lambda: None)
     return standing

@@ -1,15 +1,15 @@
 // How the network divides the plane, with the samples on top.
 
 import { keeper, make } from './dom.js'
-import { Picture, rgb } from './picture.js'
+import { CAPTION, Picture, rgb } from './picture.js'
 
 class Boundary extends Picture {
   title({ step }) {
-    return `Decision boundary after step ${step}`
+    return ['Decision boundary', `after step ${step}`]
   }
 
   draw(payload) {
-    const side = Math.min(this.root.clientWidth, this.data.height - 24)
+    const side = Math.min(this.root.clientWidth, this.data.height - CAPTION)
     const ratio = window.devicePixelRatio || 1
     if (!this.canvas?.isConnected) {
       this.canvas = make('canvas', { role: 'img' })

@@ -33,7 +33,7 @@ class Chart {
     this.legend = make('div', { class: 'pp-legend', hidden: true })
     this.gd = make('div', { class: 'pp-plot' })
     this.ends = make('div', { class: 'pp-ends' })
-    this.empty = make('p', { class: 'pp-empty', role: 'status' })
+    this.empty = make('div', { class: 'pp-empty', role: 'status' })
     this.frame = make('div', { class: 'pp-frame' }, this.gd, this.ends, this.empty)
     this.root.append(this.bar, this.legend, this.frame)
     parent.append(this.root)
@@ -129,7 +129,8 @@ class Chart {
   }
 
   save(format) {
-    const picture = { figure: this.figure, lines: this.lines, options: this.options, theme: this.theme }
+    this.bar.querySelector('details').open = false
+    const picture = { figure: this.figure, lines: this.lines, options: this.options }
     if (format === 'csv') exportCsv(picture)
     else exportImage(format, picture)
   }

@@ -2,7 +2,7 @@
 
 import { named } from './chart_figure.js'
 
-export async function exportImage(format, { figure, lines, options, theme }) {
+export async function exportImage(format, { figure, lines, options }) {
   const labelled = new Set(named(lines).map((line) => line.trace))
   const data = figure.data.map((trace, index) => ({
     ...trace,
@@ -11,7 +11,6 @@ export async function exportImage(format, { figure, lines, options, theme }) {
   const layout = {
     ...figure.layout,
     width: 960, height: 560, showlegend: true,
-    paper_bgcolor: theme.background, plot_bgcolor: theme.background,
     title: { text: options.title, x: 0.02, xanchor: 'left', font: { size: 20 } },
     margin: { l: 80, r: 24, t: 60, b: 70 },
     legend: { orientation: 'v', x: 1.02, y: 1, xanchor: 'left' },

@@ -1,6 +1,6 @@
 // The figure as Plotly wants it: a pure function of options, data, view and theme.
 
-import { crosses, drawMarks, marksOf, textWidth } from './chart_marks.js'
+import { crosses, drawMarks, marksOf, memberOf, textWidth } from './chart_marks.js'
 import { horizontalRange, verticalRange } from './chart_range.js'
 
 const X_TITLES = { step: 'step', epoch: 'epoch', seconds: 'training time [s]' }
@@ -18,7 +18,7 @@ export function measures(lecture) {
 export function linesOf(options, hub, view, theme) {
   return options.traces.map((trace) => {
     const series = hub.series(trace.run, trace.series)
-    const member = Number(trace.series.split('/')[0])
+    const member = memberOf(trace)
     const run = hub.run(trace.run)
     const shown = (theme.dark && options.darkLines[trace.color]) || trace.color
     trace.shown = shown
@@ -70,7 +70,9 @@ export function rangesOf(lines, view, before) {
 /** Plotly's data and layout. `ranges` come from `rangesOf`. */
 export function figure({ options, lines, ranges, view, theme, width, height, hub }) {
   const size = measures(options.lecture)
-  const data = lines.map((line) => scatter(line, options, size))
+  // A few context lines tell their values too; many would bury the others.
+  const quiet = lines.filter((line) => line.trace.faint).length > 2
+  const data = lines.map((line) => scatter(line, options, size, quiet && line.trace.faint))
   const margin = margins(lines, options, size, theme, width)
   const plotWidth = width - margin.l - margin.r
   const place = (x) => ((x - ranges.x[0]) / (ranges.x[1] - ranges.x[0])) * plotWidth
@@ -81,7 +83,7 @@ export function figure({ options, lines, ranges, view, theme, width, height, hub
   if (cross) data.push(cross)
   const layout = {
     width, height, margin, autosize: false, showlegend: false, uirevision: 'kept', dragmode: 'zoom',
-    paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
+    paper_bgcolor: theme.background, plot_bgcolor: theme.background,
     font: { family: theme.font, size: size.font, color: theme.text },
     hovermode: 'x unified', hoverdistance: 40,
     hoverlabel: {
@@ -100,6 +102,11 @@ export function figure({ options, lines, ranges, view, theme, width, height, hub
     },
     ...drawn,
   }
+  if (!lines.some((line) => line.y.length)) {
+    // No numbers that nobody measured.
+    for (const one of [layout.xaxis, layout.yaxis]) Object.assign(one, { showticklabels: false, showgrid: false })
+    layout.shapes = [frame(theme)]
+  }
   if (lines.some((line) => line.trace.yaxis === 'y2')) {
     layout.yaxis2 = {
       ...axis(theme, size), range: ranges.y2, title: title(options.y2Title, size, theme),
@@ -109,20 +116,20 @@ export function figure({ options, lines, ranges, view, theme, width, height, hub
   return { data, layout }
 }
 
-function scatter(line, options, size) {
+function scatter(line, options, size, quiet) {
   const { trace, color, hidden } = line
   return {
     type: 'scatter', name: trace.label, x: line.x, y: line.y, yaxis: trace.yaxis,
     mode: trace.markers ? 'lines+markers' : 'lines', connectgaps: false,
     visible: hidden ? 'legendonly' : true,
-    opacity: trace.faint ? 0.35 : 1,
+    opacity: trace.faint ? 0.45 : 1,
     line: {
       color, dash: trace.faint ? 'solid' : trace.dash,
       width: (trace.faint ? Math.min(trace.width, 1.2) : trace.width) * size.line,
     },
     marker: { size: 5 * size.line, color },
-    hoverinfo: trace.faint ? 'skip' : undefined,
-    hovertemplate: trace.faint ? undefined : `%{y:${options.yFormat}}`,
+    hoverinfo: quiet ? 'skip' : undefined,
+    hovertemplate: quiet ? undefined : `%{y:${options.yFormat}}`,
   }
 }
 
@@ -134,14 +141,21 @@ function axis(theme, size) {
   }
 }
 
+function frame(theme) {
+  return {
+    type: 'rect', xref: 'paper', yref: 'paper', x0: 0, x1: 1, y0: 0, y1: 1, layer: 'below',
+    line: { color: theme.grid, width: 1 },
+  }
+}
+
 function title(text, size, theme) {
   return { text: text ?? '', font: { size: size.font, color: theme.text }, standoff: 8 }
 }
 
-/** Label decades; within less than one and a half, also 2 and 5. */
+/** Label decades; within less than one and a half of them, also 2 and 5. */
 function logTicks([low, high]) {
   const span = high - low
-  return { dtick: span > 1.5 ? Math.max(1, Math.round(span / 6)) : 'D2', minor: { showgrid: span < 4 } }
+  return { dtick: span > 1.5 ? Math.max(1, Math.round(span / 6)) : 'D2' }
 }
 
 function margins(lines, options, size, theme, width) {

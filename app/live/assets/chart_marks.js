@@ -16,7 +16,7 @@ export function marksOf(traces, hub, x) {
   const runs = new Map()
   for (const trace of traces) {
     const members = runs.get(trace.run) ?? new Map()
-    const member = Number(trace.series.split('/')[0])
+    const member = memberOf(trace)
     if (!members.has(member) || !trace.faint) members.set(member, trace)
     runs.set(trace.run, members)
   }
@@ -31,6 +31,11 @@ export function marksOf(traces, hub, x) {
     }
   }
   return marks.sort((a, b) => a.x - b.x)
+}
+
+/** The contender a trace belongs to. */
+export function memberOf(trace) {
+  return Number(trace.series.split('/')[0])
 }
 
 /** Plotly shapes and annotations of `marks`; `place` maps x to pixels from the plot's left edge. */
@@ -69,11 +74,12 @@ export function crosses(marks, range, log, lines) {
   if (!ended.length) return null
   const ceiling = range[0] + 0.97 * (range[1] - range[0])
   const height = (mark) => {
-    const line = lines.find(({ trace }) => trace === mark.trace)
-    const finite = (line?.y ?? []).filter((value) => value !== null && (!log || value > 0))
-    const last = finite[finite.length - 1]
-    const value = last === undefined ? ceiling : log ? Math.log10(last) : last
-    const inside = Math.min(value, ceiling)
+    const scaled = lines
+      .filter(({ trace, hidden }) => !hidden && trace.run === mark.trace.run && memberOf(trace) === mark.member)
+      .map(({ y }) => y.findLast((value) => value !== null && (!log || value > 0)))
+      .filter((value) => value !== undefined)
+      .map((value) => (log ? Math.log10(value) : value))
+    const inside = Math.min(ceiling, ...(scaled.length ? [Math.max(...scaled)] : []))
     return log ? 10 ** inside : inside
   }
   return {

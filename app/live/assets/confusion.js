@@ -1,7 +1,7 @@
 // Which class is taken for which: rows are true classes, columns predicted ones.
 
 import { keeper, make, style } from './dom.js'
-import { Picture } from './picture.js'
+import { CAPTION, Picture } from './picture.js'
 
 const CSS = `
 .pp-confusion { border-collapse: collapse; table-layout: fixed; }
@@ -21,13 +21,13 @@ class Confusion extends Picture {
     const total = payload.counts.flat().reduce((sum, count) => sum + count, 0)
     const right = payload.counts.reduce((sum, row, i) => sum + row[i], 0)
     const share = total ? ((100 * right) / total).toFixed(1) : '0'
-    return `Confusion (${payload.split}): ${share} % right; rows true, columns predicted`
+    return ['Confusion', `${share} % right · rows true, columns predicted`]
   }
 
   draw({ classes, counts }) {
     const names = Math.min(110, Math.max(24, 9 * Math.max(...classes.map((name) => name.length))))
     const across = (this.root.clientWidth - names) / classes.length
-    const side = Math.max(10, Math.min(56, across, (this.data.height - 46) / classes.length))
+    const side = Math.max(10, Math.min(56, across, (this.data.height - CAPTION - 24) / classes.length))
     const size = Math.max(9, Math.min(14, side / 2.4))
     const columns = make('tr', {}, make('th', { style: `width:${names}px` }))
     classes.forEach((name) =>

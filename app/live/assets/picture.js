@@ -10,8 +10,11 @@ const CSS = `
   padding: 0 12%; text-align: center; color: var(--pp-muted); font-size: 15px; }
 .pp-picture > .pp-none[hidden] { display: none; }
 .pp-picture .pp-caption { color: var(--pp-muted); margin: 0; white-space: nowrap; overflow: hidden;
-  text-overflow: ellipsis; height: 20px; }
+  text-overflow: ellipsis; height: 36px; line-height: 28px; }
+.pp-picture .pp-caption b { font-weight: 600; font-size: 15px; color: var(--st-text-color); margin-right: 8px; }
 `
+
+export const CAPTION = 38 // pixels above the picture
 
 /** A component that shows one artifact of a run; subclasses draw `payload` into `this.body`. */
 export class Picture {
@@ -19,9 +22,9 @@ export class Picture {
     style('picture', CSS)
     parent.querySelectorAll(':scope > .pp-picture').forEach((old) => old.remove())
     this.root = make('div', { class: 'pp-picture' })
-    this.none = make('p', { class: 'pp-none' })
+    this.none = make('div', { class: 'pp-none' })
     this.body = make('div', { class: 'pp-body' })
-    this.caption = make('p', { class: 'pp-caption' })
+    this.caption = make('div', { class: 'pp-caption' })
     this.root.append(this.caption, this.body, this.none)
     parent.append(this.root)
     this.resizing = new ResizeObserver(() => this.redraw())
@@ -60,7 +63,9 @@ export class Picture {
       const artifact = await answer.json()
       if (run !== this.run || member !== this.member) return
       Object.assign(this, { version: artifact.version, payload: artifact.payload })
-      this.caption.textContent = this.title(artifact)
+      const [title, detail] = this.title(artifact)
+      this.caption.replaceChildren(make('b', {}, title), detail)
+      this.caption.title = `${title}: ${detail}`
       this.redraw()
     } catch {
       this.version = version // gone, or the server restarts: the next version is tried again
@@ -77,7 +82,7 @@ export class Picture {
   }
 
   title({ step }) {
-    return `step ${step}`
+    return ['', `step ${step}`]
   }
 
   destroy() {

@@ -1,7 +1,7 @@
 // A few images with what the network takes them for; bars are kept, so that they move.
 
 import { keeper, make, style } from './dom.js'
-import { Picture } from './picture.js'
+import { CAPTION, Picture } from './picture.js'
 
 const CSS = `
 .pp-gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 10px 14px;
@@ -30,12 +30,12 @@ class Predictions extends Picture {
 
   title({ step, payload }) {
     const right = payload.items.filter((item) => best(item.probabilities) === item.target).length
-    return `Predictions after step ${step}: ${right} of ${payload.items.length} right`
+    return ['Predictions', `${right} of these ${payload.items.length} right after step ${step}`]
   }
 
   draw({ classes, items }) {
     const columns = Math.max(1, Math.floor((this.root.clientWidth + 14) / PITCH.width))
-    const rows = Math.max(1, Math.floor((this.data.height - 14) / PITCH.height))
+    const rows = Math.max(1, Math.floor((this.data.height - CAPTION + 14) / PITCH.height))
     const shown = items.slice(0, columns * rows)
     if (this.cards?.length !== shown.length || !this.body.firstChild) {
       this.cards = shown.map(() => card())
