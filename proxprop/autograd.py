@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from proxprop.diagnostics import Observer, SolveRecord, TroubleMonitor
-from proxprop.directions import linear_direction, linear_residual
-from proxprop.solvers import SOLVED, SolveSpec, compute_dtype, is_traced
-
-
-class LayerCall(NamedTuple):
-    """What one call of a proximal layer needs beside its tensors.
-
-    Attributes:
-        spec: τ and the solver.
-        train_weight: Whether the weight's columns belong to Ã.
-        train_bias: Whether the bias's column belongs to Ã.
-        forward_dtype: Autocast's dtype for the forward product; None outside autocast.
-        monitor: Receives the solve's status; None where it cannot be read (compiled code).
-        observer: Receives a record of the solve; None costs nothing.
-    """
-
-    spec: SolveSpec
-    train_weight: bool
-    train_bias: bool
-    forward_dtype: torch.dtype | None
-    monitor: TroubleMonitor | None
-    observer: Observer | None
+from proxprop.conv_directions import conv_direction, input_gradient
+from proxprop.directions import Direction, linear_direction
+from proxprop.gram import ConvGeometry
+from proxprop.records import LayerCall, conv_record, linear_record
+from proxprop.solvers import is_traced
 
 
 class LinearFunction(torch.autograd.Function):
@@ -80,53 +62,88 @@ def _solve_linear(
     rows: Tensor, grad_output: Tensor, call: LayerCall
 ) -> tuple[Tensor | None, Tensor | None]:
     started = time.perf_counter() if call.observer is not None else 0.0
-    spec = call.spec
-    found = linear_direction(rows, grad_output, spec, call.train_weight, call.train_bias)
-    if call.monitor is not None and not is_traced(found.status):
-        call.monitor.post(found.status, spec.solver, spec.tau)
+    found = linear_direction(rows, grad_output, call.spec, call.train_weight, call.train_bias)
+    _post(call, found)
     if call.observer is not None:
-        weight, bias = found.weight, found.bias
-        record = SolveRecord(
-            solver=spec.solver,
-            route=found.route,
-            tau=spec.tau,
-            steps=spec.cg_steps if spec.solver == "cg" else 0,
-            rows=rows.shape[0],
-            columns=rows.shape[1] * call.train_weight + int(call.train_bias),
-            input=rows.detach(),
-            grad_output=grad_output.detach(),
-            weight_direction=weight,
-            bias_direction=bias,
-            status=found.status,
-            seconds=time.perf_counter() - started,
-            residual=lambda: linear_residual(rows, grad_output, weight, bias, spec.tau),
-        )
-        call.observer(record)
+        seconds = time.perf_counter() - started
+        call.observer(linear_record(rows, grad_output, call, found, seconds))
     return found.weight, found.bias
 
 
-def explicit_linear_record(rows: Tensor, grad_output: Tensor, call: LayerCall) -> SolveRecord:
-    """The record of a plain step, D = G, for an observer: the gradient is computed for it."""
-    grad_output = grad_output.detach().reshape(-1, grad_output.shape[-1])
-    dtype, tau = compute_dtype(rows, grad_output), call.spec.tau
-    started = time.perf_counter()
-    weight = grad_output.to(dtype).mT @ rows.to(dtype) if call.train_weight else None
-    bias = grad_output.to(dtype).sum(0) if call.train_bias else None
-    return SolveRecord(
-        solver="explicit",
-        route="explicit",
-        tau=tau,
-        steps=0,
-        rows=rows.shape[0],
-        columns=rows.shape[1] * call.train_weight + int(call.train_bias),
-        input=rows,
-        grad_output=grad_output,
-        weight_direction=weight,
-        bias_direction=bias,
-        status=torch.full_like(grad_output[:0].sum(), SOLVED, dtype=torch.int8),
-        seconds=time.perf_counter() - started,
-        residual=lambda: linear_residual(rows, grad_output, weight, bias, tau),
+class Conv2dFunction(torch.autograd.Function):
+    """``F.conv2d`` whose backward returns update directions for the parameters."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        call: LayerCall,
+        geometry: ConvGeometry,
+    ) -> Tensor:
+        """Convolve (N, C, H, W); padding other than equal zeros is written into the input."""
+        dtype = call.forward_dtype
+        left, _, top, _ = geometry.padding
+        return F.conv2d(
+            cast(input, dtype),
+            cast(weight, dtype),
+            cast(bias, dtype),
+            geometry.stride,
+            (top, left),
+            geometry.dilation,
+            geometry.groups,
+        )
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+        """Keep what backward needs: what plain autograd keeps too."""
+        input, weight, bias, call, geometry = inputs
+        ctx.save_for_backward(input, weight)
+        ctx.call, ctx.geometry = call, geometry
+        ctx.bias_dtype = None if bias is None else bias.dtype
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the input's gradient and the parameters' update directions."""
+        input, weight = ctx.saved_tensors
+        needs_input, needs_weight, needs_bias, *_ = ctx.needs_input_grad
+        grad_input = weight_direction = bias_direction = None
+        with torch.no_grad():
+            if needs_input:
+                kernel = weight.to(grad_output.dtype)
+                grad_input = input_gradient(input.shape, kernel, grad_output, ctx.geometry)
+                grad_input = grad_input.to(input.dtype)
+            if needs_weight or needs_bias:
+                weight_direction, bias_direction = _solve_conv(
+                    input, grad_output, ctx.geometry, ctx.call
+                )
+        directions = (
+            grad_input,
+            cast(weight_direction, weight.dtype) if needs_weight else None,
+            cast(bias_direction, ctx.bias_dtype) if needs_bias else None,
+        )
+        return *differentiable_once(grad_output, weight, *directions), None, None
+
+
+def _solve_conv(
+    input: Tensor, grad_output: Tensor, geometry: ConvGeometry, call: LayerCall
+) -> tuple[Tensor | None, Tensor | None]:
+    started = time.perf_counter() if call.observer is not None else 0.0
+    found = conv_direction(
+        input, grad_output, geometry, call.spec, call.train_weight, call.train_bias
     )
+    _post(call, found)
+    if call.observer is not None:
+        seconds = time.perf_counter() - started
+        call.observer(conv_record(input, grad_output, geometry, call, found, seconds))
+    return found.weight, found.bias
+
+
+def _post(call: LayerCall, found: Direction) -> None:
+    if call.monitor is not None and not is_traced(found.status):
+        call.monitor.post(found.status, call.spec.solver, call.spec.tau)
 
 
 def cast(tensor: Any, dtype: torch.dtype | None) -> Any:

@@ -10,9 +10,13 @@ from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.utils import parametrize
 
-from proxprop.layers import ProximalLayer, ProxPropLinear, check_settings
+from proxprop.layers import ProximalLayer, ProxPropConv2d, ProxPropLinear
+from proxprop.settings import check_settings
 
-_PROXIMAL: dict[type[nn.Module], type[ProximalLayer]] = {nn.Linear: ProxPropLinear}
+_PROXIMAL: dict[type[nn.Module], type[ProximalLayer]] = {
+    nn.Linear: ProxPropLinear,
+    nn.Conv2d: ProxPropConv2d,
+}
 _KINDS = tuple(_PROXIMAL)
 _PLAIN: dict[type[nn.Module], type[nn.Module]] = {new: old for old, new in _PROXIMAL.items()}
 

@@ -2,67 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from proxprop.autograd import LayerCall, LinearFunction, explicit_linear_record
+from proxprop.autograd import Conv2dFunction, LinearFunction
 from proxprop.diagnostics import Observer, TroubleMonitor
-from proxprop.solvers import SolveSpec
-
-SOLVERS = ("exact", "cg", "explicit")
-
-
-def check_settings(**settings: Any) -> None:
-    """Refuse a proximal setting that has no meaning; None stands for "leave as it is".
-
-    Raises:
-        TypeError: A setting has the wrong type or an unknown name.
-        ValueError: A setting is out of range.
-    """
-    for name, value in settings.items():
-        if name not in _CHECKS:
-            raise TypeError(f"unknown proximal setting {name!r}; known: {', '.join(_CHECKS)}")
-        if value is not None:
-            _CHECKS[name](name, value)
-
-
-def _positive_number(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be finite and > 0, got {value!r}; the paper uses 0.05")
-
-
-def _tolerance(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} must be in [0, 1), got {value!r}; 0 takes every step")
-
-
-def _step_count(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be >= 1, got {value!r}; the paper uses 3, 5 and 10")
-
-
-def _solver_name(name: str, value: object) -> None:
-    if value not in SOLVERS:
-        raise ValueError(f"{name} must be one of {', '.join(SOLVERS)}, got {value!r}")
-
-
-_CHECKS = {
-    "tau": _positive_number,
-    "solver": _solver_name,
-    "cg_steps": _step_count,
-    "cg_rtol": _tolerance,
-}
+from proxprop.gram import ConvGeometry
+from proxprop.records import LayerCall, explicit_conv_record, explicit_linear_record
+from proxprop.settings import SETTINGS, check_settings
+from proxprop.solvers import SolveSpec, is_traced
 
 
 class ProximalLayer(nn.Module):
@@ -89,8 +41,8 @@ class ProximalLayer(nn.Module):
     _monitor: TroubleMonitor | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _CHECKS:
-            _CHECKS[name](name, value)
+        if name in SETTINGS:
+            SETTINGS[name](name, value)
         super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -118,12 +70,12 @@ class ProximalLayer(nn.Module):
             self.weight.requires_grad,
             self.bias is not None and self.bias.requires_grad,
             _autocast_dtype(input),
-            self._polled_monitor(),
+            self._polled_monitor(input),
             self.observer,
         )
 
-    def _polled_monitor(self) -> TroubleMonitor | None:
-        if torch.compiler.is_compiling():
+    def _polled_monitor(self, input: Tensor) -> TroubleMonitor | None:
+        if is_traced(input) or is_traced(self.weight):
             return None
         if self._monitor is None:
             self._monitor = TroubleMonitor(self.label or f"{type(self).__name__} without a name")
@@ -199,5 +151,126 @@ class ProxPropLinear(ProximalLayer, nn.Linear):
 
         def report(grad_output: Tensor) -> None:
             observer(explicit_linear_record(rows, grad_output, call))
+
+        return report
+
+
+class ProxPropConv2d(ProximalLayer, nn.Conv2d):
+    r"""``nn.Conv2d`` whose kernels take an implicit step.
+
+    Backward leaves ``D = G (ÃᵀÃ + I/τ)⁻¹`` in ``.grad`` (Frerix et al. 2018, Alg. 2): G is the
+    gradient, the rows of Ã are the patches of the batch with a ones column for the bias. Each
+    group of channels has a system of its own. The Gram ÃᵀÃ is exact and found without unfolding
+    the batch (:mod:`proxprop.gram`).
+
+    Args:
+        in_channels: C ≥ 1.
+        out_channels: m ≥ 1.
+        kernel_size: k or (k_h, k_w).
+        stride: As in torch; default 1.
+        padding: Number, pair, ``"same"`` or ``"valid"``; default 0.
+        dilation: As in torch; default 1.
+        groups: As in torch; default 1.
+        bias: Whether the layer has a bias; default True.
+        padding_mode: As in torch; default ``"zeros"``.
+        device: As in torch.
+        dtype: As in torch; real.
+        tau: Proximal step size, finite and > 0; default 0.05.
+        solver: ``"exact"`` (default), ``"cg"`` or ``"explicit"``.
+        cg_steps: CG steps per output channel, ≥ 1; default 3.
+        cg_rtol: Relative tolerance of CG in [0, 1); default 0 (every step is taken).
+
+    Shape:
+        (N, C, H, W) → (N, m, H_out, W_out), or the same without N.
+
+    Raises:
+        TypeError: A setting has the wrong type.
+        ValueError: A setting is out of range.
+        NotImplementedError: ``dtype`` is complex.
+
+    Note:
+        The loss is a batch mean but ÃᵀÃ is a sum over all N · H_out · W_out patches: the
+        effective strength of τ grows with the batch and with the image.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: str | int | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        tau: float = 0.05,
+        solver: str = "exact",
+        cg_steps: int = 3,
+        cg_rtol: float = 0.0,
+    ) -> None:
+        check_settings(tau=tau, solver=solver, cg_steps=cg_steps, cg_rtol=cg_rtol)
+        if dtype is not None and dtype.is_complex:
+            raise NotImplementedError(
+                f"dtype must be real, got {dtype}; use nn.Conv2d for complex convolutions"
+            )
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+        )
+        self._set_prox(tau, solver, cg_steps, cg_rtol)
+
+    @property
+    def geometry(self) -> ConvGeometry:
+        """Which pixels the layer's patches read."""
+        return ConvGeometry.resolve(
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            self.padding_mode,
+        )
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Convolve the input."""
+        if self._takes_implicit_step():
+            batch, geometry = self._padded(input)
+            output: Tensor = Conv2dFunction.apply(
+                batch, self.weight, self.bias, self._call(input), geometry
+            )
+            return output if input.dim() == 4 else output.squeeze(0)
+        output = super().forward(input)
+        if self.observer is not None and output.requires_grad:
+            output.register_hook(self._report_explicit(input.detach(), self.observer))  # type: ignore[no-untyped-call]
+        return output
+
+    def _padded(self, input: Tensor) -> tuple[Tensor, ConvGeometry]:
+        """A batch with any padding written in that a convolution cannot add by itself."""
+        batch = input if input.dim() == 4 else input.unsqueeze(0)
+        geometry = self.geometry
+        if geometry.needs_explicit_padding:
+            return geometry.pad(batch), geometry.without_padding()
+        return batch, geometry
+
+    def _report_explicit(self, input: Tensor, observer: Observer) -> Callable[[Tensor], None]:
+        batch, geometry = self._padded(input)
+        call = self._call(input)
+
+        def report(grad_output: Tensor) -> None:
+            grad_output = grad_output if input.dim() == 4 else grad_output.unsqueeze(0)
+            observer(explicit_conv_record(batch, grad_output, geometry, call))
 
         return report

@@ -13,6 +13,7 @@ from proxprop.gram.geometry import ConvGeometry
 from proxprop.gram.phases import phase_gram, phase_gram_flops
 from proxprop.gram.spectra import Precision
 from proxprop.gram.unfold import unfold_gram
+from proxprop.solvers.spec import compute_dtype, gram_dtype
 
 # Up to these sizes float64 costs a few per cent of a training step. Smooth images with few channels
 # need it in the products too (float32 there: 1e-1 error of the direction on CIFAR-10's first layer
@@ -57,7 +58,7 @@ def patch_gram(
 
 def default_precision(x: Tensor, geometry: ConvGeometry) -> Precision:
     """Float64 where it is cheap and needed, at least float32 elsewhere."""
-    single = torch.float64 if x.dtype == torch.float64 else torch.float32
+    single = gram_dtype(compute_dtype(x))
     channels = x.shape[1] // geometry.groups
     pointwise = geometry.kernel_size == (1, 1)
     small = channels <= _DOUBLE_CHANNELS and not pointwise
@@ -66,19 +67,22 @@ def default_precision(x: Tensor, geometry: ConvGeometry) -> Precision:
     return Precision(torch.float64 if small and few else single, torch.float64 if few else single)
 
 
-def position_gram(x: Tensor, geometry: ConvGeometry, *, bias: bool) -> Tensor:
+def position_gram(
+    x: Tensor, geometry: ConvGeometry, *, bias: bool, dtype: torch.dtype | None = None
+) -> Tensor:
     """Compute ``K = ÃÃᵀ`` over the positions of a batch, one kernel tap at a time.
 
     Args:
         x: Input of shape (N, C, H, W).
         geometry: Of the convolution.
         bias: Whether a ones column ends ``Ã``.
+        dtype: Type to compute in; default: at least float32.
 
     Returns:
-        Gram of shape (groups, N·H_out·W_out, N·H_out·W_out), at least float32. The memory beside
-        it is one padded copy of ``x`` and one tap's pixels.
+        Gram of shape (groups, N·H_out·W_out, N·H_out·W_out). The memory beside it is one padded
+        copy of ``x`` and one tap's pixels.
     """
-    x = geometry.pad(x if x.dtype in (torch.float32, torch.float64) else x.float())
+    x = geometry.pad(x.to(dtype or gram_dtype(compute_dtype(x))))
     geometry = geometry.without_padding()
     samples, channels, height, width = x.shape
     groups = geometry.groups

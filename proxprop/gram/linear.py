@@ -28,7 +28,7 @@ def column_gram(rows: Tensor, with_bias: bool) -> Tensor:
     if not with_bias:
         return gram
     sums = rows.sum(0)
-    corner = torch.full_like(sums[:1], rows.shape[0])
+    corner = rows.new_full((1,), rows.shape[0])
     right = torch.cat([sums, corner])
     return torch.cat([torch.cat([gram, sums[None]]), right[:, None]], dim=1)
 

@@ -37,12 +37,19 @@ def compute_dtype(*tensors: Tensor) -> torch.dtype:
     return torch.float32
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _matmul_precision() -> str:
+    """Torch's setting, which torch.compile cannot read by itself; fixed when code is compiled."""
+    precision: str = torch.get_float32_matmul_precision()
+    return precision
+
+
 def gram_dtype(dtype: torch.dtype) -> torch.dtype:
     """float64 where float32 products are rounded to TF32 or bfloat16, else ``dtype``.
 
     Such a Gram is not even positive semidefinite to the accuracy that 1/τ needs.
     """
-    if dtype == torch.float32 and torch.get_float32_matmul_precision() != "highest":
+    if dtype == torch.float32 and _matmul_precision() != "highest":
         return torch.float64
     return dtype
 

@@ -1,0 +1,56 @@
+"""The proximal settings of a layer, and what values they may have."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+SOLVERS = ("exact", "cg", "explicit")
+
+
+def check_settings(**settings: Any) -> None:
+    """Refuse a proximal setting that has no meaning; None stands for "leave as it is".
+
+    Raises:
+        TypeError: A setting has the wrong type or an unknown name.
+        ValueError: A setting is out of range.
+    """
+    for name, value in settings.items():
+        if name not in SETTINGS:
+            raise TypeError(f"unknown proximal setting {name!r}; known: {', '.join(SETTINGS)}")
+        if value is not None:
+            SETTINGS[name](name, value)
+
+
+def _positive_number(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be finite and > 0, got {value!r}; the paper uses 0.05")
+
+
+def _tolerance(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {value!r}; 0 takes every step")
+
+
+def _step_count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be >= 1, got {value!r}; the paper uses 3, 5 and 10")
+
+
+def _solver_name(name: str, value: object) -> None:
+    if value not in SOLVERS:
+        raise ValueError(f"{name} must be one of {', '.join(SOLVERS)}, got {value!r}")
+
+
+SETTINGS = {
+    "tau": _positive_number,
+    "solver": _solver_name,
+    "cg_steps": _step_count,
+    "cg_rtol": _tolerance,
+}
