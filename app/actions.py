@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import streamlit as st
 
 from app import state
-from app.attached import marks_of, settings_in_force
 from app.ownership import COOKIE
 from app.rescale import rescale
-from app.services import get_service, get_store
-from proxprop.config import ConfigError, RunConfig
+from app.services import get_service
+from proxprop.config import ConfigError
 from proxprop.events import Control
 from proxprop.runs.errors import RunError, StoreError
 
@@ -84,14 +83,6 @@ def take_offer() -> None:
         edit("optimizer.lr", offer.lr)
 
 
-def edit_copy(run_id: str) -> None:
-    """Put a run's settings on the form, detached, to change and start anew."""
-    with in_words():
-        config = get_store().run(run_id).config
-        if isinstance(config, RunConfig):
-            state.replace(settings_in_force(config, marks_of(get_store(), run_id)))
-
-
 def _offer(draft: state.Draft, before: str, after: str) -> Any:
     config = draft.config()
     if config is None:
@@ -106,12 +97,3 @@ def _tune(draft: state.Draft, field: str) -> None:
     values = {state.LIVE[field]: draft.values[field]}
     with in_words():
         get_service().control(draft.run, Control("set", values))
-
-
-def button(
-    label: str, act: Callable[..., None], *args: Any, key: str, icon: str = "", **options: Any
-) -> None:
-    """Show a button that carries out an action before the page is drawn anew."""
-    st.button(
-        label, key=key, icon=icon or None, on_click=act, args=args, width="stretch", **options
-    )

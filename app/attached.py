@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from app.state import LIVE
 from proxprop.config import RunConfig
 from proxprop.events import Mark
 from proxprop.runs.record import Run
@@ -21,26 +20,14 @@ def marks_of(store: Store, run_id: str) -> list[Mark]:
 
 def settings_in_force(config: RunConfig, marks: Iterable[Mark]) -> RunConfig:
     """Return `config` with every live change applied, in order; planned changes stay planned."""
+    planned = {change.step for change in config.changes}
     changes: dict[str, Any] = {}
-    for mark in _unplanned(config, marks):
-        changes.update(mark.changes)
+    for mark in marks:
+        if mark.kind == "set" and mark.step not in planned:
+            changes.update(mark.changes)
     return config.replace(**changes) if changes else config
-
-
-def with_changes(config: RunConfig, marks: Iterable[Mark]) -> RunConfig:
-    """Return `config` with its live changes planned at their steps: an exact replay."""
-    changes = [change.model_dump() for change in config.changes]
-    for mark in _unplanned(config, marks):
-        values = {LIVE[name]: value for name, value in mark.changes.items()}
-        changes.append({"step": mark.step, "values": values})
-    return config.replace(changes=sorted(changes, key=lambda change: change["step"]))
 
 
 def resumable(run: Run) -> bool:
     """Whether the run ended before its time and may go on."""
     return run.status == "ended" and run.outcome in RESUMABLE
-
-
-def _unplanned(config: RunConfig, marks: Iterable[Mark]) -> list[Mark]:
-    planned = {change.step for change in config.changes}
-    return [mark for mark in marks if mark.kind == "set" and mark.step not in planned]

@@ -99,7 +99,7 @@ FIELDS: dict[str, Words] = {
         100.0,
     ),
     "optimizer.explicit_lr": Words(
-        "η of explicit layers",
+        "Explicit η",
         "Step size of layers that keep explicit steps, such as the last; 0.01 to 1. "
         "Empty: the same η, as in the paper.",
         1e-5,

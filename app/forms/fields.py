@@ -63,7 +63,7 @@ def slider(field: str, *, grid: Sequence[float] = (), fallback: float | None = N
     raw = draft.values[field] if draft.values[field] is not None else fallback
     value = raw if isinstance(raw, (int, float)) and math.isfinite(raw) and raw > 0 else stops[0]
     _show(f"slider.{field}", value)
-    left, right = st.columns([2.1, 1], vertical_alignment="bottom", gap="small")
+    left, right = st.columns([3, 1], vertical_alignment="center", gap="xsmall")
     with left:
         st.select_slider(
             words.label,
@@ -95,7 +95,12 @@ def choose(field: str, *, segments: bool = False) -> None:
     }
     if segments:
         st.segmented_control(
-            FIELDS[field].label, list(options), required=True, width="stretch", **common
+            FIELDS[field].label,
+            list(options),
+            required=True,
+            width="stretch",
+            wrap=False,
+            **common,
         )
     else:
         st.selectbox(FIELDS[field].label, list(options), index=None, placeholder=str(raw), **common)

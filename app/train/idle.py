@@ -9,6 +9,20 @@ from app.forms import task
 from app.samples import sample_sheet
 from proxprop.config import RunConfig
 
+FORMULAS = {
+    "explicit": r"\theta \;\leftarrow\; \theta - \eta\,G, \qquad G = \Delta^{\top}\tilde A",
+    "exact": r"\theta \;\leftarrow\; \theta - \eta\,D, \qquad "
+    r"D = G\,\bigl(\tilde A^{\top}\tilde A + \tfrac1\tau I\bigr)^{-1}",
+    "cg": r"\theta \;\leftarrow\; \theta - \eta\,D_k, \qquad "
+    r"D_k \approx G\,\bigl(\tilde A^{\top}\tilde A + \tfrac1\tau I\bigr)^{-1}",
+}
+SENTENCES = {
+    "explicit": "Plain backprop: the gradient G of the layer's weights, at step size η.",
+    "exact": "The layer moves to the exact solution of its proximal problem: A is its input, G the "
+    "gradient. With momentum or Adam, the optimizer takes D in place of G.",
+    "cg": "As the exact step, but after k steps of conjugate gradients from zero.",
+}
+
 
 def idle() -> None:
     """Show sample pictures and the layer table of the settings on the form."""
@@ -24,6 +38,9 @@ def idle() -> None:
         st.subheader("What learns")
         task.layers(config)
     st.caption(task.numbers_sentence(config))
+    st.subheader("How a hidden layer steps")
+    st.latex(FORMULAS[config.direction.solver])
+    st.caption(SENTENCES[config.direction.solver])
 
 
 def _samples(config: RunConfig) -> None:

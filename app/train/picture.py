@@ -15,8 +15,8 @@ from proxprop.runs.record import Run
 
 CHART = 340
 TILES = (
-    Tile("Validation accuracy", "0/evaluations/validation_accuracy", ".1%"),
-    Tile("Full training loss", "0/evaluations/train_loss", symbol="J"),
+    Tile("Accuracy", "0/evaluations/validation_accuracy", ".1%"),
+    Tile("Training loss", "0/evaluations/train_loss", symbol="J"),
     Tile("Validation loss", "0/evaluations/validation_loss"),
     Tile("Forward", "0/steps/seconds_forward", "s", help="Time of the last step's forward pass."),
     Tile("Backward", "0/steps/seconds_backward", "s", help="Backward pass without the solves."),

@@ -1,0 +1,1 @@
+"""The Runs page: finding runs, and what can be done with one."""

@@ -1,0 +1,59 @@
+"""What a run is called and how it stands, in words."""
+
+from __future__ import annotations
+
+from app.words import CHOICES, SOLVERS, STATES, direction_label, exact_number
+from proxprop.config import ConfigError, RaceConfig, RunConfig, SweepConfig
+from proxprop.runs.record import Run
+
+AnyConfig = RunConfig | RaceConfig | SweepConfig
+
+
+def config_of(run: Run) -> AnyConfig | None:
+    """Return a run's config, or None if another version of proxprop wrote it."""
+    try:
+        return run.config
+    except ConfigError:
+        return None
+
+
+def state_of(run: Run) -> str:
+    """Return symbol and word of how a run stands."""
+    name = run.outcome if run.status == "ended" and run.outcome else run.status
+    return STATES.get(name, name)
+
+
+def title_of(run: Run) -> str:
+    """Return a run's name; without one, what distinguishes it."""
+    return run.name or summary_of(config_of(run))
+
+
+def summary_of(config: AnyConfig | None) -> str:
+    """Return a config in one line: direction, optimizer, step sizes."""
+    if isinstance(config, RaceConfig):
+        return f"race of {len(config.contenders)}"
+    if isinstance(config, SweepConfig):
+        return "map of short runs"
+    if config is None:
+        return "settings of another version"
+    direction, optimizer = config.direction, config.optimizer
+    parts = [
+        direction_label(direction.solver, direction.cg_steps),
+        CHOICES["optimizer.name"][optimizer.name],
+        f"η {exact_number(optimizer.lr)}",
+    ]
+    if direction.solver != "explicit":
+        parts.append(f"τ {exact_number(direction.tau)}")
+    if optimizer.explicit_lr is not None:
+        parts.append(f"explicit η {exact_number(optimizer.explicit_lr)}")
+    return ", ".join(parts)
+
+
+def data_of(config: AnyConfig | None) -> str:
+    """Return the label of the data set a config names."""
+    return "" if config is None else CHOICES["data.name"][config.data.name]
+
+
+def direction_of(config: AnyConfig | None) -> str:
+    """Return the direction without its k, the word the filter uses."""
+    return SOLVERS[config.direction.solver] if isinstance(config, RunConfig) else ""
