@@ -88,8 +88,9 @@ class LayerRecorder:
             self._handles.append(layer.register_forward_hook(self._capture(name)))
 
     def solved(self, name: str, record: SolveRecord) -> None:
-        """Take the record of a solve."""
-        self._records[name] = record
+        """Take the record of a solve; an explicit step is none."""
+        if record.solver != "explicit":
+            self._records[name] = record
 
     @torch.no_grad()
     def measure_directions(self, tau: float) -> None:

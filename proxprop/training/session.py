@@ -95,6 +95,7 @@ class Session:
         """Put `settings` in force from the next step on."""
         self.settings = settings
         set_prox(self.model, tau=settings.tau, solver=settings.solver, cg_steps=settings.cg_steps)
+        self._observe_solves()
         self._set_lr()
 
     def advance(self, recorder: LayerRecorder | None = None) -> list[StepReport]:
@@ -226,8 +227,9 @@ class Session:
 
             return observe
 
+        implicit = self.settings.solver != "explicit"  # else there is no solve to pay for
         for name, layer in iter_prox_layers(self.model):
-            layer.observer = observer_of(name)
+            layer.observer = observer_of(name) if implicit else None
 
 
 def _rows(config: RunConfig, dataset: Dataset) -> list[Any]:

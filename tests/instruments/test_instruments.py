@@ -91,7 +91,7 @@ def test_measures_equal_their_definitions(solver, steps, bias):
             "dead": (delta == 0).all(0).double().mean(),
         }
         if index < 4:
-            system = rows.T @ rows + torch.eye(rows.shape[1]) / TAU
+            system = rows.T @ rows + torch.eye(rows.shape[1], dtype=rows.dtype) / TAU
             expected |= {
                 "cosine": (direction * gradient).sum() / direction.norm() / gradient.norm(),
                 "overshoot": (delta - rows @ direction.T).norm() / delta.norm(),
@@ -144,7 +144,7 @@ def test_measures_of_convolutions_agree_with_the_same_layer_as_patches():
     assert values["dead/0"] == 0
     explicit = (delta - TAU * rows @ gradient.T).norm() / delta.norm()
     assert values["overshoot_explicit/0"] == pytest.approx(explicit.item(), rel=1e-9)
-    direction = gradient @ torch.linalg.inv(rows.T @ rows + torch.eye(19) / TAU)
+    direction = gradient @ torch.linalg.inv(rows.T @ rows + torch.eye(19, dtype=rows.dtype) / TAU)
     implicit = (delta - rows @ direction.T).norm() / delta.norm()
     assert values["overshoot/0"] == pytest.approx(implicit.item(), rel=1e-9)
 

@@ -43,16 +43,17 @@ def test_five_steps_on_digits_are_finite(name, solver, digits):
 
 @pytest.mark.parametrize(("name", "solver"), TABLE)
 def test_a_small_full_batch_problem_gets_better(name, solver):
-    """A quarter of the loss of guessing is gone in 60 steps; the momentum of 0.95 is tamed."""
-    inputs, targets = circle_of_points()
+    inputs, targets = skewed_problem()
     lr = sensible_lr(name, solver)
-    model = build_model(ModelConfig(widths=(12,), activation="tanh"), (2,), 3, seed=1)
+    model = build_model(ModelConfig(widths=(12,), activation="tanh"), (6,), 3, seed=1)
     convert(model, tau=0.5, solver=solver)
-    eps = 1e-6 if name == "adadelta" else 1e-8  # torch's own default: the first steps are √eps
-    options = {"momentum": 0.5, "eps": eps, "explicit_lr": 0.05 if lr == 1.0 else lr * 5}
-    if name == "lbfgs":
-        options["explicit_lr"] = None
-    config = OptimizerConfig(name=name, lr=lr * (5 if lr < 0.1 else 1), **options)
+    config = OptimizerConfig(
+        name=name,
+        lr=lr * (5 if lr < 0.1 else 1),
+        explicit_lr=None if name in ("lbfgs", "adadelta") else min(0.05, lr * 5),
+        momentum=0.5,
+        eps=1e-6 if name == "adadelta" else 1e-8,  # torch's own: its first steps are √eps long
+    )
     optimizer = build_optimizer(config, model)
 
     def loss_and_directions():
@@ -62,20 +63,21 @@ def test_a_small_full_batch_problem_gets_better(name, solver):
         return loss
 
     first = loss_and_directions().item()
-    for _ in range(60):
+    for _ in range(120):
         if optimizer.spec.closure:
             optimizer.minimise(loss_and_directions)
         else:
             loss_and_directions()
             optimizer.step()
-    assert loss_and_directions().item() < 0.75 * first
+    assert loss_and_directions().item() < 0.8 * first
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+PLAIN = [name for name, spec in OPTIMIZERS.items() if not (spec.partner or spec.closure)]
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_one_step_equals_the_torch_class_with_the_same_options(name):
     spec = OPTIMIZERS[name]
-    if spec.partner or spec.closure:
-        pytest.skip("has tests of its own below")
     config = OptimizerConfig(
         name=name, lr=0.02, explicit_lr=0.003, momentum=0.7, betas=(0.8, 0.95), eps=1e-5,
         alpha=0.9, rho=0.8, weight_decay=0.0 if name == "rprop" else 0.1,
@@ -109,7 +111,7 @@ def test_muon_takes_hidden_matrices_and_leaves_the_rest_to_its_partner():
     assert [type(part).__name__ for part in optimizer.parts] == ["AdamW"]  # no hidden matrix
     model = small_model()
     optimizer = build_optimizer(OptimizerConfig(name="muon", lr=0.1, explicit_lr=0.01), model)
-    muon, adamw = optimizer.parts
+    muon, _ = optimizer.parts
     assert type(muon).__name__ == "Muon"
     assert {id(p) for g in muon.param_groups for p in g["params"]} == {
         id(model.linear1.weight),
@@ -172,6 +174,8 @@ def small_model():
     return model
 
 
-def circle_of_points():
-    angle = torch.arange(30) * (2 * math.pi / 30)
-    return torch.stack([angle.cos(), angle.sin()], 1), torch.arange(30) // 10
+def skewed_problem():
+    """Thirty points whose axes differ in scale, so that D and G point different ways."""
+    generator = torch.Generator().manual_seed(5)
+    inputs = torch.randn(30, 6, generator=generator) * torch.tensor([3, 1, 1, 0.5, 0.5, 0.2])
+    return inputs, (inputs @ torch.randn(6, 3, generator=generator)).argmax(1)
