@@ -19,6 +19,8 @@ from proxprop.runs.schema import Status
 # A live process writes its heartbeat twice a second; this much silence is worth a word.
 STALE = 5.0
 
+RESUMABLE: tuple[Outcome, ...] = ("interrupted", "stopped", "failed", "diverged")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -95,6 +97,11 @@ class Run:
     def live(self) -> bool:
         """Whether a process is supposed to be running it."""
         return self.status in ("starting", "running", "paused")
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it ended before its budget was spent, so that it may go on."""
+        return self.status == "ended" and self.outcome in RESUMABLE
 
     @property
     def stale(self) -> bool:

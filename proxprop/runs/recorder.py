@@ -63,7 +63,7 @@ class Recorder:
         self._flushing = threading.Lock()  # one writer at a time, in order
         self._wake = threading.Event()
         self._closing = False
-        self._begun = False
+        self._tables: set[str] = set()
         self._last_write = 0.0
         self._trouble_since: float | None = None
         self._error: StoreError | None = None
@@ -79,13 +79,14 @@ class Recorder:
         self._thread.join()
 
     def put(self, event: Event) -> None:
-        """Take an event; it is written down within `INTERVAL`, the first point at once."""
+        """Take an event; it is written down within `INTERVAL`, the first of each table at once."""
         urgent = False
         with self._lock:
             batch = self._batch
             if isinstance(event, Point):
                 batch.points.append(event)
-                urgent, self._begun = not self._begun, True
+                urgent = event.table not in self._tables
+                self._tables.add(event.table)
             elif isinstance(event, Artifact):
                 batch.artifacts[event.member, event.name] = event
             elif isinstance(event, State):

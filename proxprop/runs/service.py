@@ -27,7 +27,6 @@ _WARM_RETRY = 30.0  # after a warm worker died by itself
 _SHUTDOWN = 6.0  # a worker saves its checkpoint and exits within 5
 
 GONE = "The process that ran it is gone: the server or the machine stopped."
-RESUMABLE = ("interrupted", "stopped", "failed", "diverged")
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class RunService:
         """
         self._check_open()
         run = self.store.run(run_id)
-        if run.status == "ended" and run.outcome not in RESUMABLE:
+        if run.status == "ended" and not run.resumable:
             raise RunError(
                 f"Run {run_id} has {run.outcome}; there is nothing to resume. Duplicate it with "
                 "a larger budget or other settings instead."

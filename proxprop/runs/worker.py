@@ -158,4 +158,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is written down; taking torch apart module by module would keep a slot of the
+    # queue, and the server's shutdown, waiting for seconds.
+    os._exit(status)

@@ -138,10 +138,14 @@ class Writing(Reading):
                 _add_event(connection, run_id, now, told)
         return bool(changed)
 
-    def requeue(self, run_id: str) -> bool:
+    def requeue(self, run_id: str, process: Process | None = None) -> bool:
         """Put an ended run back in the queue, to go on from its last checkpoint.
 
         Commands sent to its former process and never obeyed are dropped.
+
+        Args:
+            run_id: The run.
+            process: A process that takes it at once; None to leave it in the queue.
 
         Returns:
             False if it was not ended.
@@ -155,6 +159,8 @@ class Writing(Reading):
             ).rowcount
             if changed:
                 _drop_controls(connection, run_id, now)
+                if process is not None:
+                    _claim(connection, run_id, process)
         return bool(changed)
 
     def truncate_after(
