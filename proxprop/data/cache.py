@@ -30,7 +30,16 @@ T = TypeVar("T")
 FORMAT = 1  # raise it when what an entry means changes
 
 # Everything that reading a damaged entry can raise.
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -78,10 +87,11 @@ def read_entry(key: CacheKey) -> Entry | None:
         with np.load(key.path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         written = json.loads(str(arrays.pop("written")))
+        # A damaged zip directory can lose members that no checksum misses.
+        whole = set(written["arrays"]) == set(arrays)
+        return Entry(arrays, written["about"]) if whole else None
     except _DAMAGE:
         return None
-    # A damaged zip directory can lose members that no checksum misses.
-    return Entry(arrays, written["about"]) if set(written["arrays"]) == set(arrays) else None
 
 
 def write_entry(key: CacheKey, entry: Entry) -> None:

@@ -35,7 +35,7 @@ _DECODERS: dict[bytes, Callable[[Path], Any]] = {  # by the first bytes of a fil
 
 def is_tar(path: Path) -> bool:
     """Return whether the file at `path` starts like a tar archive or a compressed file."""
-    return _decoder(path) is not None or tarfile.is_tarfile(path)
+    return _decoder(path) is not None or _starts_with_header(path)
 
 
 class TarArchive:
@@ -90,6 +90,8 @@ class TarArchive:
                 raise refusal(self.path, f"member {member.name!r} is a link or a device")
             if member.issparse():
                 raise refusal(self.path, f"member {member.name!r} is a sparse file")
+            if member.size < 0:
+                raise OSError("a member has a negative size")
             if parts:
                 yield member, File(parts, member.size)
 
@@ -137,3 +139,14 @@ def _decoder(path: Path) -> Callable[[Path], Any] | None:
     with path.open("rb") as stream:
         start = stream.read(6)
     return next((found for magic, found in _DECODERS.items() if start.startswith(magic)), None)
+
+
+def _starts_with_header(path: Path) -> bool:
+    # tarfile.is_tarfile would read what a hostile first header asks for.
+    with path.open("rb") as stream:
+        block = stream.read(tarfile.BLOCKSIZE)
+    try:
+        tarfile.TarInfo.frombuf(block, tarfile.ENCODING, "surrogateescape")
+    except tarfile.HeaderError:
+        return block == bytes(tarfile.BLOCKSIZE)  # an archive without members
+    return True
