@@ -1,7 +1,7 @@
 """The penalty energy E(θ, a, z), its parts, and its terms as functions of one variable.
 
 ``E = L_y(φ(θ_n, a_{n-1})) + Σ_l γ/2 ‖σ(z_l) − a_l‖² + ρ/2 ‖φ(θ_l, a_{l-1}) − z_l‖²``, the sum over
-the hidden layers l = 1 … n − 1 (Frerix et al. 2018, eq. 5, where n is L − 1).
+the hidden layers l = 1 … n − 1 (the penalty energy of Frerix et al. 2018; n is their L − 1).
 """
 
 from collections.abc import Callable
@@ -106,7 +106,7 @@ class PenaltyProblem:
 def energy(
     model: nn.Module, variables: Variables, target: Tensor, loss: Loss, *, rho: float, gamma: float
 ) -> Energy:
-    """Return the penalty energy E(θ, a, z) and its parts (Frerix et al. 2018, eq. 5).
+    """Return the penalty energy E(θ, a, z) of Frerix et al. 2018, and its parts.
 
     Args:
         model: A sequential model; only its structure is read, θ comes from ``variables``.

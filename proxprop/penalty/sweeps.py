@@ -73,7 +73,7 @@ def proximal_sweep(
     """Carry out Algorithm 2: the same sweep with implicit steps for the hidden weights.
 
     ``θ_l⁺ = argmin_θ ½‖φ(θ, a_{l-1}^k) − z_l^{1/2}‖² + 1/(2τ) ‖θ − θ_l^k‖²`` (Frerix et al. 2018,
-    eq. 11), solved by a dense solve or by CG from zero on the correction ``θ_l⁺ − θ_l^k``.
+    Alg. 2), solved by a dense solve or by CG from zero on the correction ``θ_l⁺ − θ_l^k``.
 
     Args:
         model: As for ``explicit_sweep``.
