@@ -1,10 +1,11 @@
 """Downsampling that keeps extremes, as a table grows: at most about 600 points a series.
 
 Rows fall into buckets of w = 2, 4, 8, … rows; w doubles when there would be too many. Of a bucket
-remain its smallest, its largest and its first non-finite value; of the whole series also the first
-and the last row. The result depends on the rows alone, not on how they arrived, so a client that
-has seen the first n₀ rows can be told what to cut and append without any record of what it was
-sent. Doubling merges neighbours and never needs the raw rows again.
+remain its first smallest, its last largest and its first non-finite value (so that two equal
+neighbours both stay while w = 2); of the whole series also the first and the last row. The result
+depends on the rows alone, not on how they arrived, so a client that has seen the first n₀ rows can
+be told what to cut and append without any record of what it was sent. Doubling merges neighbours
+and never needs the raw rows again.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ class Table:
         """Return what a client that knows the first `known_rows` rows lacks of a column."""
         kept = 0
         if 0 < known_rows <= self.rows and bucket_width(known_rows, self.limit) == self.width:
-            kept = known_rows // self.width
+            # The bucket of the last row is told anew even if it is full: the last row ends it.
+            kept = min(known_rows, self.rows - 1) // self.width
         start = len(self._points(0, kept, column)) if kept else 0
         points = self._points(kept, len(self._buckets), column, last=True)
         _, step, epoch, seconds, y = points.T
@@ -156,7 +158,7 @@ def _reduce(rows: Floats, values: Floats, width: int) -> Floats:
     some = finite.any(axis=1)
     picks = (
         (np.where(finite, y, np.inf).argmin(axis=1), some),
-        (np.where(finite, y, -np.inf).argmax(axis=1), some),
+        (width - 1 - np.where(finite, y, -np.inf)[:, ::-1].argmax(axis=1), some),
         ((~finite).argmax(axis=1), ~finite.all(axis=1)),
     )
     buckets = np.empty((y.shape[0], _SLOTS, _FIELDS, y.shape[2]))
@@ -170,11 +172,11 @@ def _reduce(rows: Floats, values: Floats, width: int) -> Floats:
 
 
 def _merge(left: Floats, right: Floats) -> Floats:
-    """Return neighbouring buckets joined, the earlier row winning ties."""
+    """Return neighbouring buckets joined; ties as in `_reduce`."""
     has_left, has_right = left[:, :, _ROW] >= 0, right[:, :, _ROW] >= 0
     a, b = left[:, :, _VALUE], right[:, :, _VALUE]
     better = np.zeros(a.shape, dtype=bool)
     better[:, _MIN] = b[:, _MIN] < a[:, _MIN]
-    better[:, _MAX] = b[:, _MAX] > a[:, _MAX]
+    better[:, _MAX] = b[:, _MAX] >= a[:, _MAX]
     take_right = has_right & (~has_left | better)
     return np.where(take_right[:, :, None], right, left)

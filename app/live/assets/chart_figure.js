@@ -98,7 +98,7 @@ export function figure({ options, lines, ranges, view, theme, width, height, hub
     },
     yaxis: {
       ...axis(theme, size), range: ranges.y, title: title(options.yTitle, size, theme),
-      type: view.log ? 'log' : 'linear', ...(view.log ? logTicks(ranges.y) : {}),
+      type: view.log ? 'log' : 'linear', ...(view.log ? logTicks(ranges.y, theme, size) : {}),
     },
     ...drawn,
   }
@@ -153,9 +153,12 @@ function title(text, size, theme) {
 }
 
 /** Label decades; within less than one and a half of them, also 2 and 5. */
-function logTicks([low, high]) {
+function logTicks([low, high], theme, size) {
   const span = high - low
-  return { dtick: span > 1.5 ? Math.max(1, Math.round(span / 6)) : 'D2' }
+  if (span <= 1.5) return { dtick: 'D2' }
+  // Plotly writes powers a quarter larger than other numbers.
+  const tickfont = { size: size.tick / 1.25, color: theme.muted }
+  return { dtick: Math.max(1, Math.round(span / 6)), tickfont }
 }
 
 function margins(lines, options, size, theme, width) {

@@ -72,7 +72,7 @@ export function drawMarks(marks, { place, width, size, theme }) {
 export function crosses(marks, range, log, lines) {
   const ended = marks.filter((mark) => mark.kind === 'diverged')
   if (!ended.length) return null
-  const ceiling = range[0] + 0.97 * (range[1] - range[0])
+  const ceiling = range[0] + 0.86 * (range[1] - range[0]) // below the labels
   const height = (mark) => {
     const scaled = lines
       .filter(({ trace, hidden }) => !hidden && trace.run === mark.trace.run && memberOf(trace) === mark.member)
