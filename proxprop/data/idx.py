@@ -78,7 +78,7 @@ def read_idx(path: Path) -> Array:
             if zeros != 0 or kind != 8:
                 raise ValueError("not an idx file of unsigned bytes")
             shape = struct.unpack(f">{dimensions}I", stream.read(4 * dimensions))
-            content = stream.read(math.prod(shape))
+            content = stream.read(math.prod(shape) + 1)  # to the end, where the checksum is
         return np.frombuffer(content, np.uint8).reshape(shape).copy()
     except (OSError, EOFError, ValueError, struct.error) as error:
         raise DataError(f"{path} cannot be read ({error}); delete it and load again") from error

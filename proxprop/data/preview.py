@@ -36,7 +36,8 @@ class Outline(NamedTuple):
 def dataset_shape(config: DataConfig) -> Outline:
     """Return the outer shape of the data set that `config` describes, without loading it.
 
-    An image folder is listed and a few of its images are decoded; later calls are instant.
+    An image folder is listed and a few of its images are decoded; later calls are instant. Until
+    it is loaded, the number of channels is that of these few.
 
     Raises:
         DataError: If an image folder cannot be used.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from proxprop.data.cache import CacheKey, Entry, write_entry
+from proxprop.data.cache import CacheKey, Entry, read_entry, write_entry
 from proxprop.data.source import Array, Source
 
 PICTURES = 40  # at most
@@ -59,13 +59,18 @@ def sketch_key(key: CacheKey) -> CacheKey:
 
 
 def keep_sketch(key: CacheKey, source: Source) -> None:
-    """Keep the sketch of `source` beside its cache entry; without a disk there is just none."""
-    place = sketch_key(key)
-    if not place.path.exists():
-        try:
-            write_entry(place, pack(sketch_of(source)))
-        except OSError:
-            return
+    """Keep the sketch of `source` beside its cache entry, in place of one drawn from a few files.
+
+    Without a disk to write to there is just none.
+    """
+    place, sketch = sketch_key(key), sketch_of(source)
+    kept = read_entry(place)
+    if kept is not None and np.array_equal(kept.arrays.get("pictures", ()), sketch.pictures):
+        return
+    try:
+        write_entry(place, pack(sketch))
+    except OSError:
+        return
 
 
 def pack(sketch: Sketch) -> Entry:
