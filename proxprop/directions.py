@@ -75,7 +75,7 @@ def linear_direction(
         weight, bias, route = rows.new_zeros(units, width), rows.new_zeros(units), "empty"
     elif spec.solver == "cg":
         route = choose_route(count, columns, units, spec.cg_steps, host_can_read(rows))
-        weight, bias = _cg(rows, grad_output, spec, train_bias, route)
+        weight, bias, status = _cg(rows, grad_output, spec, train_bias, route)
     else:
         route = choose_route(count, columns, units, 0, False)
         solve = _dual_exact if route == "dual" else _primal_exact
@@ -119,10 +119,15 @@ def _accurate_inverse(route: str, rows: Tensor, damping: float, with_bias: bool)
     inverse = damped_inverse(build(rows.to(dtype), with_bias), damping)
     if dtype == torch.float64 or not host_can_read(inverse.status):
         return inverse
-    poor = int(inverse.status) == FALLBACK or float(inverse.condition) > CONDITION_FOR_FLOAT64
-    if int(inverse.status) == NON_FINITE or not poor:
+    overflowed = int(inverse.status) == NON_FINITE
+    if overflowed and not bool(rows.isfinite().all()):
         return inverse
-    return damped_inverse(build(rows.double(), with_bias), damping)
+    poor = int(inverse.status) == FALLBACK or float(inverse.condition) > CONDITION_FOR_FLOAT64
+    if not (overflowed or poor):
+        return inverse
+    inverse = damped_inverse(build(rows.double(), with_bias), damping)
+    # What overflows in the Gram underflows in its inverse.
+    return inverse._replace(condition=inverse.condition * torch.inf) if overflowed else inverse
 
 
 def _product_operands(inverse: Damped, *operands: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -146,29 +151,31 @@ def _gradient(rows: Tensor, grad_output: Tensor, with_bias: bool) -> Tensor:
 
 def _cg(
     rows: Tensor, grad_output: Tensor, spec: SolveSpec, with_bias: bool, route: str
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """``cg_steps`` CG iterates from zero, in the space and basis where they are cheapest."""
     dual = route.startswith("dual")
     dtype = gram_dtype(rows.dtype)
     build = row_gram if dual else column_gram
     gram = build(rows.to(dtype), with_bias).to(rows.dtype)
+    status = (~gram.diagonal().sum().isfinite()).to(torch.int8) * NON_FINITE
     eigen = symmetric_eigen(gram) if route.endswith("-spectral") else None
     damping, steps, rtol = spec.damping, spec.cg_steps, spec.cg_rtol
     if dual and eigen is not None:
-        return _dual_spectral(*eigen, rows, grad_output, spec)
+        return *_dual_spectral(*eigen, rows, grad_output, spec), status
     if dual:
         solution = dual_conjugate_gradient(gram, grad_output, damping, steps, rtol)
-        return solution.mT @ rows, solution.sum(0)
+        return solution.mT @ rows, solution.sum(0), status
     gradient = _gradient(rows, grad_output, with_bias)
     if eigen is None:
         direction = conjugate_gradient(gram, gradient, damping, steps, rtol)
     else:
         values, vectors = eigen
+        basis = vectors.mT
         solution = spectral_conjugate_gradient(
-            values, None, vectors.mT @ gradient.mT, damping, steps, rtol
+            values, basis @ gradient.mT, damping, steps, rtol, dual=False
         )
-        direction = solution.mT @ vectors.mT
-    return direction[:, : rows.shape[1]], direction[:, -1]
+        direction = solution.mT @ basis
+    return direction[:, : rows.shape[1]], direction[:, -1], status
 
 
 def _dual_spectral(
@@ -178,7 +185,7 @@ def _dual_spectral(
 
     def solve(part: Tensor) -> Tensor:
         return spectral_conjugate_gradient(
-            values, values, vectors.mT @ part, spec.damping, spec.cg_steps, spec.cg_rtol
+            values, vectors.mT @ part, spec.damping, spec.cg_steps, spec.cg_rtol, dual=True
         )
 
     solution = by_chunks(grad_output, solve)

@@ -30,12 +30,14 @@ def conjugate_gradient(
     Returns:
         X, (..., m, p).
     """
+    gram, shift, size = normalised(gram, damping)
+    rhs, scale = unit_scaled(rhs, dim=-1)
     residual = direction = rhs
     squared = residual.square().sum(-1, keepdim=True)
     floor = squared_floor(squared, rtol)
     solution = torch.zeros_like(rhs)
     for step in range(steps):
-        image = torch.add(direction @ gram, direction, alpha=damping)
+        image = torch.addcmul(direction @ gram, direction, shift)
         curvature = (direction * image).sum(-1, keepdim=True)
         alpha = guarded_ratio(squared, curvature, squared, floor)
         solution = torch.addcmul(solution, direction, alpha)
@@ -45,7 +47,7 @@ def conjugate_gradient(
         previous, squared = squared, residual.square().sum(-1, keepdim=True)
         beta = guarded_ratio(squared, previous, previous, floor)
         direction = torch.addcmul(residual, direction, beta)
-    return solution
+    return solution * (scale / size)
 
 
 def dual_conjugate_gradient(
@@ -67,29 +69,35 @@ def dual_conjugate_gradient(
     Returns:
         Y, (..., N, m).
     """
-    return by_chunks(rhs, lambda part: _dual_cg(gram, part, damping, steps, rtol))
+    gram, shift, size = normalised(gram, damping)
+    solution = by_chunks(rhs, lambda part: _dual_cg(gram, part, shift, steps, rtol))
+    return solution / size
 
 
-def _dual_cg(gram: Tensor, rhs: Tensor, damping: float, steps: int, rtol: float) -> Tensor:
+def _dual_cg(gram: Tensor, rhs: Tensor, shift: Tensor, steps: int, rtol: float) -> Tensor:
+    rhs, scale = unit_scaled(rhs, dim=-2)
     residual = direction = rhs
     image = gram @ rhs
     squared = _column_dots(rhs, image)
-    floor = squared_floor(squared, rtol)
+    # ρᵀKρ cancels: parts of ρ that K maps to zero stay in it, and their rounding sets the floor.
+    typical = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+    rounding = torch.finfo(rhs.dtype).eps * typical * _column_dots(rhs, rhs)
+    floor = squared_floor(squared, rtol).maximum(rounding)
     solution = torch.zeros_like(rhs)
     for step in range(steps):
-        curvature = _column_dots(image, image) + damping * _column_dots(direction, image)
+        curvature = _column_dots(image, image) + shift * _column_dots(direction, image)
         alpha = guarded_ratio(squared, curvature, squared, floor)
         solution = torch.addcmul(solution, direction, alpha)
         if step + 1 == steps:
             break
-        change = torch.add(image, direction, alpha=damping)
+        change = torch.addcmul(image, direction, shift)
         residual = torch.addcmul(residual, change, alpha, value=-1)
         image_residual = gram @ residual
         previous, squared = squared, _column_dots(residual, image_residual)
         beta = guarded_ratio(squared, previous, previous, floor)
         direction = torch.addcmul(residual, direction, beta)
         image = torch.addcmul(image_residual, image, beta)
-    return solution
+    return solution * scale
 
 
 def _column_dots(left: Tensor, right: Tensor) -> Tensor:
@@ -119,3 +127,20 @@ def guarded_ratio(numerator: Tensor, denominator: Tensor, squared: Tensor, floor
     NaN passes through: a non-finite problem must stay visible.
     """
     return torch.where(squared <= floor, 0.0, numerator / denominator)
+
+
+def normalised(gram: Tensor, damping: float) -> tuple[Tensor, Tensor, Tensor]:
+    """A system divided by its size, so that no square over- or underflows.
+
+    Returns:
+        gram/s, damping/s and s = trace/n + damping > 0, the latter two (..., 1, 1).
+    """
+    size = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None] + damping
+    return gram / size, damping / size, size
+
+
+def unit_scaled(rhs: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Right-hand sides with largest entry 1, and what they were divided by (1 for zeros)."""
+    scale = rhs.abs().amax(dim, keepdim=True)
+    scale = torch.where(scale == 0, 1.0, scale)
+    return rhs / scale, scale

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from proxprop.solvers.cg import guarded_ratio, squared_floor
+from proxprop.solvers.cg import guarded_ratio, squared_floor, unit_scaled
 
 
 def symmetric_eigen(gram: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -31,27 +31,29 @@ def symmetric_eigen(gram: Tensor) -> tuple[Tensor, Tensor] | None:
 
 def spectral_conjugate_gradient(
     values: Tensor,
-    metric: Tensor | None,
     rhs: Tensor,
     damping: float,
     steps: int,
     rtol: float,
+    dual: bool,
 ) -> Tensor:
     """``steps`` CG steps from zero on ``(diag(values) + damping·I) X = rhs``, per column.
 
     Args:
         values: Eigenvalues λ ≥ 0 of the Gram, (n,).
-        metric: Weights of the inner product, (n,): λ for dual vectors, None (ones) for primal.
         rhs: Right-hand sides in the eigenbasis, (n, m).
         damping: 1/τ > 0.
         steps: CG steps ≥ 1.
         rtol: A column stops once its residual is ≤ rtol · its start.
+        dual: Whether columns are dual vectors, whose inner product is weighted by λ.
 
     Returns:
         X in the eigenbasis, (n, m).
     """
-    shifted = values + damping
-    weights = torch.ones_like(values) if metric is None else metric
+    size = values.mean() + damping
+    values, shifted = values / size, (values + damping) / size
+    rhs, scale = unit_scaled(rhs, dim=-2)
+    weights = values if dual else torch.ones_like(values)
     curvature_weights = weights * shifted
     residual = direction = rhs
     squared = weights @ residual.square()
@@ -67,4 +69,4 @@ def spectral_conjugate_gradient(
         previous, squared = squared, weights @ residual.square()
         beta = guarded_ratio(squared, previous, previous, floor)
         direction = torch.addcmul(residual, direction, beta)
-    return solution
+    return solution * (scale / size)

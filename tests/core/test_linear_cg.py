@@ -62,7 +62,8 @@ def test_steps_beyond_convergence_do_no_harm(force_route, route, dtype):
     layer = make_layer(6, 4, dtype=dtype, tau=0.2, solver="cg", cg_steps=60)
     input, grad_output = batch((20, 6), 4, dtype=dtype)
     expected = exact_direction(columns_of(layer, input), grad_output, 0.2)
-    tolerance = 1e-9 if dtype == torch.float64 else 1e-4
+    # Dual inner products cancel, which ends progress at about the root of the rounding unit.
+    tolerance = 1e-9 if dtype == torch.float64 else 1e-3
     assert relative_error(backward(layer, input, grad_output), expected) < tolerance
 
 
@@ -132,7 +133,7 @@ def test_dual_vectors_reproduce_primal_iterates_for_batches_of_systems():
 def test_spectral_iterates_for_a_diagonal_system():
     values = torch.tensor([4.0, 1.0, 0.25, 0.0], dtype=torch.float64)
     rhs = torch.tensor([[1.0], [2.0], [3.0], [4.0]], dtype=torch.float64)
-    found = spectral_conjugate_gradient(values, None, rhs, 0.5, 2, 0.0)
+    found = spectral_conjugate_gradient(values, rhs, 0.5, 2, 0.0, dual=False)
     expected = conjugate_gradient(torch.diag(values + 0.5), rhs.T, 2)
     assert relative_error(found.T, expected) < 1e-12
 
