@@ -17,6 +17,8 @@ LISTS = ("model.widths", "optimizer.betas")
 DEFAULTS = flatten(RunConfig())
 OPTIONAL = {"budget.epochs", *(name for name, value in DEFAULTS.items() if value is None)}
 
+ROUNDS = 4  # data, then model and batch size, then the pairing
+
 Values = dict[str, Any]
 
 
@@ -30,11 +32,30 @@ def read_query(query: Mapping[str, str], base: RunConfig) -> tuple[Values, list[
 
 
 def check(values: Values) -> tuple[RunConfig | None, dict[str, str]]:
-    """Return the config that a draft describes, or None and what is wrong by field."""
-    try:
-        return RunConfig.parse(nest(values)), {}
-    except ConfigError as error:
-        return None, by_field(error.problems)
+    """Return the config that a draft describes, or None and what is wrong by field.
+
+    Rules over several fields are only checked once each field can be read; so refused fields are
+    set to their defaults and the rest is looked at again, to name everything at once.
+    """
+    problems: dict[str, str] = {}
+    for _ in range(ROUNDS):
+        try:
+            config = RunConfig.parse(nest(values))
+        except ConfigError as error:
+            found = by_field(error.problems)
+            if found.keys() <= problems.keys():
+                break
+            problems = {**found, **problems}
+            values = {**values, **{name: DEFAULTS[name] for name in found.keys() & DEFAULTS.keys()}}
+        else:
+            return (None if problems else config), problems
+    return None, problems
+
+
+def check_task(values: Values) -> RunConfig | None:
+    """Return a config with the draft's data and network, or None; the rest may still be wrong."""
+    task = {name: raw for name, raw in values.items() if name.startswith(("data.", "model."))}
+    return check({**DEFAULTS, **task, "batch_size": 1})[0]
 
 
 def by_field(problems: list[Problem]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from app.guard import guard  # noqa: E402
 
 PAGES = ROOT / "pages"
 
-st.set_page_config(page_title="ProxProp", page_icon=":material/show_chart:", layout="wide")
+st.set_page_config(page_title="ProxProp", page_icon=ROOT / "app" / "icon.svg", layout="wide")
 st.html(ROOT / "app" / "style.css")
 page = st.navigation(
     [

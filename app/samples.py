@@ -29,7 +29,7 @@ class Sheet:
     words: str
 
 
-def sample_sheet(data: DataConfig, columns: int = 8, rows: int = 4) -> Sheet:
+def sample_sheet(data: DataConfig, columns: int = 6, rows: int = 6) -> Sheet:
     """Return a picture of what `data` describes, without loading it for training."""
     if DATA[data.name].kind == "toy":
         return Sheet(_points(data.name, data.samples or 1000, data.noise, data.split_seed), "")

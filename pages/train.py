@@ -2,7 +2,6 @@ import streamlit as st
 
 from app import actions, state
 from app.forms.form import form
-from app.train.details import details
 from app.train.idle import idle
 from app.train.page import arrive
 from app.train.picture import picture
@@ -29,7 +28,6 @@ with st.container(horizontal=True, gap="medium"):
             idle()
         else:
             picture(run)
-            details(run)
 
 st.caption(FOOTNOTE)
 state.write_url(state.current())

@@ -103,7 +103,8 @@ def choose(field: str, *, segments: bool = False) -> None:
             **common,
         )
     else:
-        st.selectbox(FIELDS[field].label, list(options), index=None, placeholder=str(raw), **common)
+        unknown = {} if raw in options else {"index": None, "placeholder": str(raw)}
+        st.selectbox(FIELDS[field].label, list(options), **unknown, **common)
     refusal(field)
 
 
@@ -122,12 +123,23 @@ def switch(field: str) -> None:
     refusal(field)
 
 
-def refusal(field: str) -> None:
+def refusal(field: str, place: str = "") -> None:
     """Say beside the field why its value is refused, if it is."""
     message = state.current().problems.get(field)
     if message:
-        with st.container(key=f"refusal-{field.replace('.', '-')}"):
+        with st.container(key=f"refusal-{place}{field.replace('.', '-')}"):
             st.markdown(f":material/error: {FIELDS[field].label} {message}.")
+
+
+def refusals(*fields: str) -> None:
+    """Say below the button of a folded group which of its fields are refused.
+
+    Args:
+        *fields: Dotted names, or beginnings of them that end with a dot.
+    """
+    for field in state.current().problems:
+        if field in FIELDS and field.startswith(fields):
+            refusal(field, "folded-")
 
 
 def _show(key: str, value: Any) -> None:

@@ -37,12 +37,11 @@ def _presets(draft: state.Draft) -> None:
     st.selectbox(
         "Preset",
         names,
-        index=None,
         key="preset",
-        placeholder="your own settings",
         help="Named settings: what a lecture shows, and what the paper ran.",
         on_change=_take_preset,
         disabled=draft.live,
+        **({} if preset else {"index": None, "placeholder": "your own settings"}),
     )
 
 

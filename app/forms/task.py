@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import state
+from app.draft import check_task
 from app.forms import fields
 from app.words import CHOICES, count
 from proxprop.catalog.data import DATA
@@ -20,9 +21,7 @@ def data_group() -> None:
     name = CHOICES["data.name"].get(values["data.name"], "?")
     with st.popover(f"Data  **{name}**", key="group.data", width="stretch"):
         fields.choose("data.name")
-        spec = DATA.get(values["data.name"])
-        if spec is None:
-            return
+        spec = DATA.get(values["data.name"], DATA["digits"])
         st.caption(spec.about)
         if spec.kind == "download":
             st.caption(f"Fetched once, {spec.megabytes:g} MB; needs a network the first time.")
@@ -39,17 +38,16 @@ def data_group() -> None:
             if spec.kind == "toy":
                 fields.text("data.noise")
         fields.switch("data.standardize")
+    fields.refusals("data.")
 
 
 def model_group() -> None:
     """Show the network's settings and its layers; its shape is on the button that opens them."""
     draft = state.current()
-    config = draft.config()
+    config = check_task(draft.values)
     with st.popover(f"Network  **{model_title(config)}**", key="group.model", width="stretch"):
         fields.choose("model.name")
-        spec = MODELS.get(draft.values["model.name"])
-        if spec is None:
-            return
+        spec = MODELS.get(draft.values["model.name"], MODELS["mlp"])
         st.caption(spec.about)
         if spec.widths_free:
             fields.text("model.widths")
@@ -59,7 +57,8 @@ def model_group() -> None:
         with right:
             fields.choose("model.init")
         fields.switch("model.bias")
-        layers(config)
+        layers(draft.config() or config)
+    fields.refusals("model.")
 
 
 def layers(config: RunConfig | None) -> None:

@@ -10,6 +10,14 @@ from app.words import FIELDS, count, direction_label, exact_number
 from proxprop.catalog.optimizers import OPTIMIZERS
 from proxprop.config import Change, ConfigError
 
+# What a person sees only after opening "More"; η and its kin stand in the open.
+FOLDED = tuple(
+    name
+    for name in FIELDS
+    if name.startswith(("optimizer.", "direction.", "evaluation.", "instruments.", "checkpoint."))
+    and name not in state.LIVE
+    or name in ("device", "precision", "instruments.tier")
+)
 SCHEDULE_FIELDS = {
     "step": ("optimizer.schedule.gamma", "optimizer.schedule.every"),
     "exponential": ("optimizer.schedule.gamma",),
@@ -33,6 +41,7 @@ def budget_group() -> None:
         fields.text("budget.steps", placeholder="no limit")
         st.caption("A run ends at the first of these limits it reaches.")
         fields.text("seed")
+    fields.refusals("batch_size", "budget.", "seed")
 
 
 def budget(values: dict[str, object]) -> str:
@@ -57,6 +66,7 @@ def more_group() -> None:
         _direction()
         _machine()
         _changes()
+    fields.refusals(*FOLDED)
 
 
 def _optimizer() -> None:

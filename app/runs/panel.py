@@ -11,7 +11,7 @@ from app.attached import resumable
 from app.runs import acting
 from app.runs.words import config_of, state_of, title_of
 from app.services import get_store
-from app.train.details import download_links
+from app.train.downloads import download_links
 from proxprop.config import RunConfig
 from proxprop.runs.record import Run
 

@@ -49,11 +49,11 @@ def columns() -> dict[str, object]:
         "loss": column.LineChartColumn(
             "loss", width="small", help="Full training loss over the run, logarithmic."
         ),
-        "training loss": column.NumberColumn("training loss", format="%.3g", width=90),
+        "training loss": column.NumberColumn("training loss", format="%.2e", width=105),
         "accuracy": column.NumberColumn(
             "accuracy", format="percent", width=80, help="On the validation samples, at the end."
         ),
-        "epochs": column.NumberColumn(format="%.3g", width=65),
+        "epochs": column.NumberColumn(format="%.4g", width=70),
         "time": column.TextColumn(width=70, help="Training seconds."),
         "started": column.TextColumn(width=95),
         "tags": column.ListColumn(width="small"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import state
+from app.draft import check_task
 from app.forms import task
 from app.samples import sample_sheet
 from proxprop.config import RunConfig
@@ -26,9 +27,10 @@ SENTENCES = {
 
 def idle() -> None:
     """Show sample pictures and the layer table of the settings on the form."""
-    config = state.current().config()
+    draft = state.current()
+    config = draft.config() or check_task(draft.values)
     if config is None:
-        st.info("Some settings cannot be used yet; each says beside it what to change.")
+        st.info("Data or network cannot be used yet; the form says what to change.")
         return
     left, right = st.columns([1, 1.15], gap="large")
     with left:
@@ -37,10 +39,11 @@ def idle() -> None:
     with right:
         st.subheader("What learns")
         task.layers(config)
-    st.caption(task.numbers_sentence(config))
-    st.subheader("How a hidden layer steps")
-    st.latex(FORMULAS[config.direction.solver])
-    st.caption(SENTENCES[config.direction.solver])
+        if draft.config():
+            st.caption(task.numbers_sentence(config))
+        st.subheader("How a hidden layer steps")
+        st.latex(FORMULAS[config.direction.solver])
+        st.caption(SENTENCES[config.direction.solver])
 
 
 def _samples(config: RunConfig) -> None:

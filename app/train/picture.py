@@ -8,21 +8,16 @@ from app.charts.theme import GREY, line_style
 from app.live.chart import Trace, live_chart
 from app.live.pictures import live_boundary, live_confusion, live_predictions
 from app.live.status import live_status
-from app.live.tiles import Tile, live_tiles
+from app.services import get_service
+from app.train.downloads import download_links
+from app.train.instruments import instruments, number_tiles
+from app.words import duration
 from proxprop.catalog.data import DATA
 from proxprop.config import RunConfig
 from proxprop.runs.record import Run
 
 CHART = 340
-TILES = (
-    Tile("Accuracy", "0/evaluations/validation_accuracy", ".1%"),
-    Tile("Training loss", "0/evaluations/train_loss", symbol="J"),
-    Tile("Validation loss", "0/evaluations/validation_loss"),
-    Tile("Forward", "0/steps/seconds_forward", "s", help="Time of the last step's forward pass."),
-    Tile("Backward", "0/steps/seconds_backward", "s", help="Backward pass without the solves."),
-    Tile("Solve", "0/steps/seconds_solve", "s", help="The layers' proximal problems."),
-    Tile("Optimizer", "0/steps/seconds_optimizer", "s", help="Moving the weights."),
-)
+MANY = 60  # evaluations from which on single points are no longer drawn
 
 
 def picture(run: Run) -> None:
@@ -30,6 +25,8 @@ def picture(run: Run) -> None:
     config = run.config
     assert isinstance(config, RunConfig)
     live_status(run.id, key="status")
+    if run.status == "queued":
+        _queue(run)
     plane = DATA[config.data.name].kind == "toy"
     left, right = st.columns([1.35, 1])
     with left:
@@ -39,7 +36,8 @@ def picture(run: Run) -> None:
             live_boundary(run.id, key="boundary", height=CHART)
         else:
             accuracy_chart(run, config)
-    live_tiles(run.id, TILES, key="tiles")
+    number_tiles(run, config)
+    download_links(run)
     left, right = st.columns(2)
     with left:
         if plane:
@@ -48,6 +46,7 @@ def picture(run: Run) -> None:
             live_predictions(run.id, key="predictions")
     with right:
         live_confusion(run.id, key="confusion", height=CHART)
+    instruments(run, config)
 
 
 def loss_chart(run: Run, config: RunConfig) -> None:
@@ -58,18 +57,28 @@ def loss_chart(run: Run, config: RunConfig) -> None:
         Trace(run.id, "0/evaluations/validation_loss", "validation", GREY, "dot"),
     ]
     if config.evaluation.train:
-        full = "0/evaluations/train_loss"
-        traces.append(Trace(run.id, full, "training", style.color, style.dash, markers=True))
+        traces.append(
+            Trace(
+                run.id,
+                "0/evaluations/train_loss",
+                "training",
+                style.color,
+                style.dash,
+                markers=_few(config),
+            )
+        )
     live_chart(traces, key="loss", title="Loss", y_title="loss J", log_y=True, height=CHART)
 
 
 def accuracy_chart(run: Run, config: RunConfig) -> None:
     """Draw how many validation (and training) samples are classified correctly."""
     style = line_style(config.direction.solver, config.optimizer.name)
-    validation, train = "0/evaluations/validation_accuracy", "0/evaluations/train_accuracy"
-    traces = [Trace(run.id, validation, "validation", style.color, style.dash, markers=True)]
+    series = "0/evaluations/validation_accuracy"
+    traces = [
+        Trace(run.id, series, "validation", style.color, style.dash, markers=_few(config)),
+    ]
     if config.evaluation.train:
-        traces.insert(0, Trace(run.id, train, "training", GREY, "dot"))
+        traces.insert(0, Trace(run.id, "0/evaluations/train_accuracy", "training", GREY, "dot"))
     live_chart(
         traces,
         key="accuracy",
@@ -79,3 +88,18 @@ def accuracy_chart(run: Run, config: RunConfig) -> None:
         x_switch=False,
         height=CHART,
     )
+
+
+def _few(config: RunConfig) -> bool:
+    epochs = config.budget.epochs
+    return epochs is not None and epochs / config.evaluation.every <= MANY
+
+
+def _queue(run: Run) -> None:
+    status = get_service().status()
+    entry = next((entry for entry in status.queued if entry.run_id == run.id), None)
+    if entry is None:
+        return
+    wait = f", about {duration(entry.eta)}" if entry.eta is not None else ""
+    others = "one run goes" if status.concurrency == 1 else f"{status.concurrency} runs go"
+    st.caption(f"Number {entry.position} in line{wait}: {others} on at once on this machine.")

@@ -1,4 +1,4 @@
-"""What can be taken away from a run, and how it was made."""
+"""What can be taken away from a run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,6 @@ FILES = (
     ("snippet.py", "Python script"),
     ("weights.safetensors", "Trained weights"),
 )
-
-
-def details(run: Run) -> None:
-    """Show the downloads of a run."""
-    download_links(run)
 
 
 def download_links(run: Run) -> None:

@@ -1,0 +1,140 @@
+"""The recorded race on the Home page: real numbers, drawn as they came in."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.charts.theme import line_style
+from app.words import SOLVERS, number
+
+RECORDING = Path(__file__).parent / "race.json"
+WIDTH, HEIGHT = 920, 340
+LEFT, RIGHT, TOP, BOTTOM = 70, 190, 14, 46
+SECONDS = 5  # of the animation, whatever the training took
+DASHES = {"solid": "none", "dash": "10 6"}
+
+
+@dataclass(frozen=True)
+class Race:
+    """A recorded race.
+
+    Attributes:
+        machine: Where it ran, with which versions.
+        contenders: Solver, query, and columns of the evaluations, of each.
+    """
+
+    machine: str
+    contenders: tuple[dict[str, Any], ...]
+
+    @property
+    def seconds(self) -> float:
+        """Training seconds both contenders have."""
+        return min(contender["seconds"][-1] for contender in self.contenders)
+
+
+@cache
+def recorded_race() -> Race | None:
+    """Return the recording, or None where there is none."""
+    try:
+        recording = json.loads(RECORDING.read_text())
+        return Race(recording["machine"], tuple(recording["contenders"]))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def sentence(race: Race) -> str:
+    """Return what is seen, in one sentence with the recorded numbers."""
+    losses = {contender["solver"]: _at(contender, race.seconds) for contender in race.contenders}
+    return (
+        f"The same network on the same pictures of clothes: after {race.seconds:.0f} s of training "
+        f"its loss is {number(losses['explicit'], 2)} with explicit steps and "
+        f"{number(losses['exact'], 2)} with implicit (exact) steps."
+    )
+
+
+def show_race(race: Race) -> None:
+    """Place the picture on the page."""
+    _component(race_svg(race))(key="race")
+
+
+@cache
+def _component(svg: str) -> Any:
+    # st.html takes drawings out, a component's own markup is left as it is.
+    return st.components.v2.component("proxprop_race", html=svg, isolate_styles=False)
+
+
+def race_svg(race: Race) -> str:
+    """Return the picture: full training loss against seconds, revealed from left to right."""
+    losses = [value for contender in race.contenders for value in contender["train_loss"]]
+    low, high = math.floor(math.log10(min(losses))), math.ceil(math.log10(max(losses)))
+    lines = "".join(_line(contender, race.seconds, low, high) for contender in race.contenders)
+    return (
+        f'<svg class="race" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" width="100%" '
+        f'aria-label="Full training loss against training time">'
+        f'<clipPath id="race-clip"><rect class="race-clip" width="{WIDTH}" height="{HEIGHT}"/>'
+        f"</clipPath>{_grid(race.seconds, low, high)}{lines}</svg>"
+    )
+
+
+def _grid(seconds: float, low: int, high: int) -> str:
+    parts = []
+    for power in range(low, high + 1):
+        y = _y(10.0**power, low, high)
+        label = f'10<tspan dy="-6" font-size="11">{power}</tspan>' if power else "1"
+        parts.append(
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" class="race-grid"/>'
+        )
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 5}" text-anchor="end">{label}</text>')
+    step = _nice(seconds / 4)
+    for tick in range(int(seconds / step) + 1):
+        x = _x(tick * step, seconds)
+        parts.append(
+            f'<text x="{x}" y="{HEIGHT - BOTTOM + 22}" text-anchor="middle">{tick * step:g}</text>'
+        )
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(
+        f'<text x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">training time [s]</text>'
+    )
+    return "".join(parts)
+
+
+def _line(contender: dict[str, Any], seconds: float, low: int, high: int) -> str:
+    style = line_style(contender["solver"])
+    points = [
+        (_x(second, seconds), _y(loss, low, high))
+        for second, loss in zip(contender["seconds"], contender["train_loss"])
+        if second <= seconds * 1.0001
+    ]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    x, y = points[-1]
+    name = SOLVERS[contender["solver"]]
+    return (
+        f'<polyline points="{path}" fill="none" stroke="{style.color}" stroke-width="3.5" '
+        f'stroke-dasharray="{DASHES[style.dash]}" clip-path="url(#race-clip)"/>'
+        f'<text x="{x + 10:.1f}" y="{y + 5:.1f}" class="race-name">{name}</text>'
+    )
+
+
+def _at(contender: dict[str, Any], seconds: float) -> float:
+    pairs = zip(contender["seconds"], contender["train_loss"])
+    return [loss for second, loss in pairs if second <= seconds * 1.0001][-1]
+
+
+def _x(second: float, seconds: float) -> float:
+    return LEFT + second / seconds * (WIDTH - LEFT - RIGHT)
+
+
+def _y(loss: float, low: int, high: int) -> float:
+    return TOP + (high - math.log10(loss)) / (high - low) * (HEIGHT - TOP - BOTTOM)
+
+
+def _nice(step: float) -> float:
+    power = 10.0 ** math.floor(math.log10(step))
+    return min((f * power for f in (1, 2, 5, 10)), key=lambda size: abs(size - step))

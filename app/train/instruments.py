@@ -1,0 +1,102 @@
+"""What the layers do: how much of a requested change their step leaves over, and how exactly."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.charts.theme import BLUE, GREY, VERMILION
+from app.forms.task import layer_rows
+from app.live.chart import Trace, live_chart
+from app.live.tiles import Tile, live_tiles
+from proxprop.config import RunConfig
+from proxprop.runs.record import Run
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+HEIGHT = 320
+CAPTION = (
+    "Each layer is asked to move its output Z by −ηΔ. Drawn is the share of that change left over "
+    "after its weight step: below 1 the step helps, above 1 it overshoots. This speaks of the "
+    "layer's own subproblem, not of training as a whole."
+)
+
+Layers = tuple[str, ...]
+
+
+def number_tiles(run: Run, config: RunConfig) -> None:
+    """Show where the run stands and where the time of a step goes."""
+    _, proximal = layers_of(run, config)
+    tiles = [
+        Tile("Accuracy", "0/evaluations/validation_accuracy", ".1%", help="Validation samples."),
+        Tile("Training loss", "0/evaluations/train_loss", symbol="J", help="All samples."),
+        Tile("Forward", "0/steps/seconds_forward", "s", help="Forward pass of the last step."),
+        Tile("Backward", "0/steps/seconds_backward", "s", help="Backward pass, solves excluded."),
+        Tile("Solve", "0/steps/seconds_solve", "s", help="The layers' proximal problems."),
+        Tile("Optimizer", "0/steps/seconds_optimizer", "s", help="Moving the weights."),
+    ]
+    if proximal and config.instruments.tier != "off":
+        worst = "|".join(f"0/layers/residual/{name}" for name in proximal)
+        words = "Largest relative residual of the layers' solves; how exact the implicit step is."
+        tiles.append(Tile("Residual", worst, ".2g", help=words))
+    live_tiles(run.id, tiles, key="tiles")
+
+
+def layers_of(run: Run, config: RunConfig) -> tuple[Layers, Layers]:
+    """Return the names of all layers with a weight, and of those that take implicit steps."""
+    if run.started_info is not None:
+        return run.started_info.layers, run.started_info.implicit
+    names = tuple(row.name for row in layer_rows(config) if row.parameters)
+    return names, names if config.direction.layers == "all" else names[:-1]
+
+
+def instruments(run: Run, config: RunConfig) -> None:
+    """Draw the layers' measures along the run."""
+    if config.instruments.tier == "off":
+        st.caption("Instruments are off for this run; switch them on under More.")
+        return
+    names, proximal = layers_of(run, config)
+    left, right = st.columns(2)
+    with left:
+        _left_over(run, proximal)
+    with right:
+        _updates(run, names)
+
+
+def _left_over(run: Run, proximal: Layers) -> None:
+    traces = [
+        Trace(run.id, f"0/layers/{measure}/{name}", f"{step}, {name}", color, _dash(index))
+        for measure, step, color in (
+            ("overshoot_explicit", "explicit, s = τ", VERMILION),
+            ("overshoot", "implicit", BLUE),
+        )
+        for index, name in enumerate(proximal)
+    ]
+    live_chart(
+        traces,
+        key="overshoot",
+        title="What is left of the change asked of a layer",
+        y_title="share left over",
+        log_y=True,
+        x_switch=False,
+        height=HEIGHT,
+    )
+    st.caption(CAPTION)
+
+
+def _updates(run: Run, names: Layers) -> None:
+    traces = [
+        Trace(run.id, f"0/layers/update/{name}", name, GREY, _dash(index))
+        for index, name in enumerate(names)
+    ]
+    live_chart(
+        traces,
+        key="updates",
+        title="How far each layer moves in a step",
+        y_title="‖ΔΘ‖ / ‖Θ‖",
+        log_y=True,
+        x_switch=False,
+        height=HEIGHT,
+    )
+
+
+def _dash(index: int) -> str:
+    return DASHES[index % len(DASHES)]
