@@ -187,7 +187,7 @@ class BudgetConfig(Config):
         steps: Optimizer steps.
     """
 
-    epochs: Annotated[float, Field(gt=0, le=1e6)] | None = 30.0
+    epochs: Annotated[float, Field(gt=0, le=1e6)] | None = 200.0
     seconds: Annotated[float, Field(gt=0, le=1e7)] | None = None
     steps: Annotated[int, Field(ge=1, le=10**9)] | None = None
 
@@ -250,6 +250,13 @@ class SettingsChange(Config):
     cg_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
     solver: Solver | None = None
     instruments: Literal["off", "cheap", "full"] | None = None
+
+    @model_validator(mode="after")
+    def _none_only_where_it_means_something(self) -> Self:
+        for name in sorted(self.model_fields_set - {"explicit_lr"}):
+            if getattr(self, name) is None:
+                raise FieldError(name, "must have a value, got None; leave it out to keep it")
+        return self
 
     @model_serializer
     def given(self) -> dict[str, object]:

@@ -47,10 +47,20 @@ class Helm:
         self._steps_per_epoch = steps_per_epoch
         self._pause_at: int | None = None
 
+    @property
+    def holding(self) -> bool:
+        """Whether the loop should wait."""
+        return self.gait == "pause"
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the loop should end."""
+        return self.gait == "stop"
+
     def take(self, controls: list[Control], step: int) -> None:
         """Take in `controls` that arrived when `step` steps were done."""
         for control in controls:
-            if self.gait == "stop":
+            if self.stopping:
                 return
             self._take(control, step)
 

@@ -122,6 +122,15 @@ class Session:
         self._count(reports)
         return reports
 
+    def rewind_clock(self, step: int, seconds: float) -> None:
+        """Count only what was done up to `step`; the weights stay as they are."""
+        self.step, self.seconds = step, seconds
+
+    @property
+    def finite(self) -> bool:
+        """Whether every weight is finite."""
+        return all(bool(parameter.isfinite().all()) for parameter in self.model.parameters())
+
     def evaluation(self, split: str) -> SetEvaluation:
         """Return the evaluation of one split ("train", "validation" or "test"), not yet begun."""
         return SetEvaluation(

@@ -12,22 +12,26 @@ _TENSOR = "$tensor"
 _NUMBER = "$number"
 
 
-def flatten(tree: Any, prefix: str, tensors: dict[str, Tensor]) -> Any:
+def flatten(tree: Any, prefix: str, tensors: dict[str, Tensor], device: torch.device) -> Any:
     """Put a copy of every tensor in `tree` into `tensors`; return the JSON-able rest.
 
     Args:
         tree: Nested dicts with text keys, lists, tensors, numbers, text, booleans and None.
         prefix: Start of the tensors' names.
         tensors: Receives name → tensor on the CPU, contiguous and sharing no memory.
+        device: Where the run computes; some optimizers keep counters elsewhere, on the CPU.
     """
     if isinstance(tree, Tensor):
         # clone after cpu(): on the CPU that call returns the tensor itself
         tensors[prefix] = tree.detach().cpu().clone(memory_format=torch.contiguous_format)
-        return {_TENSOR: prefix}
+        elsewhere = tree.device.type != device.type
+        return {_TENSOR: prefix, "host": True} if elsewhere else {_TENSOR: prefix}
     if isinstance(tree, dict):
-        return {key: flatten(value, f"{prefix}/{key}", tensors) for key, value in tree.items()}
+        return {
+            key: flatten(value, f"{prefix}/{key}", tensors, device) for key, value in tree.items()
+        }
     if isinstance(tree, list):
-        return [flatten(value, f"{prefix}/{i}", tensors) for i, value in enumerate(tree)]
+        return [flatten(value, f"{prefix}/{i}", tensors, device) for i, value in enumerate(tree)]
     if isinstance(tree, float) and not math.isfinite(tree):
         return {_NUMBER: repr(tree)}  # JSON has no NaN or infinity
     if tree is None or isinstance(tree, bool | int | float | str):
@@ -46,7 +50,7 @@ def unflatten(rest: Any, tensors: dict[str, Tensor], device: torch.device) -> An
             name = rest[_TENSOR]
             if name not in tensors:
                 raise ValueError(f"snapshot lacks the tensor {name!r}; it is damaged")
-            return tensors[name].to(device, copy=True)
+            return tensors[name].to("cpu" if rest.get("host") else device, copy=True)
         if _NUMBER in rest:
             return float(rest[_NUMBER])
         return {key: unflatten(value, tensors, device) for key, value in rest.items()}

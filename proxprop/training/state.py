@@ -39,7 +39,7 @@ def capture(
         "last_loss": watch.last,
         "summary": summary.values,
     }
-    extra = {key: flatten(value, key, tensors) for key, value in plain.items()}
+    extra = {key: flatten(value, key, tensors, session.device) for key, value in plain.items()}
     extra |= {"format": FORMAT, "evaluated_step": evaluated_step, "device": session.device.type}
     return Snapshot(session.step, tensors, extra, reason)
 

@@ -23,7 +23,7 @@ class StepReport(NamedTuple):
         backward: Seconds of the backward pass, solves included.
         solve: Seconds of the proximal solves; NaN where only the device knows.
         optimizer: Seconds of the optimizer's own work.
-        closures: How often the loss was evaluated.
+        closures: How often a line search evaluated the loss; 0 where there is none.
     """
 
     step: int
@@ -32,7 +32,7 @@ class StepReport(NamedTuple):
     backward: float
     solve: float
     optimizer: float
-    closures: int = 1
+    closures: int = 0
 
     @property
     def seconds(self) -> float:
