@@ -91,6 +91,7 @@ class PrecompressedStatic:
         self.root = Path(file_util.get_static_dir()).resolve()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer for a compressible static file, or pass the request on."""
         path = self._asset(scope)
         if path is None:
             await self.app(scope, receive, send)

@@ -31,6 +31,7 @@ class OwnerCookie:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; a page asked for without an owner comes back with one."""
         if not _asks_for_page(scope) or owner_of(Headers(scope=scope).get("cookie")):
             await self.app(scope, receive, send)
             return

@@ -10,9 +10,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from proxprop.runs.service import RunService
-
     from app.live.tailer import Tailer
+    from proxprop.runs.service import RunService
     from proxprop.runs.store import Store
 
 

@@ -21,14 +21,14 @@ numbers agree to the last digit on the same device and versions.
 
 from proxprop.config import load_config
 from proxprop.events import Ended, Mark, Point
-from proxprop.training import train
+from proxprop.training import NoControls, train
 
 CONFIG = {config}
 
-for event in train(load_config(CONFIG)):
+for event in train(load_config(CONFIG), NoControls()):
     if isinstance(event, Point) and event.table == "evaluations":
         numbers = "  ".join(f"{{name}} {{value:.4g}}" for name, value in event.values.items())
-        print(f"epoch {{event.epoch:6.2f}}  {{event.seconds:7.2f} s  {{numbers}}")
+        print(f"epoch {{event.epoch:6.2f}}  {{event.seconds:7.2f}} s  {{numbers}}")
     elif isinstance(event, Mark):
         print(event.label)
     elif isinstance(event, Ended):

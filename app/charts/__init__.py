@@ -1,1 +1,1 @@
-"""Static figures: pure functions, data in, `plotly.graph_objects.Figure` out. One file a subject."""
+"""Figures: pure functions, data in, `plotly.graph_objects.Figure` out. A file a subject."""

@@ -1,4 +1,4 @@
-"""The browser's modules: which files there are and the addresses they can be cached under for good."""
+"""The browser's modules, and addresses under which they can be cached for good."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Table:
         self.width = 2
         self._first: Floats | None = None  # (field, column)
         self._last: Floats | None = None
-        # (bucket, slot, field, column); an empty slot has row −1. The last bucket may be unfinished.
+        # (bucket, slot, field, column); an empty slot has row −1, the last bucket may be growing.
         self._buckets = np.empty((0, _SLOTS, _FIELDS, len(columns)))
 
     def append(self, data: Mapping[str, Floats]) -> None:

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.live.snapshot import Snapshot, Token
@@ -35,10 +36,8 @@ class Watch:
 
     def notify(self) -> None:
         """Wake the viewer; called from the tailer's thread."""
-        try:
+        with suppress(RuntimeError):  # the loop has ended, and its viewers with it
             self._loop.call_soon_threadsafe(self.changed.set)
-        except RuntimeError:
-            pass  # the loop has ended, and its viewers with it
 
 
 class Tailer:

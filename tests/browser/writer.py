@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ class Writer:
         self.run = self.store.create_run(RunConfig(), process=Process.current())
         self.fields: dict[str, Any] = {}
         self.store.append(self.run, fields={"status": "running", "heartbeat": time.time()})
+        self._silent = threading.Event()
+        threading.Thread(target=self._beat, daemon=True).start()
 
     def advance(self, steps: int, loss: Any = loss_at, **extra: Any) -> None:
         """Write `steps` more steps, evaluating every 20, in one batch."""
@@ -55,9 +58,13 @@ class Writer:
         self.step += steps
         self.store.append(self.run, rows, fields={**self._place(), "status": "running"}, **extra)
 
-    def beat(self) -> None:
-        """Show a sign of life without a point."""
-        self.store.append(self.run, fields={"heartbeat": time.time()})
+    def fall_silent(self) -> None:
+        """Show no more signs of life."""
+        self._silent.set()
+
+    def _beat(self) -> None:
+        while not self._silent.wait(0.5):
+            self.store.append(self.run, fields={"heartbeat": time.time()})
 
     def mark(self, label: str, changes: dict[str, Any] | None = None) -> None:
         """Record a live change."""
@@ -70,6 +77,7 @@ class Writer:
 
     def end(self, outcome: Any = "finished", words: str = "") -> None:
         """End the run."""
+        self.fall_silent()
         self.store.append(self.run, fields=self._place())
         self.store.end(self.run, outcome, words)
 
@@ -81,5 +89,3 @@ class Writer:
             "progress": min(1.0, self.step / self.total),
             "heartbeat": time.time(),
         }
-
-

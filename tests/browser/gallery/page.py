@@ -1,4 +1,5 @@
 """One run with every live component; `?run=<id>` chooses it, more by commas."""
+# ruff: noqa: E402  (the repository must be on the path first)
 
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ from app.live.pictures import live_boundary, live_confusion, live_predictions
 from app.live.status import live_status
 from app.live.tiles import Tile, live_tiles
 
-STYLES = [line_style("exact"), line_style("explicit"), line_style("cg"), line_style("exact", "adam")]
+STYLES = [line_style(solver) for solver in ("exact", "explicit", "cg")]
+STYLES.append(line_style("exact", "adam"))
 
 st.set_page_config(layout="wide")
 runs = [run for run in st.query_params.get("run", "").split(",") if run]

@@ -1,4 +1,5 @@
 """A server with every live component on one page, so that they are tested apart from the pages."""
+# ruff: noqa: E402  (the repository must be on the path first)
 
 import sys
 from pathlib import Path

@@ -1,0 +1,30 @@
+"""Every preset is a valid run, and the form recognises it."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.draft import DEFAULTS, check
+from app.presets import PRESETS, Preset, apply, matching
+from proxprop.config import from_query, to_query
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_preset_is_valid_and_survives_a_link(preset: Preset) -> None:
+    values = apply(preset, DEFAULTS)
+    assert check(values) == (preset.config, {})
+    assert from_query(to_query(preset.config)) == preset.config
+    assert matching(values) == preset
+
+
+def test_presets_keep_the_seed() -> None:
+    assert apply(PRESETS[1], {**DEFAULTS, "seed": 9})["seed"] == 9
+
+
+def test_names_and_settings_are_distinct() -> None:
+    assert len({preset.name for preset in PRESETS}) == len(PRESETS)
+    assert len({preset.config.digest for preset in PRESETS}) == len(PRESETS)
+
+
+def test_own_settings_match_none() -> None:
+    assert matching({**DEFAULTS, "optimizer.lr": 0.123}) is None

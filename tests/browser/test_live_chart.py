@@ -1,0 +1,296 @@
+"""What a person sees of a live chart, in a real browser against the real server."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.browser.conftest import start_server, stop_server
+from tests.browser.writer import Writer
+
+pytestmark = pytest.mark.browser
+
+READY = "document.querySelector('.js-plotly-plot')?.data?.[0]?.x?.length"
+LONG = 20_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    """Every live component on one page, apart from the dashboard's pages."""
+    running = start_server(tmp_path_factory.mktemp("gallery"), "tests/browser/gallery/server.py")
+    try:
+        running.wait_until_healthy()
+        yield running
+    finally:
+        stop_server(running)
+
+
+@pytest.fixture
+def writer(gallery):
+    made = Writer(gallery.home)
+    yield made
+    made.fall_silent()
+
+
+def open_page(page, gallery, *writers, **query):
+    runs = ",".join(writer.run for writer in writers)
+    extra = "".join(f"&{name}={value}" for name, value in query.items())
+    page.goto(f"{gallery.url}/?run={runs}{extra}")
+    page.wait_for_selector(".pp-chart")
+
+
+def wait_for_points(page, count, trace=0):
+    page.wait_for_function(
+        f"document.querySelector('.js-plotly-plot')?.data?.[{trace}]?.x?.length >= {count}",
+        timeout=LONG,
+    )
+
+
+def chart(page):
+    """Read what the chart shows."""
+    return page.evaluate(
+        """() => {
+          const gd = document.querySelector('.js-plotly-plot')
+          const { xaxis, yaxis, annotations = [], shapes = [] } = gd.layout
+          return {
+            x: xaxis.range, y: yaxis.range, type: yaxis.type, xTitle: xaxis.title.text,
+            background: gd.layout.paper_bgcolor,
+            visible: gd.data.map((trace) => trace.visible),
+            names: gd.data.map((trace) => trace.name),
+            last: gd.data.map((trace) => trace.x[trace.x.length - 1]),
+            labels: annotations.map((one) => one.text),
+            lines: shapes.map((one) => one.x0),
+          }
+        }"""
+    )
+
+
+def drag(page, x0, y0, x1, y1):
+    """Drag over the plot; places are shares of its width and height."""
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    at = lambda x, y: (box["x"] + x * box["width"], box["y"] + y * box["height"])  # noqa: E731
+    page.mouse.move(*at(x0, y0))
+    page.mouse.down()
+    page.mouse.move(*at((x0 + x1) / 2, (y0 + y1) / 2), steps=4)
+    page.mouse.move(*at(x1, y1), steps=4)
+    page.mouse.up()
+
+
+def test_an_empty_chart_says_what_to_do(page, gallery):
+    page.goto(gallery.url)
+    page.wait_for_selector(".pp-empty:has-text('Press Start')")
+    page.wait_for_function("document.querySelector('.js-plotly-plot')?.layout")
+    assert page.evaluate(READY) in (0, None)
+
+
+def test_zoom_survives_twenty_updates_and_a_rerun(page, gallery, writer):
+    writer.advance(200)
+    open_page(page, gallery, writer)
+    wait_for_points(page, 200)
+    drag(page, 0.2, 0.2, 0.6, 0.7)
+    page.wait_for_selector("[data-reset]:visible")
+    zoomed = chart(page)
+    assert zoomed["x"][0] > 20
+    assert zoomed["x"][1] < 160
+    for update in range(1, 21):
+        writer.advance(5)
+        wait_for_points(page, 200 + 5 * update)
+    after = chart(page)
+    assert (after["x"], after["y"]) == (zoomed["x"], zoomed["y"])
+    assert after["last"][0] == 299
+    before = int(page.inner_text("text=/reruns: \\d+/").split()[-1])
+    page.click("button:has-text('rerun')")
+    page.wait_for_selector(f"text=reruns: {before + 1}")
+    writer.advance(5)
+    wait_for_points(page, 305)
+    assert chart(page)["x"] == zoomed["x"]
+    page.click("[data-reset]")
+    page.wait_for_function("document.querySelector('.js-plotly-plot').layout.xaxis.range[1] > 290")
+
+
+def test_axis_and_scale_change_at_one_click_without_a_rerun(page, gallery, writer):
+    writer.advance(100)
+    open_page(page, gallery, writer)
+    wait_for_points(page, 100)
+    page.wait_for_selector(".pp-word:text('Running')")
+    reruns = page.inner_text("text=/reruns: \\d+/")
+    assert chart(page)["xTitle"] == "step"
+    page.click("[data-axis=seconds]")
+    assert chart(page)["xTitle"] == "training time [s]"
+    assert chart(page)["last"][0] == pytest.approx(0.99)
+    page.click("[data-axis=epoch]")
+    assert chart(page)["last"][0] == pytest.approx(0.99)
+    page.click("[data-log]")
+    seen = chart(page)
+    assert seen["type"] == "log"
+    assert page.get_attribute("[data-log]", "aria-pressed") == "true"
+    assert seen["y"][1] == pytest.approx(math.log10(2.4), abs=0.15)
+    assert page.inner_text("text=/reruns: \\d+/") == reruns
+    page.reload()
+    wait_for_points(page, 100)
+    assert chart(page)["xTitle"] == "epoch"
+    assert chart(page)["type"] == "log"
+
+
+def test_a_hidden_line_stays_hidden(page, gallery, writer):
+    writer.advance(100)
+    open_page(page, gallery, writer)
+    wait_for_points(page, 100)
+    hidden = chart(page)["names"].index("validation")
+    label = page.locator(".pp-label", has_text="validation")
+    label.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        f"document.querySelector('.js-plotly-plot').data[{hidden}].visible === 'legendonly'"
+    )
+    for update in range(1, 4):
+        writer.advance(10)
+        wait_for_points(page, 100 + 10 * update)
+    assert chart(page)["visible"][hidden] == "legendonly"
+    assert label.get_attribute("aria-pressed") == "false"
+    label.click()
+    page.wait_for_function(
+        f"document.querySelector('.js-plotly-plot').data[{hidden}].visible === true"
+    )
+
+
+def test_divergence_is_drawn_and_the_others_stay_readable(page, gallery):
+    steady, wild = Writer(gallery.home), Writer(gallery.home)
+    steady.advance(200)
+    wild.advance(38, loss=lambda step: 2.3 * 10.0 ** (max(0, step - 20) ** 2 / 20))
+    wild.advance(1, loss=lambda step: math.inf)
+    wild.end("diverged", "diverged at step 38: loss 1e12 → inf")
+    open_page(page, gallery, steady, wild)
+    wait_for_points(page, 200)
+    wait_for_points(page, 38, trace=2)
+    page.wait_for_function("document.querySelector('.js-plotly-plot').layout.annotations?.length")
+    seen = chart(page)
+    assert seen["labels"] == ["✕ diverged at step 38: loss 1e12 → inf"]
+    assert seen["lines"] == [39]
+    assert 2 < seen["y"][1] < 12
+    page.wait_for_selector(".pp-words:text('diverged at step 38: loss 1e12 → inf')")
+    steady.fall_silent()
+
+
+def test_live_changes_are_labelled_lines_at_their_step(page, gallery, writer):
+    writer.advance(120)
+    open_page(page, gallery, writer)
+    wait_for_points(page, 120)
+    writer.mark("τ 0.05 → 0.5", {"direction.tau": 0.5})
+    writer.advance(60)
+    writer.mark("η 1 → 0.3", {"optimizer.lr": 0.3})
+    writer.advance(60)
+    page.wait_for_function("document.querySelector('.js-plotly-plot').layout.shapes?.length === 2")
+    seen = chart(page)
+    assert seen["lines"] == [120, 180]
+    assert seen["labels"] == ["τ 0.05 → 0.5", "η 1 → 0.3"]
+
+
+def test_a_reload_and_a_second_window_show_every_point(page, gallery, writer):
+    writer.advance(150)
+    open_page(page, gallery, writer)
+    wait_for_points(page, 150)
+    page.reload()
+    writer.advance(30)
+    wait_for_points(page, 180)
+    second = page.context.new_page()
+    open_page(second, gallery, writer)
+    writer.advance(20)
+    for window in (page, second):
+        wait_for_points(window, 200)
+        steps = window.evaluate("document.querySelector('.js-plotly-plot').data[0].x")
+        assert steps == list(range(200))
+
+
+def test_status_reruns_the_page_once_when_a_run_ends(page, gallery, writer):
+    writer.advance(400)
+    open_page(page, gallery, writer)
+    page.wait_for_selector(".pp-word:text('Running')")
+    page.wait_for_timeout(1000)
+    before = int(page.inner_text("text=/reruns: \\d+/").split()[-1])
+    writer.end("finished", "validation accuracy 98.1 % after 4 epochs")
+    page.wait_for_selector(".pp-word:text('Finished')")
+    page.wait_for_selector("text=validation accuracy 98.1 %")
+    page.wait_for_selector(f"text=reruns: {before + 1}")
+    page.wait_for_timeout(1500)
+    assert page.inner_text("text=/reruns: \\d+/") == f"reruns: {before + 1}"
+
+
+def test_a_silent_worker_is_told_and_its_points_stay(page, gallery, writer):
+    writer.advance(50)
+    open_page(page, gallery, writer)
+    wait_for_points(page, 50)
+    page.wait_for_selector(".pp-word:text('Running')")
+    writer.fall_silent()
+    page.wait_for_selector(".pp-word:text('stopped answering')", timeout=LONG)
+    assert chart(page)["last"][0] == 49
+    writer.advance(5)
+    page.wait_for_selector(".pp-word:text('Running')")
+
+
+def test_numbers_and_pictures_follow(page, gallery, writer):
+    writer.advance(21)
+    open_page(page, gallery, writer, boundary=1)
+    page.wait_for_selector("[data-tile='Validation accuracy'] dd:text('15.8 %')")
+    page.wait_for_selector("[data-tile='Step time'] dd:text('2.00 ms')")
+    grid = [[255 if column > 1 else 0 for column in range(4)] for _ in range(4)]
+    points = {"x": [0.0], "y": [0.0], "target": [1]}
+    payload = {"classes": ["a", "b"], "x": [-1, 1], "y": [-1, 1], "size": 4, "points": points}
+    writer.artifact("boundary", {**payload, "probability": grid})
+    page.wait_for_selector("text=after step 21")
+    color = (
+        "(x) => { const c = document.querySelector('.pp-body canvas');"
+        " return [...c.getContext('2d').getImageData(x * c.width, c.height / 4, 1, 1).data] }"
+    )
+    left, right = page.evaluate(color, 0.1), page.evaluate(color, 0.9)
+    assert left[2] > left[0]  # blue: the first class
+    assert right[0] > right[2]  # orange: the last class
+
+
+def test_the_chart_follows_the_theme(browser, gallery, writer):
+    writer.advance(50)
+    context = browser.new_context(color_scheme="light", viewport={"width": 1280, "height": 720})
+    window = context.new_page()
+    open_page(window, gallery, writer)
+    wait_for_points(window, 50)
+    assert chart(window)["background"].lower() in ("#ffffff", "rgb(255, 255, 255)")
+    window.emulate_media(color_scheme="dark")
+    window.wait_for_function(
+        "document.querySelector('.js-plotly-plot').layout.paper_bgcolor.startsWith('#14')",
+        timeout=LONG,
+    )
+    context.close()
+
+
+@pytest.mark.parametrize(("format", "holds"), [("svg", b"training loss J"), ("csv", b"mini-batch")])
+def test_exports_hold_what_is_drawn(page, gallery, writer, format, holds):
+    writer.advance(50)
+    open_page(page, gallery, writer)
+    wait_for_points(page, 50)
+    page.click(".pp-export summary")
+    with page.expect_download() as download:
+        page.click(f"[data-export={format}]")
+    assert download.value.suggested_filename == f"loss.{format}"
+    body = download.value.path().read_bytes()
+    assert holds in body
+    if format == "svg":
+        assert b">training<" in body  # the legend names the line
+
+
+def test_a_hidden_tab_closes_its_stream_and_catches_up(page, gallery, writer):
+    writer.advance(50)
+    open_page(page, gallery, writer)
+    wait_for_points(page, 50)
+    hide = (
+        "(hidden) => {"
+        " Object.defineProperty(document, 'hidden', { configurable: true, value: hidden });"
+        " document.dispatchEvent(new Event('visibilitychange')) }"
+    )
+    page.evaluate(hide, True)
+    assert page.evaluate("window.__proxpropHub.source") is None
+    writer.advance(25)
+    page.evaluate(hide, False)
+    wait_for_points(page, 75)
+    steps = page.evaluate("document.querySelector('.js-plotly-plot').data[0].x")
+    assert steps == list(range(75))
