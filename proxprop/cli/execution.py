@@ -118,6 +118,7 @@ class ProgressBar:
         self._task = self._bar.add_task(f"run {run_id}", total=1.0, numbers="loading …")
         self._loss = math.nan
         self._accuracy = math.nan
+        self._epoch = 0.0
         self._drawn = 0.0
 
     def __enter__(self) -> ProgressBar:
@@ -135,6 +136,8 @@ class ProgressBar:
             self._notice(event)
         elif isinstance(event, Point):
             self._point(event)
+        elif isinstance(event, Ended):
+            self._draw()
 
     def _notice(self, notice: Notice) -> None:
         if notice.progress is None:
@@ -143,14 +146,17 @@ class ProgressBar:
             self._bar.update(self._task, numbers=f"{notice.text} {notice.progress:.0%}")
 
     def _point(self, point: Point) -> None:
-        self._loss = point.values.get("train_loss", point.values.get("loss", self._loss))
+        self._loss = point.values.get("loss", self._loss)
         self._accuracy = point.values.get("validation_accuracy", self._accuracy)
-        now = time.monotonic()
-        if now - self._drawn < _REFRESH:
-            return
-        self._drawn = now
+        self._epoch = point.epoch
         self._budget.reached(point)
-        numbers = f"epoch {point.epoch:.1f}  loss {self._loss:.3g}"
+        now = time.monotonic()
+        if now - self._drawn >= _REFRESH:
+            self._drawn = now
+            self._draw()
+
+    def _draw(self) -> None:
+        numbers = f"epoch {self._epoch:.1f}  loss {self._loss:.3g}"
         if not math.isnan(self._accuracy):
             numbers += f"  accuracy {self._accuracy:.1%}"
         self._bar.update(self._task, completed=self._budget.fraction(), numbers=numbers)

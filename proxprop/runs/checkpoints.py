@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,9 +128,12 @@ def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> 
     partial = path.with_suffix(".partial")
     with _telling(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(plain, partial, metadata)
-        _sync(partial)
-        os.replace(partial, path)
+        try:
+            save_file(plain, partial, metadata)
+            _sync(partial)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
         _sync(path.parent)
 
 
@@ -141,8 +145,12 @@ def _telling(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise disk_in_words(error, path) from error
-    except SafetensorError as error:  # what save_file makes of a failed write
-        raise disk_in_words(OSError(None, str(error)), path) from error
+    except SafetensorError as error:
+        # save_file hides a failed write in its text: "… File too large (os error 27)".
+        number = re.search(r"os error (\d+)", str(error))
+        code = int(number[1]) if number else 0
+        reason = os.strerror(code) if number else str(error)
+        raise disk_in_words(OSError(code, reason), path) from error
 
 
 def _sync(path: Path) -> None:

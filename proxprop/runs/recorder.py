@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
@@ -15,7 +16,18 @@ from proxprop.runs.writing import RecordedEvent, Writing
 
 INTERVAL = 0.2  # seconds between writes: a few a second, however fast the loop
 HEARTBEAT = 0.5
-PATIENCE = 15.0  # seconds a full disk or a locked store may last before the run gives up
+
+# Seconds a full disk or a locked store may last before the run gives up.
+PATIENCE = 15.0
+PATIENCE_VARIABLE = "PROXPROP_PATIENCE"
+
+
+def patience() -> float:
+    """Return for how many seconds a store in trouble is waited for (`PROXPROP_PATIENCE`)."""
+    try:
+        return float(os.environ.get(PATIENCE_VARIABLE, PATIENCE))
+    except ValueError:
+        return PATIENCE
 
 
 @dataclass

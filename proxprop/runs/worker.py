@@ -22,6 +22,7 @@ from proxprop import paths
 from proxprop.runs.errors import StoreError
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
+from proxprop.runs.recorder import patience
 from proxprop.runs.store import Store
 from proxprop.runs.worker_exit import EXIT_STORE, EXIT_STUCK
 
@@ -84,7 +85,7 @@ class Worker:
         self._mailbox = Mailbox(self._store, self._run_id)
         _log_to(paths.log(self._run_id, self._store.home))
         try:
-            execute(self._store, self._run_id, self._mailbox)
+            execute(self._store, self._run_id, self._mailbox, patience=patience())
         except StoreError as error:
             print(error, file=sys.stderr, flush=True)
             return EXIT_STORE

@@ -190,7 +190,7 @@ class Writing(Reading):
                 if row["step"] > last.get(row["member"], step):
                     connection.execute("DELETE FROM events WHERE seq = ?", (row["seq"],))
             connection.execute(
-                "UPDATE runs SET revision = revision + 1, step = min(step, ?) WHERE id = ?",
+                "UPDATE runs SET revision = revision + 1, step = max(0, min(step, ?)) WHERE id = ?",
                 (step, run_id),
             )
             revision: int = connection.execute(

@@ -1,0 +1,107 @@
+"""However a loop ends, the store says how, in words, and keeps what was recorded."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from proxprop import paths
+from proxprop.config import RunConfig
+from proxprop.events import Control, Ended, Notice, Started
+from proxprop.runs import executors
+from proxprop.runs.execution import execute
+from proxprop.runs.mailbox import Mailbox
+from proxprop.runs.process import Process
+from proxprop.runs.store import Store
+
+
+@pytest.fixture
+def carry_out(store: Store, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    def carry_out(loop: str, *controls: Control) -> str:
+        monkeypatch.setitem(executors.EXECUTORS, "run", f"tests.runs.loops:{loop}")
+        run_id = store.create_run(RunConfig(), process=Process.current())
+        mailbox = Mailbox(store, run_id)
+        for control in controls:
+            mailbox.put(control)
+        execute(store, run_id, mailbox)
+        return run_id
+
+    return carry_out
+
+
+def test_a_finished_run_is_whole(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
+    run = store.run(carry_out("finishes"))
+    assert (run.status, run.outcome, run.words) == ("ended", "finished", "done")
+    assert (run.step, run.progress, run.summary) == (100, 1.0, {"loss": 0.01})
+    assert run.started_info is not None
+    assert run.started_info.layers == ("a",)
+    assert store.points(run.id, "steps")["step"].tolist() == list(range(1, 101))
+    assert [type(row.event) for row in store.events(run.id)] == [Notice, Started, Ended]
+    weights = load_file(paths.checkpoints(run.id, store.home) / "weights.safetensors")
+    assert weights.keys() == {"w"}
+    assert weights["w"].tolist() == [100.0] * 3
+
+
+def test_a_stopped_run_goes_on_where_it_stopped(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
+    run_id = carry_out("finishes", Control("stop"))
+    assert (store.run(run_id).outcome, store.run(run_id).step) == ("stopped", 1)
+    assert store.requeue(run_id, Process.current())
+    execute(store, run_id, Mailbox(store, run_id))
+    run = store.run(run_id)
+    assert (run.outcome, run.revision) == ("finished", 1)
+    assert store.points(run_id, "steps")["step"].tolist() == list(range(1, 101))
+    weights = load_file(paths.checkpoints(run_id, store.home) / "weights.safetensors")
+    assert torch.equal(weights["w"], torch.full((3,), 100.0))
+
+
+def test_a_run_without_a_checkpoint_begins_again(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
+    run_id = carry_out("raises")
+    executors.EXECUTORS["run"] = "tests.runs.loops:finishes"
+    store.requeue(run_id, Process.current())
+    execute(store, run_id, Mailbox(store, run_id))
+    assert store.points(run_id, "steps")["step"].tolist() == list(range(1, 101))
+    notices = [row.event.text for row in store.events(run_id) if isinstance(row.event, Notice)]
+    assert "There was no checkpoint: the run began again." in notices
+
+
+def test_an_interruption_is_no_stop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(executors.EXECUTORS, "run", "tests.runs.loops:finishes")
+    run_id = store.create_run(RunConfig(), process=Process.current())
+    mailbox = Mailbox(store, run_id)
+    mailbox.interrupt("The server went away.")
+    ended = execute(store, run_id, mailbox)
+    assert (ended.outcome, ended.words) == ("interrupted", "The server went away.")
+    assert store.run(run_id).outcome == "interrupted"
+
+
+def test_an_exception_is_one_sentence_and_a_log(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
+    run = store.run(carry_out("raises"))
+    log = paths.log(run.id, store.home)
+    assert run.outcome == "failed"
+    assert run.words == f"ZeroDivisionError: the third wheel. The details are in {log}."
+    assert "Traceback" in log.read_text()
+    assert len(store.points(run.id, "steps")) == 1
+
+
+def test_bad_data_speaks_for_itself(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
+    run = store.run(carry_out("has_bad_data"))
+    assert (run.outcome, run.words) == ("failed", "Image cat/1.png cannot be read; remove it.")
+    assert not paths.log(run.id, store.home).exists()
+
+
+def test_a_loop_that_says_nothing_has_failed(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
+    assert store.run(carry_out("says_nothing")).outcome == "failed"
+
+
+def test_the_end_of_a_race_counts_its_members(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
+    run = store.run(carry_out("races"))
+    assert (run.outcome, run.words) == ("finished", "2 finished, 1 diverged.")
+    ends = [row.event for row in store.events(run.id) if isinstance(row.event, Ended)]
+    assert [end.outcome for end in ends[:3]] == ["finished", "diverged", "finished"]
+
+
+def test_a_kind_without_a_loop_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(executors.EXECUTORS, "run", "proxprop.no_such_module:train")
+    run_id = store.create_run(RunConfig(), process=Process.current())
+    ended = execute(store, run_id, Mailbox(store, run_id))
+    assert ended.outcome == "failed"
+    assert "cannot carry out a 'run'" in ended.words
