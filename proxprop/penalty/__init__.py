@@ -7,9 +7,9 @@ them, and the engine of the step-through page, so every intermediate value is ke
 """
 
 from proxprop.penalty.conjugate import CgStep, conjugate_gradients
-from proxprop.penalty.energy import Energy, PenaltyProblem, Variables, energy
 from proxprop.penalty.equations import EQUATIONS
 from proxprop.penalty.network import Affine, PenaltyNetwork
+from proxprop.penalty.problem import Energy, PenaltyProblem, Variables, energy
 from proxprop.penalty.stages import Stage, StageKind, Subproblem, SweepResult
 from proxprop.penalty.sweeps import Sweep, collect, explicit_sweep, proximal_sweep
 

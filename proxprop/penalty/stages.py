@@ -6,7 +6,7 @@ from enum import StrEnum
 from torch import Tensor
 
 from proxprop.penalty.conjugate import CgStep
-from proxprop.penalty.energy import Energy, Variables
+from proxprop.penalty.problem import Energy, Variables
 
 
 class StageKind(StrEnum):

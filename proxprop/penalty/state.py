@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from proxprop.penalty.conjugate import CgStep
-from proxprop.penalty.energy import Energy, PenaltyProblem, Variables
+from proxprop.penalty.problem import Energy, PenaltyProblem, Variables
 from proxprop.penalty.stages import Stage, StageKind, Subproblem
 
 VariableName = Literal["theta", "a", "z"]

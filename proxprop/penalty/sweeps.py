@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from proxprop.penalty.conjugate import conjugate_gradients
-from proxprop.penalty.energy import Loss, PenaltyProblem, Variables
 from proxprop.penalty.network import Affine, PenaltyNetwork, apply_all
+from proxprop.penalty.problem import Loss, PenaltyProblem, Variables
 from proxprop.penalty.stages import Stage, StageKind, Subproblem, SweepResult
 from proxprop.penalty.state import SweepState, gradient
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from proxprop.spectrum.krylov import LanczosResult, lanczos
     from proxprop.spectrum.layer import GramSpectrum, layer_inputs, layer_spectra, layer_spectrum
     from proxprop.spectrum.network import NetworkCurvature, NetworkLimit
+    from proxprop.spectrum.response import LayerResponse, layer_requests, layer_response
 
 __all__ = [
     # filters of a layer's subproblem
@@ -56,6 +57,9 @@ __all__ = [
     "layer_spectrum",
     "layer_spectra",
     "layer_inputs",
+    "LayerResponse",
+    "layer_response",
+    "layer_requests",
     # limits of a network (torch)
     "NetworkCurvature",
     "NetworkLimit",
@@ -68,6 +72,9 @@ _LAZY = {
     "layer_spectrum": "layer",
     "layer_spectra": "layer",
     "layer_inputs": "layer",
+    "LayerResponse": "response",
+    "layer_response": "response",
+    "layer_requests": "response",
     "NetworkCurvature": "network",
     "NetworkLimit": "network",
     "lanczos": "krylov",

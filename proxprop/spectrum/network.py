@@ -5,7 +5,6 @@ Near a point a step ``θ ← θ − ηP∇J`` multiplies the component along an 
 descent has P = I; ProxProp ``P = (ÃᵀÃ + I/τ)⁻¹`` on implicit layers and I on explicit ones.
 """
 
-import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from proxprop.spectrum.filters import positive
 from proxprop.spectrum.krylov import LanczosResult, lanczos
 from proxprop.spectrum.layer import layer_calls
 from proxprop.spectrum.momentum import limit_factor, step_limit
+from proxprop.spectrum.plain import plain_copy, proximal_taus
 from proxprop.spectrum.precondition import LayerPreconditioner
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -76,8 +76,8 @@ class NetworkCurvature:
         max_steps: int = 100,
         seed: int = 0,
     ) -> None:
-        self.taus = _proximal_taus(model) if taus is None else dict(taus)
-        self._plain = _plain_copy(model)
+        self.taus = proximal_taus(model) if taus is None else dict(taus)
+        self._plain = plain_copy(model)
         self._inputs = inputs.detach()
         self._rtol, self._max_steps, self._seed = rtol, max_steps, seed
         named = [(n, p) for n, p in self._plain.named_parameters() if p.requires_grad]
@@ -228,19 +228,3 @@ def _limit(found: LanczosResult, limit: float) -> NetworkLimit:
 def _parameter_names(layer: str) -> tuple[str, str]:
     prefix = f"{layer}." if layer else ""
     return f"{prefix}weight", f"{prefix}bias"
-
-
-def _proximal_taus(model: nn.Module) -> dict[str, float]:
-    from proxprop.conversion import iter_prox_layers
-
-    return {
-        name: layer.tau for name, layer in iter_prox_layers(model) if layer.solver != "explicit"
-    }
-
-
-def _plain_copy(model: nn.Module) -> nn.Module:
-    from proxprop.conversion import revert
-
-    plain = copy.deepcopy(model)
-    revert(plain)
-    return plain

@@ -59,18 +59,22 @@ class Quadratic:
         momentum: float = 0.0,
         nesterov: bool = False,
     ) -> Array:
-        """Return the iterates of gradient descent, with torch's momentum. Shape: (steps + 1, 2)."""
+        """Return the iterates of gradient descent, with torch's momentum. Shape: (steps + 1, 2).
+
+        A step far beyond the limit overflows to infinity and NaN: that is its result.
+        """
         position = np.array(start, dtype=np.float64) @ self.axes
         velocity, values = np.zeros(2), np.array(self.eigenvalues)
         positive(step, "step")
         path = [position]
-        for _ in range(steps):
-            slope = values * position
-            velocity = momentum * velocity + slope
-            move = slope + momentum * velocity if nesterov else velocity
-            position = position - step * move
-            path.append(position)
-        return np.stack(path) @ self.axes.T
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(steps):
+                slope = values * position
+                velocity = momentum * velocity + slope
+                move = slope + momentum * velocity if nesterov else velocity
+                position = position - step * move
+                path.append(position)
+            return np.stack(path) @ self.axes.T
 
     def implicit(self, start: ArrayLike, tau: float, steps: int) -> Array:
         """Return the iterates of ``x⁺ = argmin f(y) + ‖y − x‖²/(2τ) = (I + τH)⁻¹ x``."""

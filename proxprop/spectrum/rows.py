@@ -66,6 +66,16 @@ class LayerRows(ABC):
         assert total is not None
         return total
 
+    def gradient(self, grad_output: Tensor) -> Tensor:
+        """Return ``G = ΔᵀÃ``, summed up chunk by chunk. Shape: (rows, m) to (m, columns)."""
+        total = grad_output.new_zeros(grad_output.shape[1], self.columns)
+        start = 0
+        for chunk in self.chunks():
+            part = grad_output[start : start + len(chunk)]
+            total.addmm_(part.T, self._with_bias(chunk))
+            start += len(chunk)
+        return total
+
     def trace(self) -> float:
         """Return ``tr ÃᵀÃ = ‖Ã‖²``, an upper bound of λ_max."""
         return sum(float(chunk.square().sum()) for chunk in self.chunks()) + self.bias * self.count

@@ -65,6 +65,13 @@ def test_a_start_at_the_minimum_stays() -> None:
     assert cg_polynomial([1.0, 2.0], [0.0, 0.0], 1.0, 3).alphas == ()
 
 
+@pytest.mark.filterwarnings("error")
+def test_divergence_is_a_result_not_a_warning() -> None:
+    path = BOWL.explicit(START, 1e9, 200, momentum=0.9)
+    assert np.isfinite(path[0]).all()
+    assert not np.isfinite(path[-1]).all()
+
+
 def test_bad_quadratics_are_refused() -> None:
     with pytest.raises(ValueError, match="eigenvalues must be finite and > 0, got -1"):
         Quadratic((1.0, -1.0))
