@@ -14,7 +14,7 @@ from proxprop.catalog.models import LayerRow
 from proxprop.data import Split
 
 # A piece of this many multiply-adds takes well under 0.1 s on two slow cores.
-_PIECE_FLOPS = 2e9
+_PIECE_FLOPS = 1e9
 _MOST_SAMPLES = 4096
 
 

@@ -56,14 +56,8 @@ class Settings:
         return self.lr if self.explicit_lr is None else self.explicit_lr
 
     def changed(self, values: SettingsChange) -> Settings:
-        """Return the settings with the given fields replaced.
-
-        None is a value for `explicit_lr` ("the same as lr") and "leave it" for all others.
-        """
-        given = values.model_dump()
-        return replace(
-            self, **{k: v for k, v in given.items() if v is not None or k == "explicit_lr"}
-        )
+        """Return the settings with the given fields replaced."""
+        return replace(self, **values.model_dump())
 
     def difference(self, after: Settings) -> dict[str, Any]:
         """Return the fields in which `after` differs, with its values."""
