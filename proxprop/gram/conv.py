@@ -15,11 +15,10 @@ from proxprop.gram.spectra import Precision
 from proxprop.gram.unfold import unfold_gram
 from proxprop.solvers.spec import compute_dtype, gram_dtype
 
-# Up to these sizes float64 costs a few per cent of a training step. Smooth images with few channels
-# need it in the products too (float32 there: 1e-1 error of the direction on CIFAR-10's first layer
-# at tau=1, against 3e-5); elsewhere rounding in float32 Fourier products stays in its own frequency
-# and only what follows them needs more digits.
-_DOUBLE_CHANNELS = 4
+# Up to this many columns float64 sums and solves cost a few per cent of a training step. Products
+# in float32 are good enough for them: rounding in a Fourier product stays in its own frequency
+# (error of the direction of the paper's first layer, CIFAR-10, tau=1: 3e-5; float32 all through:
+# 1e-1, with Fourier products or without).
 _DOUBLE_COLUMNS = 1024
 
 
@@ -57,14 +56,11 @@ def patch_gram(
 
 
 def default_precision(x: Tensor, geometry: ConvGeometry) -> Precision:
-    """Float64 where it is cheap and needed, at least float32 elsewhere."""
+    """Products in at least float32, what follows them in float64 where that is cheap."""
     single = gram_dtype(compute_dtype(x))
-    channels = x.shape[1] // geometry.groups
-    pointwise = geometry.kernel_size == (1, 1)
-    small = channels <= _DOUBLE_CHANNELS and not pointwise
-    columns = channels * geometry.kernel_size[0] * geometry.kernel_size[1]
-    few = columns <= _DOUBLE_COLUMNS and x.device.type != "mps"  # which has no float64
-    return Precision(torch.float64 if small and few else single, torch.float64 if few else single)
+    columns = x.shape[1] // geometry.groups * geometry.kernel_size[0] * geometry.kernel_size[1]
+    double = columns <= _DOUBLE_COLUMNS and x.device.type != "mps"  # which has no float64
+    return Precision(single, torch.float64 if double else single)
 
 
 def position_gram(
@@ -185,5 +181,4 @@ def _with_ones_column(gram: Tensor, x: Tensor, geometry: ConvGeometry) -> Tensor
     sums = torch.stack([image[0, :, tall, wide].sum((1, 2)) for tall, wide in windows], dim=1)
     sums = sums.reshape(gram.shape[0], -1, 1)
     count = torch.full_like(sums[:, :1], x.shape[0] * rows * columns)
-    left = torch.cat([gram, sums.mT], dim=1)
-    return torch.cat([left, torch.cat([sums, count], dim=1)], dim=2)
+    return torch.cat([torch.cat([gram, sums], dim=2), torch.cat([sums, count], dim=1).mT], dim=1)

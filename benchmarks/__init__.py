@@ -1,0 +1,1 @@
+"""Opt-in measurements: ratios from interleaved repeats, written to JSON with their provenance."""

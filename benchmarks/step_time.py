@@ -1,0 +1,191 @@
+"""Cost of a training step over plain torch: ``python -m benchmarks.step_time [--device cuda]``.
+
+Every number is a ratio to the same step with plain layers, taken in the same round: contenders
+take turns, one step each, so that a machine that slows down slows all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from benchmarks.cases import BATCHES, CASES, CONTENDERS, Case, Contender, make_batches
+from benchmarks.memory import peak_bytes
+from benchmarks.provenance import RESULTS, environment, write_result
+from benchmarks.timing import make_clock, summary
+from proxprop.conversion import iter_prox_layers
+from proxprop.diagnostics import SolveRecord
+
+PHASES = ("forward", "backward", "optimizer")
+Batches = list[tuple[Tensor, Tensor]]
+Step = Callable[[Tensor, Tensor], object]
+
+
+def main() -> None:
+    """Measure, print and write."""
+    arguments = _arguments()
+    device = torch.device(arguments.device)
+    started = time.perf_counter()
+    console = Console()
+    cases = [case for case in CASES if arguments.case.lower() in case.name.lower()]
+    rounds, splits = (4, 2) if arguments.quick else (arguments.rounds, 8)
+    results = {}
+    for case in cases[:2] if arguments.quick else cases:
+        console.print(f"[dim]{case.name}: {rounds} rounds of {len(CONTENDERS)} contenders")
+        results[case.name] = measure(case, device, rounds, splits)
+        console.print(table(case.name, results[case.name]))
+    seconds = time.perf_counter() - started
+    result = {
+        "environment": environment(device),
+        "took_seconds": round(seconds, 1),
+        "rounds": rounds,
+        "batches": BATCHES,
+        "cases": results,
+    }
+    name = f"step_time_{device.type}" + ("_quick" if arguments.quick else "")
+    path = write_result(name, result, arguments.output)
+    console.print(f"{path} ({seconds:.0f} s)")
+
+
+def measure(case: Case, device: torch.device, rounds: int, splits: int) -> dict[str, Any]:
+    """All numbers of one case, by contender."""
+    batches = make_batches(case.batch_size, device)
+    contenders = {name: Contender(case, settings, device) for name, settings in CONTENDERS.items()}
+    for contender in contenders.values():
+        for batch in batches[:3]:
+            contender.step(*batch)
+    steps: dict[str, Step] = {name: entry.step for name, entry in contenders.items()}
+    found: dict[str, Any] = {name: {} for name in contenders}
+    for name, ratios in time_ratios(steps, batches, device, rounds).items():
+        found[name].update(ratios)
+    memory = {name: peak_bytes(entry, *batches[0]) for name, entry in contenders.items()}
+    for name, contender in contenders.items():
+        found[name]["peak_bytes"] = memory[name]
+        found[name]["peak_ratio"] = memory[name] / memory["plain"]
+        found[name]["split"] = split_of(contender, name, batches, device, splits)
+        if not bool(contender.loss.isfinite()):
+            raise RuntimeError(f"{case.name}, {name}: the loss is not finite; timings mean nothing")
+    if device.type == "cuda":
+        for name, ratios in time_ratios(
+            capture_all(contenders, batches), batches, device, rounds
+        ).items():
+            found[name]["captured"] = ratios
+    return found
+
+
+def time_ratios(
+    steps: dict[str, Step], batches: Batches, device: torch.device, rounds: int
+) -> dict[str, dict[str, Any]]:
+    """Seconds and ratio to plain, contenders taking turns; each round starts with another one."""
+    clock = make_clock(device)
+    names = list(steps)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds):
+        shift = number % len(names)
+        for name in names[shift:] + names[:shift]:
+            images, labels = batches[number % len(batches)]
+            clock.mark()
+            steps[name](images, labels)
+            clock.mark()
+            seconds[name] += clock.laps()
+    return {
+        name: {
+            "seconds": summary(seconds[name]),
+            "ratio": summary(
+                [mine / plain for mine, plain in zip(seconds[name], seconds["plain"])]
+            ),
+        }
+        for name in names
+    }
+
+
+def split_of(
+    contender: Contender, name: str, batches: Batches, device: torch.device, steps: int
+) -> dict[str, float]:
+    """Median seconds per phase; ``solve`` is a part of ``backward``, by the host's clock."""
+    clock = make_clock(device)
+    solves: list[float] = []
+    if name not in ("plain", "explicit"):
+
+        def observe(record: SolveRecord) -> None:
+            solves.append(record.seconds)
+
+        for _, layer in iter_prox_layers(contender.model):
+            layer.observer = observe
+    laps = []
+    per_step = []
+    for number in range(steps):
+        solves.clear()
+        contender.step(*batches[number % len(batches)], clock.mark)
+        laps.append(clock.laps())
+        per_step.append(sum(solves))
+    for _, layer in iter_prox_layers(contender.model):
+        layer.observer = None
+    split = {phase: summary([lap[i] for lap in laps])["median"] for i, phase in enumerate(PHASES)}
+    return {**split, "solve": summary(per_step)["median"]}
+
+
+def capture_all(contenders: dict[str, Contender], batches: Batches) -> dict[str, Step]:
+    """Every contender's step as a CUDA graph on static inputs."""
+    return {name: _captured(contender, batches[0]) for name, contender in contenders.items()}
+
+
+def _captured(contender: Contender, batch: tuple[Tensor, Tensor]) -> Step:
+    images, labels = batch[0].clone(), batch[1].clone()
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            contender.step(images, labels)
+    torch.cuda.current_stream().wait_stream(side)
+    contender.optimizer.zero_grad()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        contender.step(images, labels)
+
+    def replay(new_images: Tensor, new_labels: Tensor) -> None:
+        images.copy_(new_images)
+        labels.copy_(new_labels)
+        graph.replay()
+
+    return replay
+
+
+def table(title: str, found: dict[str, Any]) -> Table:
+    """A case as people read it."""
+    shown = Table(title=title, title_justify="left")
+    captured = "captured" in found["plain"]
+    columns = ["ratio", "quartiles", *(["captured"] if captured else []), "peak memory", "ms"]
+    for column in ["", *columns, *PHASES, "of it solve"]:
+        shown.add_column(column, justify="left" if column == "" else "right")
+    for name, entry in found.items():
+        ratio, split = entry["ratio"], entry["split"]
+        row = [name, f"{ratio['median']:.2f}", f"{ratio['q1']:.2f}–{ratio['q3']:.2f}"]
+        if captured:
+            row.append(f"{entry['captured']['ratio']['median']:.2f}")
+        row += [f"{entry['peak_ratio']:.2f}", f"{entry['seconds']['median'] * 1e3:.1f}"]
+        row += [f"{split[phase] * 1e3:.1f}" for phase in (*PHASES, "solve")]
+        shown.add_row(*row)
+    return shown
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    parser.add_argument("--quick", action="store_true", help="two cases, few rounds: a smoke test")
+    parser.add_argument("--rounds", type=int, default=32, help="rounds of every case; default 32")
+    parser.add_argument("--case", default="", help="only cases whose name contains this")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the JSON")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
