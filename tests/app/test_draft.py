@@ -71,11 +71,11 @@ def test_typed_text_is_read(field: str, typed: str, value: object) -> None:
         ("direction.tau", "much", "must be a number, got 'much'"),
         ("direction.cg_steps", "0", "must be finite and ≥ 1, got 0"),
         ("direction.cg_steps", "2.5", "must be a whole number, got 2.5"),
-        ("model.widths", "", "needs at least 1 entries"),
+        ("model.widths", "", "needs at least 1 entry"),
         ("model.widths", "64, x", "must be a whole number, got 'x'"),
         ("batch_size", "99999", "must be at most the 1455 training samples of digits, got 99999"),
         ("budget.epochs", "", "set epochs, seconds or steps"),
-        ("optimizer.momentum", "1", "must be finite and < 1.0, got 1"),
+        ("optimizer.momentum", "1", "must be finite and < 1, got 1"),
     ],
 )
 def test_bad_values_are_refused_beside_their_field(field: str, typed: str, words: str) -> None:
