@@ -74,6 +74,17 @@ def test_the_model_is_left_alone() -> None:
     assert all(parameter.grad is None for parameter in case.model.parameters())
 
 
+def test_precision_is_the_models() -> None:
+    case = mlp()
+    model, inputs = case.model.float(), case.inputs.float()
+    gradients = torch.autograd.grad(case.loss(model(inputs), case.target), list(model.parameters()))
+    stages, result = collect(explicit_sweep(model, inputs, case.target, case.loss, lr=0.5))
+    assert {stage.after.dtype for stage in stages} == {torch.float32}
+    for (key, value), gradient in zip(model.named_parameters(), gradients):
+        expected = (value - 0.5 * gradient).detach()
+        assert relative_error(result.parameters[key], expected) < 1e-6
+
+
 def test_stages_come_in_the_order_of_the_algorithm() -> None:
     case = mlp()
     stages, _ = collect(explicit_sweep(case.model, case.inputs, case.target, case.loss, lr=0.1))

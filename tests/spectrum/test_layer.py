@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from proxprop.spectrum import layer_inputs, layer_spectra, layer_spectrum
+from proxprop.spectrum import angle_bound, layer_inputs, layer_spectra, layer_spectrum
 from proxprop.spectrum.rows import layer_rows
 
 from .cases import digits, fashion_mnist, mlp, with_ones
@@ -179,6 +179,19 @@ def test_condition_and_angle_bound_follow_the_spectrum() -> None:
     assert found.angle_bound(0.3) == pytest.approx(expected)
     assert found.subproblem_limit == pytest.approx(2 / found.lambda_max)
     assert found.lambda_min > 0
+
+
+def test_directions_of_a_few_samples_keep_the_bound_on_the_range() -> None:
+    """With fewer samples than inputs λ = 0 exists, yet D and G never leave the range of Ãᵀ."""
+    x, tau = digits()[0][:30], 0.3
+    found = layer_spectrum(nn.Linear(64, 5).double(), x)
+    rows = with_ones(x)
+    system = rows.T @ rows + torch.eye(65).double() / tau
+    torch.manual_seed(0)
+    gradient = torch.randn(2000, 30, dtype=torch.float64) @ rows
+    direction = torch.linalg.solve(system, gradient.T).T
+    assert F.cosine_similarity(direction, gradient).min() >= found.angle_bound(tau)
+    assert found.angle_bound(tau) > angle_bound(0.0, found.lambda_max, tau)
 
 
 def test_each_layer_is_measured_at_its_own_input() -> None:

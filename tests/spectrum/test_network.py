@@ -159,6 +159,16 @@ def test_a_proximal_model_brings_its_own_settings() -> None:
     assert plain.proximal_limit() == plain.explicit_limit()
 
 
+def test_float32_models_are_measured_too() -> None:
+    model, (x, y) = mlp(16, 6, 5, 10), small_batch()
+    taus = {"0": TAU, "2": TAU}
+    exact = NetworkCurvature(model, F.cross_entropy, x, y, taus=taus, rtol=1e-8)
+    single = NetworkCurvature(model.float(), F.cross_entropy, x.float(), y, taus=taus)
+    for method in ("explicit_limit", "proximal_limit"):
+        limit = getattr(exact, method)().limit
+        assert getattr(single, method)().limit == pytest.approx(limit, rel=2e-3)
+
+
 def test_small_tau_is_the_explicit_limit_of_the_hidden_layers() -> None:
     """As τ → 0, P → τ on implicit layers: η·τ takes the place of η."""
     model, (x, y) = mlp(16, 6, 10), small_batch()
