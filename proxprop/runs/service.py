@@ -185,10 +185,11 @@ class RunService:
         """Give queued runs to workers while there is room."""
         with self._lock:
             while len(self._workers) < self.concurrency and not self._closing.is_set():
-                queue = self.store.queue()
-                if not queue:
+                # A resumed run whose former process is still on its way out waits for that.
+                ready = [run.id for run in self.store.queue() if run.id not in self._workers]
+                if not ready:
                     return
-                self._launch(queue[0].id)
+                self._launch(ready[0])
 
     def _launch(self, run_id: str) -> None:
         worker, self._warm = self._warm, None
@@ -208,7 +209,7 @@ class RunService:
                 if worker.exit_code is None:
                     continue
                 run = self.store.get([run_id]).get(run_id)
-                if run is not None and run.status != "ended":
+                if run is not None and run.live and run.pid == worker.process.pid:
                     killed, words = worker.cause_of_death()
                     self._speak_for(run, killed, words)
                 worker.let_go()

@@ -27,10 +27,8 @@ from .waiting import until
 ENDLESS = RunConfig().replace(**{"budget.epochs": None, "budget.steps": 10**8})
 # Long enough to be killed on the way, with a checkpoint every few dozen steps.
 LONG = RunConfig().replace(
-    **{"budget.epochs": None, "budget.steps": 3000, "checkpoint.seconds": 0.1}
+    **{"budget.epochs": None, "budget.steps": 1500, "checkpoint.seconds": 0.1}
 )
-CLOCKS = ["seconds", "seconds_forward", "seconds_backward", "seconds_solve", "seconds_optimizer"]
-
 Serve = Callable[..., RunService]
 
 
@@ -67,7 +65,8 @@ def kill(store: Store, run_id: str, number: int) -> int:
 
 
 def numbers(store: Store, run_id: str, table: str) -> pd.DataFrame:
-    return store.points(run_id, table).drop(columns=CLOCKS, errors="ignore")
+    frame = store.points(run_id, table)
+    return frame[[name for name in frame if not name.startswith("seconds")]]
 
 
 def weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
@@ -98,7 +97,7 @@ def test_a_killed_run_keeps_its_points_and_resumes_to_the_same_numbers(
     for table in ("steps", "evaluations", "layers", "settings"):
         resumed, whole = numbers(store, run_id, table), numbers(store, reference, table)
         pd.testing.assert_frame_equal(resumed, whole, check_exact=True)
-    assert len(store.points(run_id, "steps")) == 3000
+    assert len(store.points(run_id, "steps")) == 1500
     resumed_weights, whole_weights = weights(store, run_id), weights(store, reference)
     assert resumed_weights.keys() == whole_weights.keys()
     assert all(torch.equal(resumed_weights[k], whole_weights[k]) for k in whole_weights)
