@@ -14,6 +14,7 @@ import streamlit as st  # noqa: E402
 
 from app import state  # noqa: E402
 from app.guard import guard  # noqa: E402
+from app.live.chart import preload  # noqa: E402
 
 PAGES = ROOT / "pages"
 
@@ -30,3 +31,4 @@ page = st.navigation(
 state.visit(page.url_path)
 with guard():
     page.run()
+preload()

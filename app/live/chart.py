@@ -94,3 +94,8 @@ def live_chart(
         "darkLines": DARK_LINES,
     }
     mount("chart", data, key=key, height=height)
+
+
+def preload() -> None:
+    """Fetch the chart library while the page is idle, so that the first point is drawn at once."""
+    mount("preload", {"plotly": plotly_url()}, key="preload", height=1)

@@ -7,21 +7,10 @@ import { drawLabels } from './chart_labels.js'
 import { CHART_CSS } from './chart_style.js'
 import { keeper, make, style, theme as themeOf } from './dom.js'
 import { hub } from './hub.js'
+import { loadPlotly } from './plotly.js'
 
 const AXES = ['step', 'epoch', 'seconds']
 const views = (window.__proxpropViews ??= new Map())
-let plotly = null
-
-function loadPlotly(url) {
-  plotly ??= new Promise((resolve, reject) => {
-    if (window.Plotly) return resolve(window.Plotly)
-    const script = make('script', { src: url })
-    script.onload = () => resolve(window.Plotly)
-    script.onerror = () => reject(new Error('The chart library could not be loaded; reload the page.'))
-    return document.head.append(script)
-  })
-  return plotly
-}
 
 class Chart {
   constructor(parent) {

@@ -85,7 +85,7 @@ export function figure({ options, lines, ranges, view, theme, width, height, hub
     width, height, margin, autosize: false, showlegend: false, uirevision: 'kept', dragmode: 'zoom',
     paper_bgcolor: theme.background, plot_bgcolor: theme.background,
     font: { family: theme.font, size: size.font, color: theme.text },
-    hovermode: 'x unified', hoverdistance: 40,
+    hovermode: 'x unified', hoverdistance: 40, separators: '.\u2009',
     hoverlabel: {
       bgcolor: theme.background, bordercolor: theme.grid,
       font: { family: theme.font, size: size.font, color: theme.text },

@@ -10,12 +10,12 @@ const CSS = `
 .pp-gallery img { width: 64px; height: 64px; image-rendering: pixelated; object-fit: contain; align-self: flex-start;
   border: 1px solid var(--pp-grid); background: var(--pp-grid); }
 .pp-gallery figcaption { font-size: 12px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.pp-guess { display: grid; grid-template-columns: 1fr 34px; gap: 4px; align-items: center; font-size: 11.5px; line-height: 15px; }
+.pp-guess { display: grid; grid-template-columns: 1fr 40px; gap: 4px; align-items: center; font-size: 11.5px; line-height: 15px; }
 .pp-guess span { position: relative; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; padding-left: 3px; }
 .pp-guess i { position: absolute; inset: 0; transform-origin: left; background: var(--pp-muted); opacity: .3;
   transition: transform .25s ease-out; }
 .pp-guess.pp-right i { background: var(--st-primary-color); opacity: .45; }
-.pp-guess b { font-weight: 400; text-align: right; color: var(--pp-muted); }
+.pp-guess b { font-weight: 400; white-space: nowrap; text-align: right; color: var(--pp-muted); }
 @media (prefers-reduced-motion: reduce) { .pp-guess i { transition: none; } }
 `
 const GUESSES = 3

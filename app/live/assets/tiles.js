@@ -6,11 +6,11 @@ import { hub } from './hub.js'
 const CSS = `
 .pp-tiles { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 16px;
   font: 400 13px/1.3 var(--st-font); color: var(--st-text-color); font-variant-numeric: tabular-nums; }
-.pp-tiles > div { border-top: 2px solid var(--pp-grid); padding-top: 6px; min-width: 0; }
+.pp-tiles > div { border-top: 2px solid var(--pp-grid); padding-top: 6px; min-width: 0; container-type: inline-size; }
 .pp-tiles dt { color: var(--pp-muted); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; font-weight: 400; }
-.pp-tiles dd { margin: 0; font-size: 21px; font-weight: 600; line-height: 1.3; white-space: nowrap; }
+.pp-tiles dd { margin: 0; font-size: min(21px, 16.5cqw); font-weight: 600; line-height: 1.3; white-space: nowrap; }
 .pp-tiles.pp-lecture { font-size: 18px; }
-.pp-tiles.pp-lecture dd { font-size: 30px; }
+.pp-tiles.pp-lecture dd { font-size: min(30px, 16.5cqw); }
 .pp-tiles em { font-family: "STIX Two Math", "Cambria Math", Georgia, serif; font-style: italic; }
 `
 

@@ -1,0 +1,9 @@
+// Nothing to see: fetches what charts need while the person still reads the form.
+
+import './chart.js'
+import { loadPlotly } from './plotly.js'
+
+export function mount({ data }) {
+  const whenIdle = window.requestIdleCallback ?? ((call) => setTimeout(call, 200))
+  whenIdle(() => loadPlotly(data.plotly).catch(() => {}), { timeout: 2000 })
+}
