@@ -21,7 +21,7 @@ from proxprop.training.device import DTYPES, autocast_for
 from proxprop.training.evaluation import SetEvaluation, piece_size
 from proxprop.training.schedule import schedule_factor, step_limit
 from proxprop.training.settings import Settings
-from proxprop.training.stopwatch import CudaStopwatch, HostStopwatch, Moments, StepReport
+from proxprop.training.stopwatch import Moments, StepReport, stopwatch_for
 
 FALLBACK = 1  # status of a solve that took the bounded direction
 
@@ -52,9 +52,7 @@ class Session:
         self.model = build_model(config.model, shape, classes, config.seed, self.dtype).to(device)
         self._convert()
         self.optimizer = build_optimizer(config.optimizer, self.model)
-        self._stopwatch: Any = HostStopwatch()
-        if device.type == "cuda" and not self.optimizer.spec.closure:
-            self._stopwatch = CudaStopwatch()
+        self._stopwatch = stopwatch_for(device)
         self._piece = piece_size(_rows(config, dataset))
         self._permutation: tuple[int, Tensor] | None = None
         self._solve_seconds = 0.0
@@ -118,7 +116,7 @@ class Session:
 
     def flush(self) -> list[StepReport]:
         """Wait for the device and return the reports not yet returned."""
-        reports: list[StepReport] = self._stopwatch.flush()
+        reports = self._stopwatch.flush()
         self._count(reports)
         return reports
 
@@ -161,8 +159,7 @@ class Session:
         self.optimizer.step()
         self.step += 1
         at = Moments(start, forward_end, backward_end, optimizer_start, moment())
-        reports: list[StepReport] = self._stopwatch.finish(self.step, loss, at, self._solve_seconds)
-        return reports
+        return self._stopwatch.finish(self.step, loss, at, self._solve_seconds)
 
     def _closure_step(self) -> list[StepReport]:
         losses: list[Tensor] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -48,6 +48,24 @@ class Moments(NamedTuple):
     backward_end: Any
     optimizer_start: Any
     optimizer_end: Any
+
+
+class Stopwatch(Protocol):
+    """Marks moments of a step and turns them into its report, at once or later."""
+
+    def moment(self) -> Any:
+        """Return this moment."""
+
+    def finish(self, step: int, loss: Tensor, at: Moments, solve: float) -> list[StepReport]:
+        """Take in the step that just ended; return the reports that are ready."""
+
+    def flush(self) -> list[StepReport]:
+        """Return the reports of all steps not yet reported."""
+
+
+def stopwatch_for(device: torch.device) -> Stopwatch:
+    """Return the stopwatch that fits `device`."""
+    return CudaStopwatch() if device.type == "cuda" else HostStopwatch()
 
 
 class HostStopwatch:
