@@ -42,6 +42,8 @@ def load_config(values: dict[str, Any]) -> RunConfig | RaceConfig | SweepConfig:
     Raises:
         ConfigError: With every problem in words, each naming its field.
     """
+    if not isinstance(values, dict):
+        raise ConfigError([Problem("", "a config must be an object with named fields")])
     with validating():
         return _ADAPTER.validate_python({"kind": "run", **values})
 

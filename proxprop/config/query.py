@@ -64,7 +64,7 @@ def read_value(text: str, like: Any) -> Any:
         return text
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, or absurdly long or deep
         return text
 
 

@@ -14,7 +14,7 @@ from proxprop.config.parts import (
     InstrumentsConfig,
     OptimizerConfig,
 )
-from proxprop.config.run import RunConfig, Setting, check_pairing
+from proxprop.config.run import RunConfig, Setting, check_pairing, check_seeds
 
 
 class Contender(Config):
@@ -72,6 +72,11 @@ class RaceConfig(Setting):
     search: SearchConfig | None = None
     instruments: InstrumentsConfig = InstrumentsConfig(tier="off")
     checkpoint: CheckpointConfig = CheckpointConfig()
+
+    @model_validator(mode="after")
+    def _seeds_exist(self) -> Self:
+        check_seeds(self.seed, self.seeds)
+        return self
 
     def run(self, contender: int, seed_index: int = 0) -> RunConfig:
         """Return the run that one contender makes with one of the seeds."""

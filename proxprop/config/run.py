@@ -24,6 +24,7 @@ from proxprop.config.parts import (
 )
 
 TOY_SAMPLES = 1000
+MAX_SEED = 2**32 - 1
 TEST_FRACTION = 0.1  # set aside where a data set has no official test split
 
 
@@ -76,7 +77,7 @@ class Setting(Config):
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -84,6 +85,12 @@ class Setting(Config):
     @model_validator(mode="after")
     def _batch_fits(self) -> Self:
         available = training_samples(self.data)
+        if available == 0:
+            raise FieldError(
+                "data.validation",
+                f"leaves no sample to train on, got {self.data.validation}; lower it or raise "
+                "data.samples",
+            )
         if available is not None and self.batch_size > available:
             raise FieldError(
                 "batch_size",
@@ -169,4 +176,16 @@ def check_pairing(optimizer: OptimizerConfig, direction: DirectionConfig) -> Non
         raise FieldError(
             "optimizer.name",
             f"{optimizer.name!r} does not take {direction.solver!r} directions: {pairing.note}",
+        )
+
+
+def check_seeds(seed: int, seeds: int) -> None:
+    """Refuse a number of seeds that leads past the last one.
+
+    Raises:
+        ValueError: If `seed + seeds - 1` is no seed.
+    """
+    if seed + seeds > MAX_SEED + 1:
+        raise FieldError(
+            "seed", f"must leave room for {seeds} seeds up to {MAX_SEED}, got {seed}; lower it"
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import exp, log
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from proxprop.config.base import Config, FieldError
 from proxprop.config.parts import DirectionConfig, OptimizerConfig, Positive
-from proxprop.config.run import Setting, check_pairing
+from proxprop.config.run import Setting, check_pairing, check_seeds
 
 
 class Grid(Config):
@@ -34,8 +35,11 @@ class Grid(Config):
         """Return the grid's values, ascending."""
         if self.count == 1:
             return (self.low,)
-        ratio = self.high / self.low
-        return tuple(self.low * ratio ** (i / (self.count - 1)) for i in range(self.count))
+        low, high, last = log(self.low), log(self.high), self.count - 1
+        inner = (exp(low + (high - low) * i / last) for i in range(1, last))
+        # Rounding must not carry a value past the ends, which are exact.
+        kept = (min(max(value, self.low), self.high) for value in inner)
+        return (self.low, *kept, self.high)
 
 
 class SweepMethod(Config):
@@ -79,3 +83,8 @@ class SweepConfig(Setting):
     methods: Annotated[tuple[SweepMethod, ...], Field(min_length=1, max_length=6)]
     steps: Annotated[int, Field(ge=1, le=100_000)] = 100
     seeds: Annotated[int, Field(ge=1, le=10)] = 3
+
+    @model_validator(mode="after")
+    def _seeds_exist(self) -> Self:
+        check_seeds(self.seed, self.seeds)
+        return self
