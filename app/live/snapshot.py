@@ -8,11 +8,14 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from app.live.series import AXES, Delta, Table
+import numpy as np
+
+from app.live.series import Delta, Floats, Table
 from app.live.wire import plain_json, run_json
-from proxprop.config import RunConfig
+from proxprop.config import ConfigError, RunConfig
 from proxprop.events import Ended, Mark
 
 if TYPE_CHECKING:
@@ -83,21 +86,26 @@ class Snapshot:
         self._tables: dict[tuple[int, str], Table] = {}
         self._history: dict[tuple[int, str], _History] = {}
         self._changes: dict[str, Any] = {}
+        self._solver: str | None = None  # parsed once: the config never changes
         self._pace: deque[tuple[float, float]] = deque()
 
     def add_chunks(self, chunks: list[Chunk]) -> None:
         """Take new points, oldest first."""
+        grouped: dict[tuple[int, str], list[Chunk]] = {}
         for chunk in chunks:
-            key = (chunk.member, chunk.table)
-            if key not in self._tables:
-                names = tuple(name for name in chunk.columns if name not in AXES)
-                self._tables[key] = Table(names)
-                self._history[key] = _History()
-            table, history = self._tables[key], self._history[key]
-            table.append(chunk.columns)
-            history.seqs.append(chunk.seq)
-            history.rows.append(table.rows)
+            grouped.setdefault((chunk.member, chunk.table), []).append(chunk)
             self.seq = chunk.seq
+        for key, group in grouped.items():
+            table = self._tables.setdefault(key, Table(()))
+            history = self._history.setdefault(key, _History())
+            rows = table.rows
+            for chunk in group:
+                rows += len(chunk)
+                history.seqs.append(chunk.seq)
+                history.rows.append(rows)
+            # A long run is thousands of chunks: joined, they are downsampled at once.
+            for _, alike in groupby(group, key=lambda chunk: tuple(chunk.columns)):
+                table.append(_joined(list(alike)))
 
     def add_events(self, rows: list[EventRow]) -> None:
         """Take new events; marks are kept, and a divergence that ends a run becomes one."""
@@ -178,11 +186,10 @@ class Snapshot:
     def _settings(self, run: Run) -> dict[str, Any]:
         table = self._tables.get((0, "settings"))
         settings: dict[str, Any] = dict(table.latest()) if table else {}
-        if isinstance(run.config, RunConfig):
-            settings["solver"] = run.config.direction.solver
-            for name, value in self._changes.items():
-                if name.rpartition(".")[2] == "solver":
-                    settings["solver"] = value
+        if self._solver is None:
+            self._solver = _solver_of(run)
+        if solver := self._changes.get("direction.solver", self._solver):
+            settings["solver"] = solver
         return settings
 
     def _eta(self, run: Run) -> float | None:
@@ -198,6 +205,22 @@ class Snapshot:
         if elapsed < 1 or gained <= 0:
             return run.eta
         return (1 - run.progress) * elapsed / gained
+
+
+def _solver_of(run: Run) -> str:
+    try:
+        config = run.config
+    except ConfigError:
+        return ""  # written by another version: its curves can be shown all the same
+    return config.direction.solver if isinstance(config, RunConfig) else ""
+
+
+def _joined(chunks: list[Chunk]) -> dict[str, Floats]:
+    """Return the columns of chunks with the same names, end to end."""
+    if len(chunks) == 1:
+        return chunks[0].columns
+    names = chunks[0].columns
+    return {name: np.concatenate([chunk.columns[name] for chunk in chunks]) for name in names}
 
 
 def _checksum(value: Any) -> str:

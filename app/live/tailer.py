@@ -152,6 +152,10 @@ class Tailer:
         except StoreError as error:
             _LOGGER.warning("live view: %s", error)
             return False
+        except Exception:
+            # One unreadable run must not end the thread that serves all others.
+            _LOGGER.exception("live view: a run could not be read")
+            return False
         if changed:
             with self._lock:
                 self._messages.clear()
