@@ -25,8 +25,9 @@ def build(file: Path | None, options: Mapping[str, Any], settings: Sequence[str]
     values = _read(file) if file else {}
     given = {name: value for name, value in options.items() if value is not None}
     given |= dict(map(_assignment, settings))
-    if "budget.seconds" in given and "budget.epochs" not in given | _flat(values):
-        given["budget.epochs"] = None  # "60 seconds" means 60 seconds, not "or 30 epochs"
+    limited = {"budget.seconds", "budget.steps"} & given.keys()
+    if limited and "budget.epochs" not in given | _flat(values):
+        given["budget.epochs"] = None  # "60 seconds" means that, not "or the default epochs"
     for name, value in given.items():
         _put(values, name, value)
     if values.get("kind", "run") == "run":

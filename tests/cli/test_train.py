@@ -1,0 +1,152 @@
+"""`proxprop train` and `proxprop runs`, in processes of their own where signals matter."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from proxprop.cli import app
+from proxprop.config import RunConfig
+from proxprop.runs.process import Process
+from proxprop.runs.service import RunService
+from proxprop.runs.store import Store
+from tests.runs.waiting import until
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("PROXPROP_HOME", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return Store()
+
+
+def call(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "proxprop.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_ctrl_c_stops_with_a_checkpoint_and_the_run_resumes(store: Store) -> None:
+    # A dashboard on the same store must leave the terminal's run alone, and see it live.
+    service = RunService(store, concurrency=1, prewarm=False)
+    command = ["--steps", "1500", "--set", "checkpoint.seconds=0.2", "--name", "from a terminal"]
+    process = call("train", *command)
+    (run,) = until(store.runs, "the run is listed")
+    until(lambda: store.run(run.id).step >= 20, "it trains")
+    assert store.run(run.id).pid == process.pid
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Stopping after this step" in err
+    stopped = store.run(run.id)
+    assert (stopped.status, stopped.outcome) == ("ended", "stopped")
+    assert stopped.id in out
+    assert store.checkpoints(run.id)[0].step == stopped.step
+
+    again = call("runs", "resume", run.id, "--json")
+    out, err = again.communicate(timeout=120)
+    assert again.returncode == 0, err
+    result = json.loads(out)
+    assert (result["id"], result["outcome"], result["step"]) == (run.id, "finished", 1500)
+    assert store.points(run.id, "steps")["step"].tolist() == list(range(1, 1501))
+    service.shutdown()
+
+
+def test_a_terminal_that_goes_away_interrupts_its_run(store: Store) -> None:
+    process = call("train", "--steps", "100000000", "--json")
+    (run,) = until(store.runs, "the run is listed")
+    until(lambda: store.run(run.id).step >= 5, "it trains")
+    os.kill(process.pid, signal.SIGHUP)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert json.loads(out)["outcome"] == "interrupted"
+    assert "SIGHUP" in store.run(run.id).words
+
+
+def test_refused_settings_print_as_words(store: Store) -> None:
+    result = runner.invoke(app, ["train", "--tau", "-1", "--widths", "8,x", "--data", "imagenet"])
+    assert result.exit_code == 2
+    assert "direction.tau: must be finite and > 0, got -1.0" in result.output
+    assert "model.widths.1: must be a whole number, got 'x'" in result.output
+    assert "unknown data set 'imagenet'" in result.output
+    assert "Traceback" not in result.output
+    assert store.runs() == []
+
+
+def test_bad_data_fails_in_words(store: Store, tmp_path: Path) -> None:
+    result = runner.invoke(app, ["train", "--data-path", str(tmp_path / "nothing")])
+    assert result.exit_code == 1
+    (run,) = store.runs()
+    assert run.outcome == "failed"
+    assert "nothing" in run.words
+
+
+@pytest.mark.parametrize(
+    "command", [["show"], ["delete", "-y"], ["restore"], ["export"], ["resume"]]
+)
+def test_an_unknown_run_prints_as_words(store: Store, command: list[str]) -> None:
+    result = runner.invoke(app, ["runs", *command, "nope"])
+    assert result.exit_code == 1
+    assert "There is no run 'nope'" in result.output
+
+
+def test_a_damaged_store_prints_as_words(store: Store) -> None:
+    store.close()
+    store.path.write_bytes(b"no database" * 1000)
+    for wal in store.home.glob("proxprop.db-*"):
+        wal.unlink()
+    result = runner.invoke(app, ["runs", "list"])
+    assert result.exit_code == 1
+    assert str(store.path) in result.output
+    assert "Move it away" in result.output
+
+
+def test_runs_are_listed_shown_exported_deleted_and_restored(store: Store, tmp_path: Path) -> None:
+    assert "No runs yet" in runner.invoke(app, ["runs"]).output
+    run_id = store.create_run(RunConfig(), "mine", process=Process.current())
+    store.end(run_id, "finished", "done", {"train_loss": 0.25, "test_loss": float("nan")})
+    (listed,) = json.loads(runner.invoke(app, ["runs", "list", "--json"]).output)
+    assert (listed["id"], listed["name"], listed["outcome"]) == (run_id, "mine", "finished")
+    assert listed["summary"] == {"train_loss": 0.25, "test_loss": None}
+    shown = runner.invoke(app, ["runs", "show", run_id])
+    assert "0.25" in shown.output
+    assert "not finite" in shown.output
+    exported = runner.invoke(app, ["runs", "export", run_id])
+    assert RunConfig.parse_json(exported.output) == RunConfig()
+    out = tmp_path / "points.csv"
+    assert runner.invoke(app, ["runs", "export", run_id, "steps", "--out", str(out)]).exit_code == 0
+    assert out.read_text() == "step,epoch,seconds\n"
+    assert "no final weights" in runner.invoke(app, ["runs", "export", run_id, "weights"]).output
+    assert "restore" in runner.invoke(app, ["runs", "delete", run_id]).output
+    assert store.runs() == []
+    runner.invoke(app, ["runs", "restore", run_id])
+    assert [run.id for run in store.runs()] == [run_id]
+    refused = runner.invoke(app, ["runs", "delete", run_id, "--purge"], input="n\n")
+    assert refused.exit_code == 1
+    assert "gone" not in refused.output
+    assert runner.invoke(app, ["runs", "delete", run_id, "--purge", "-y"]).exit_code == 0
+    assert store.get([run_id]) == {}
+
+
+def test_a_resumed_run_takes_no_settings(store: Store) -> None:
+    result = runner.invoke(app, ["train", "--resume", "x", "--tau", "3"])
+    assert result.exit_code == 2
+    assert "keeps its settings" in result.output
+
+
+def test_a_finished_run_is_not_resumed(store: Store) -> None:
+    run_id = store.create_run(RunConfig(), process=Process.current())
+    store.end(run_id, "finished", "done")
+    result = runner.invoke(app, ["train", "--resume", run_id])
+    assert result.exit_code == 1
+    assert "cannot be resumed: it is finished" in result.output
