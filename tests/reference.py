@@ -57,3 +57,38 @@ def relative_error(actual: Tensor, expected: Tensor) -> float:
     """‖actual − expected‖/‖expected‖ in float64."""
     actual, expected = actual.double(), expected.double()
     return float((actual - expected).norm() / expected.norm())
+
+
+def patch_columns(convolution: torch.nn.Conv2d, x: Tensor) -> Tensor:
+    """The patches of a convolution, (groups, N·H_out·W_out, d), by torch's own forward pass.
+
+    The output is linear in the weight, so one unit weight per tap reads that tap's pixels: this
+    knows nothing of padding, stride or dilation.
+    """
+    shape = convolution.weight.shape[1:]
+    taps = shape.numel()
+    reader = torch.nn.Conv2d(
+        convolution.in_channels,
+        convolution.groups * taps,
+        convolution.kernel_size,
+        convolution.stride,
+        convolution.padding,
+        convolution.dilation,
+        convolution.groups,
+        bias=False,
+        padding_mode=convolution.padding_mode,
+        dtype=torch.float64,
+    )
+    with torch.no_grad():
+        unit = torch.eye(taps, dtype=torch.float64).view(taps, *shape)
+        reader.weight.copy_(unit.repeat(convolution.groups, 1, 1, 1))
+        read = reader(x.double())
+    read = read.view(x.shape[0], convolution.groups, taps, -1)
+    return read.permute(1, 0, 3, 2).reshape(convolution.groups, -1, taps)
+
+
+def output_rows(output: Tensor, groups: int) -> Tensor:
+    """A convolution's output, or its gradient, as (groups, N·H_out·W_out, units)."""
+    samples, units = output.shape[:2]
+    grouped = output.double().reshape(samples, groups, units // groups, -1)
+    return grouped.permute(1, 0, 3, 2).reshape(groups, -1, units // groups)
