@@ -12,10 +12,12 @@ from typing import Any, Literal
 
 # Tables of points. Every point of a table has the same columns within one run.
 #   steps:        loss, seconds_forward, seconds_backward, seconds_solve, seconds_optimizer
-#                 at every optimizer step (loss of the mini-batch, before the step)
+#                 at every optimizer step, under that step's number (1, 2, …); the loss is the
+#                 mini-batch's before the step. Also closures, where a line search calls them
 #   evaluations:  train_loss, train_accuracy, validation_loss, validation_accuracy over whole sets
 #   layers:       "<measure>/<layer name>", see proxprop.instruments, every n steps
-#   settings:     lr, explicit_lr, tau, cg_steps as in force, at the start and at every change
+#   settings:     lr, explicit_lr, tau, cg_steps as set, and factor, the schedule's, on both step
+#                 sizes; at the start, at every change, and at evaluations if there is a schedule
 Table = Literal["steps", "evaluations", "layers", "settings"]
 TABLES: tuple[Table, ...] = ("steps", "evaluations", "layers", "settings")
 

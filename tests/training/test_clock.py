@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from proxprop.events import Control
+from proxprop.events import Artifact, Control
 from proxprop.instruments import LayerRecorder
+from proxprop.training import train
 from proxprop.training.evaluation import SetEvaluation
 from proxprop.training.pictures import Pictures
 from proxprop.training.stopwatch import CudaStopwatch
@@ -65,6 +67,19 @@ def test_only_training_is_on_the_clock(optimizer, clock, monkeypatch):
     events = run(config, desk)
     assert clock.now > 20 * LONG
     assert 0 < events[-1].seconds < 1.0
+
+
+def test_pictures_come_at_most_twice_a_second(clock):
+    shown = {"predictions": [], "confusion": []}
+    for event in train(small(budget__epochs=90.0, evaluation__every=0.5), Desk()):
+        if isinstance(event, Artifact) and event.name in shown:
+            shown[event.name].append(clock.now)
+    assert clock.now > 2
+    for times in shown.values():
+        *live, final = times
+        assert len(live) > 2
+        assert all(later - earlier >= 0.5 for earlier, later in itertools.pairwise(live))
+        assert final == pytest.approx(clock.now, abs=0.1)
 
 
 class Event:
