@@ -179,11 +179,11 @@ def set_prox(
         ValueError: A setting is out of range (no layer is changed then).
     """
     given = {"tau": tau, "solver": solver, "cg_steps": cg_steps, "cg_rtol": cg_rtol}
-    check_settings(**given)
+    changes = {name: value for name, value in given.items() if value is not None}
+    check_settings(**changes)
     for _, layer in iter_prox_layers(model):
-        for name, value in given.items():
-            if value is not None:
-                setattr(layer, name, value)
+        for name, value in changes.items():
+            setattr(layer, name, value)
 
 
 def iter_prox_layers(model: nn.Module) -> Iterator[tuple[str, ProximalLayer]]:

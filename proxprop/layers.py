@@ -13,7 +13,7 @@ from proxprop.autograd import Conv2dFunction, LinearFunction
 from proxprop.diagnostics import Observer, TroubleMonitor
 from proxprop.gram import ConvGeometry
 from proxprop.records import LayerCall, explicit_conv_record, explicit_linear_record
-from proxprop.settings import SETTINGS, check_settings
+from proxprop.settings import SETTINGS, check_dtype, check_settings
 from proxprop.solvers import SolveSpec, is_traced
 
 
@@ -132,6 +132,7 @@ class ProxPropLinear(ProximalLayer, nn.Linear):
         cg_rtol: float = 0.0,
     ) -> None:
         check_settings(tau=tau, solver=solver, cg_steps=cg_steps, cg_rtol=cg_rtol)
+        check_dtype(dtype)
         super().__init__(in_features, out_features, bias, device, dtype)
         self._set_prox(tau, solver, cg_steps, cg_rtol)
 
@@ -213,10 +214,7 @@ class ProxPropConv2d(ProximalLayer, nn.Conv2d):
         cg_rtol: float = 0.0,
     ) -> None:
         check_settings(tau=tau, solver=solver, cg_steps=cg_steps, cg_rtol=cg_rtol)
-        if dtype is not None and dtype.is_complex:
-            raise NotImplementedError(
-                f"dtype must be real, got {dtype}; use nn.Conv2d for complex convolutions"
-            )
+        check_dtype(dtype)
         super().__init__(
             in_channels,
             out_channels,

@@ -9,7 +9,7 @@ SOLVERS = ("exact", "cg", "explicit")
 
 
 def check_settings(**settings: Any) -> None:
-    """Refuse a proximal setting that has no meaning; None stands for "leave as it is".
+    """Refuse a proximal setting that has no meaning.
 
     Raises:
         TypeError: A setting has the wrong type or an unknown name.
@@ -18,8 +18,17 @@ def check_settings(**settings: Any) -> None:
     for name, value in settings.items():
         if name not in SETTINGS:
             raise TypeError(f"unknown proximal setting {name!r}; known: {', '.join(SETTINGS)}")
-        if value is not None:
-            SETTINGS[name](name, value)
+        SETTINGS[name](name, value)
+
+
+def check_dtype(dtype: Any) -> None:
+    """Refuse complex weights: the implicit step is written for real least squares.
+
+    Raises:
+        NotImplementedError: The dtype is complex.
+    """
+    if dtype is not None and dtype.is_complex:
+        raise NotImplementedError(f"dtype must be real, got {dtype}; use torch's own layer for it")
 
 
 def _positive_number(name: str, value: object) -> None:
