@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from proxprop.cli.browser import open_when_ready
 from proxprop.cli.words import EXIT_FAILED
 
 _TRIED = 50  # ports looked at for a free one to suggest
@@ -35,8 +36,10 @@ def serve(
         typer.echo(f"Port {port} of {host} is in use or not allowed{hint}", err=True)
         raise typer.Exit(EXIT_FAILED)
     typer.echo(f"ProxProp dashboard: {address(host, port)}")
+    if browser and _has_screen():
+        open_when_ready(address(host, port))
     os.chdir(root)  # where .streamlit/config.toml lies
-    os.execv(sys.executable, command(root, host, port, browser and _has_screen()))
+    os.execv(sys.executable, command(root, host, port))
 
 
 def find_app(*candidates: Path) -> Path | None:
@@ -62,15 +65,14 @@ def address(host: str, port: int) -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def command(root: Path, host: str, port: int, browser: bool) -> list[str]:
+def command(root: Path, host: str, port: int) -> list[str]:
     """Return the command that becomes the server."""
     return [
         sys.executable,
         *("-m", "streamlit", "run", str(root / "app" / "server.py")),
         f"--server.address={host}",
         f"--server.port={port}",
-        f"--server.headless={'false' if browser else 'true'}",
-        "--server.showEmailPrompt=false",
+        "--server.headless=true",
     ]
 
 

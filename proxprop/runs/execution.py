@@ -19,7 +19,7 @@ from proxprop.runs.executors import executor
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.progress import Progress
 from proxprop.runs.record import Run
-from proxprop.runs.recorder import PATIENCE, Recorder
+from proxprop.runs.recorder import Recorder, default_patience
 from proxprop.runs.saver import Saver
 from proxprop.runs.writing import Writing
 
@@ -32,7 +32,7 @@ def execute(
     run_id: str,
     mailbox: Mailbox,
     watch: Callable[[Event], None] | None = None,
-    patience: float = PATIENCE,
+    patience: float | None = None,
 ) -> Ended:
     """Carry out a run that this process has claimed, to its end, and write down how it ended.
 
@@ -41,7 +41,8 @@ def execute(
         run_id: The run; goes on from its last checkpoint if it is marked so.
         mailbox: Its commands.
         watch: Called with every event, for a progress bar.
-        patience: Seconds that a full disk or a locked store may last.
+        patience: Seconds that a full disk or a locked store may last; default 15, or
+            `PROXPROP_PATIENCE`.
 
     Returns:
         How it ended. Failures of any kind are outcomes here, not exceptions.
@@ -50,6 +51,7 @@ def execute(
         StoreError: If the end itself cannot be written down.
     """
     run = store.run(run_id)
+    patience = default_patience() if patience is None else patience
     recorder = Recorder(store, run_id, Progress(run.config), patience)
     with recorder, mailbox:
         try:

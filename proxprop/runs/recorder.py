@@ -22,7 +22,7 @@ PATIENCE = 15.0
 PATIENCE_VARIABLE = "PROXPROP_PATIENCE"
 
 
-def patience() -> float:
+def default_patience() -> float:
     """Return for how many seconds a store in trouble is waited for (`PROXPROP_PATIENCE`)."""
     try:
         return float(os.environ.get(PATIENCE_VARIABLE, PATIENCE))

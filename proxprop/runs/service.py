@@ -143,7 +143,7 @@ class RunService:
         """Return what goes on and who waits."""
         with self._lock:
             running = tuple(self._workers)
-            warm = self._warm is not None
+            warm = self._warm is not None and self._warm.ready
         queue = self.store.queue()
         entries = waiting(self.store, queue, running, self.concurrency) if queue else ()
         return ServiceStatus(self.concurrency, running, entries, warm, self._trouble)
@@ -159,7 +159,9 @@ class RunService:
             deadline = time.monotonic() + _SHUTDOWN
             for worker in workers:
                 worker.wait(max(0.0, deadline - time.monotonic()))
-            self._warm = None
+            if self._warm is not None:
+                self._warm.close()
+                self._warm = None
             with contextlib.suppress(StoreError):
                 self._settle()
 
@@ -194,6 +196,8 @@ class RunService:
     def _launch(self, run_id: str) -> None:
         worker, self._warm = self._warm, None
         if worker is None or worker.exit_code is not None:
+            if worker is not None:
+                worker.close()
             worker = WorkerProcess(self.store.path)
         if not self.store.claim(run_id, worker.process):  # another service was faster
             self._warm = worker
@@ -212,7 +216,7 @@ class RunService:
                 if run is not None and run.live and run.pid == worker.process.pid:
                     killed, words = worker.cause_of_death()
                     self._speak_for(run, killed, words)
-                worker.let_go()
+                worker.close()
                 del self._workers[run_id]
 
     def _speak_for(self, run: Run, killed: bool, words: str) -> None:
@@ -243,6 +247,7 @@ class RunService:
         """Start the next warm worker, but not while it would slow down a run's first second."""
         with self._lock:
             if self._warm is not None and self._warm.exit_code is not None:
+                self._warm.close()
                 self._warm, self._warm_again = None, time.monotonic() + _WARM_RETRY
             if not self._prewarm or self._warm or time.monotonic() < self._warm_again:
                 return

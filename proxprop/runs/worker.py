@@ -22,12 +22,14 @@ from proxprop import paths
 from proxprop.runs.errors import StoreError
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
-from proxprop.runs.recorder import patience
 from proxprop.runs.store import Store
-from proxprop.runs.worker_exit import EXIT_STORE, EXIT_STUCK
+from proxprop.runs.worker_exit import EXIT_STORE, EXIT_STUCK, READY
 
 # A loop that does not stop within this time after the server's death is left where it is.
 GRACE = 4.0
+
+# Loading yields to a run that goes on, yet is done in time on a busy machine.
+_NICENESS = 5
 
 SERVER_DIED = "The dashboard's server ended while it ran. Resume continues from the checkpoint."
 TERMINATED = "It was told to end by the system (SIGTERM). Resume continues from the checkpoint."
@@ -81,11 +83,12 @@ class Worker:
     def work(self) -> int:
         """Wait for a run, make it, and return the exit status."""
         _at_low_priority(_load)
+        print(READY, flush=True)
         self._run_id = self._orders.next()
         self._mailbox = Mailbox(self._store, self._run_id)
         _log_to(paths.log(self._run_id, self._store.home))
         try:
-            execute(self._store, self._run_id, self._mailbox, patience=patience())
+            execute(self._store, self._run_id, self._mailbox)
         except StoreError as error:
             print(error, file=sys.stderr, flush=True)
             return EXIT_STORE
@@ -127,7 +130,7 @@ def _at_low_priority(work: Callable[[], None]) -> None:
 
     def lowered() -> None:
         if sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         work()
 
     thread = threading.Thread(target=lowered, name="loading")

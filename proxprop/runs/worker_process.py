@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -39,18 +40,27 @@ class WorkerProcess:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "proxprop.runs.worker", "--store", str(store)],
                 stdin=subprocess.PIPE,
-                stdout=output,
+                stdout=subprocess.PIPE,
                 stderr=output,
                 start_new_session=True,
                 env=environment,
             )
         self.process = Process.of(self._child.pid)
         self.given = 0.0
+        self._ready = False
 
     @property
     def exit_code(self) -> int | None:
         """Its exit status, negative for a signal; None while it lives."""
         return self._child.poll()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has loaded torch and would start a run at once."""
+        if not self._ready and self._child.stdout is not None:
+            # Anything to read is the one line it writes, or the end of a dead worker's output.
+            self._ready = bool(select.select([self._child.stdout], [], [], 0)[0])
+        return self._ready and self.exit_code is None
 
     def assign(self, run_id: str) -> bool:
         """Give it a run; False if it has died meanwhile."""
@@ -68,6 +78,12 @@ class WorkerProcess:
         if self._child.stdin is not None:
             with contextlib.suppress(OSError):
                 self._child.stdin.close()
+
+    def close(self) -> None:
+        """Let go of a worker that has ended."""
+        self.let_go()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
 
     def wait(self, seconds: float) -> None:
         """Wait for its end, and kill it if it takes longer."""

@@ -1,14 +1,19 @@
 """`proxprop serve` finds the dashboard and a port, or says what to do."""
 
+import os
 import socket
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from proxprop.cli import app, serve
+from tests.runs.waiting import until
 
 runner = CliRunner()
 
@@ -70,3 +75,31 @@ def test_the_first_folder_with_a_dashboard_is_taken(tmp_path: Path) -> None:
 )
 def test_the_address_can_be_typed_into_a_browser(host: str, address: str) -> None:
     assert serve.address(host, 80) == address
+
+
+def test_the_page_opens_once_the_server_is_healthy(tmp_path: Path) -> None:
+    opened = tmp_path / "opened"
+    script = tmp_path / "browser"
+    script.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    script.chmod(0o755)
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert not opened.exists()
+            self.send_response(200 if self.path == "/_stcore/health" else 404)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Health) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        subprocess.run(
+            [sys.executable, "-m", "proxprop.cli.browser", "--detach", url],
+            check=True,
+            env={**os.environ, "BROWSER": str(script)},
+        )
+        until(lambda: opened.exists() and opened.read_text(), "the page is opened")
+        server.shutdown()
+    assert opened.read_text().strip() == url

@@ -224,7 +224,8 @@ def test_a_worker_that_cannot_write_says_so_and_keeps_what_it_wrote(
 
 def test_a_warm_worker_takes_the_run(store: Store, serve: Serve) -> None:
     service = serve(prewarm=True)
-    assert service.status().warm
+    assert not service.status().warm
+    until(lambda: service.status().warm, "a warm worker")
     run_id = service.start(LONG)
     first = reach(store, run_id, 1).pid
     until(lambda: service.status().warm, "the next warm worker")
