@@ -148,13 +148,9 @@ class Tailer:
         """Read what is new, tell the viewers, and return whether more is to be expected soon."""
         try:
             runs = self._store.get(watched)
-            changed = {run_id for run_id in watched if self._refresh(run_id, runs.get(run_id))}
+            changed = {run_id for run_id in watched if self._news(run_id, runs.get(run_id))}
         except StoreError as error:
             _LOGGER.warning("live view: %s", error)
-            return False
-        except Exception:
-            # One unreadable run must not end the thread that serves all others.
-            _LOGGER.exception("live view: a run could not be read")
             return False
         if changed:
             with self._lock:
@@ -163,6 +159,16 @@ class Tailer:
             for watch in watches:
                 watch.notify()
         return any(run.status != "ended" for run in runs.values())
+
+    def _news(self, run_id: str, run: Run | None) -> bool:
+        try:
+            return self._refresh(run_id, run)
+        except StoreError:
+            raise
+        except Exception:
+            # One unreadable run must not end the thread that serves all others.
+            _LOGGER.exception("live view: run %s could not be read", run_id)
+            return False
 
     def _refresh(self, run_id: str, run: Run | None) -> bool:
         """Bring one snapshot up to date; return whether it changed."""

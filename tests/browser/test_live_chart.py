@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from app.live.assets import module_url
 from tests.browser.conftest import start_server, stop_server
 from tests.browser.writer import Writer
 
@@ -169,7 +170,7 @@ def test_divergence_is_drawn_and_the_others_stay_readable(page, gallery):
     assert seen["labels"] == ["✕ diverged at step 38: loss 1e12 → inf"]
     assert seen["lines"] == [39]
     assert 2 < seen["y"][1] < 12
-    page.wait_for_selector(".pp-words:text('diverged at step 38: loss 1e12 → inf')")
+    page.wait_for_selector(".pp-words:text-is('at step 38: loss 1e12 → inf')")
     steady.fall_silent()
 
 
@@ -294,3 +295,90 @@ def test_a_hidden_tab_closes_its_stream_and_catches_up(page, gallery, writer):
     wait_for_points(page, 75)
     steps = page.evaluate("document.querySelector('.js-plotly-plot').data[0].x")
     assert steps == list(range(75))
+
+
+def test_another_run_is_shown_whole_whatever_was_zoomed_before(page, gallery, writer):
+    writer.advance(100)
+    other = Writer(gallery.home)
+    other.advance(300)
+    open_page(page, gallery, writer)
+    wait_for_points(page, 100)
+    drag(page, 0.2, 0.2, 0.5, 0.7)
+    page.wait_for_selector("[data-reset]:visible")
+    # The same page, as a link within the app would change it.
+    page.evaluate(
+        "(run) => { history.pushState({}, '', `/?run=${run}`);"
+        " dispatchEvent(new Event('popstate')) }",
+        other.run,
+    )
+    page.click("button:has-text('rerun')")
+    wait_for_points(page, 300)
+    page.wait_for_function("document.querySelector('.js-plotly-plot').layout.xaxis.range[1] > 290")
+    other.fall_silent()
+
+
+def test_numbers_as_a_person_writes_them(page, gallery):
+    page.goto(f"{gallery.url}/_stcore/health")
+    expected = {
+        "number(0)": "0",
+        "number(0.012345)": "0.0123",
+        "number(12.345)": "12.3",
+        "number(12345)": "12345",
+        "number(0.00004642)": "4.64·10⁻⁵",
+        "number(1.5e12)": "1.50·10¹²",
+        "number(null)": "not finite",
+        "number(undefined)": "–",
+        "formatted(0.9634, '.1%')": "96.3 %",
+        "formatted(1234.4, 'd')": "1\u2009234",
+        "duration(0.00123)": "1.23 ms",
+        "duration(2.5)": "2.50 s",
+        "timeLeft(8.4)": "8 s",
+        "timeLeft(125)": "2 min 05 s",
+        "timeLeft(4200)": "1 h 10 min",
+    }
+    said = page.evaluate(
+        f"import('{module_url('dom')}').then(({{ number, formatted, duration, timeLeft }}) =>"
+        f" [{', '.join(expected)}])"
+    )
+    assert dict(zip(expected, said, strict=True)) == expected
+
+
+def test_the_hubs_only_operation_cuts_then_appends(page, gallery):
+    page.goto(f"{gallery.url}/_stcore/health")
+    points = "{step: [0, 1, 2], epoch: [0, 1, 2], seconds: [0, 1, 2], y: [5, 6, 7]}"
+    tail = "{step: [9], epoch: [9], seconds: [9], y: [null]}"
+    call = f"hub.extend({points}, {{from: FROM, ...{tail}}}).y"
+    extend = f"import('{module_url('hub')}').then((hub) => {call})"
+    assert page.evaluate(extend.replace("FROM", "2")) == [5, 6, None]
+    assert page.evaluate(extend.replace("FROM", "0")) == [None]
+    assert page.evaluate(extend.replace("FROM", "3")) == [5, 6, 7, None]
+
+
+def test_a_page_picks_up_where_it_was_after_the_server_came_back(browser, tmp_path):
+    """The lecturer's nightmare: the server dies in front of everyone, and is started again."""
+    script = "tests/browser/gallery/server.py"
+    first = start_server(tmp_path, script)
+    second = None
+    context = browser.new_context()
+    try:
+        first.wait_until_healthy()
+        writer = Writer(tmp_path)
+        writer.advance(60)
+        window = context.new_page()
+        open_page(window, first, writer)
+        wait_for_points(window, 60)
+        first.process.kill()
+        first.process.wait()
+        window.wait_for_selector(".pp-word:text('No connection')", timeout=LONG)
+        writer.advance(60)
+        second = start_server(tmp_path, script, port=int(first.url.rsplit(":", 1)[1]))
+        second.wait_until_healthy()
+        wait_for_points(window, 120)
+        steps = window.evaluate("document.querySelector('.js-plotly-plot').data[0].x")
+        assert steps == list(range(120))
+        window.wait_for_selector(".pp-word:text('Running')")
+        writer.fall_silent()
+    finally:
+        context.close()
+        for running in filter(None, (first, second)):
+            stop_server(running)

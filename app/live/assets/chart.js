@@ -62,6 +62,8 @@ class Chart {
     if (wanted === this.wanted) return
     this.wanted = wanted
     this.leave?.()
+    // A part of one run says nothing about the next.
+    if (this.view.runs !== runs.join()) Object.assign(this.view, { xRange: null, yRange: null, runs: runs.join() })
     this.ranges = null
     this.leave = runs.length ? hub.subscribe(runs, tables, () => this.later()) : null
   }

@@ -76,7 +76,7 @@ export function formatted(value, format) {
   if (value === null) return 'not finite'
   if (format.endsWith('%')) return `${(100 * value).toFixed(Number(format.slice(1, -1) || 0))} %`
   if (format === 's') return duration(value)
-  if (format === 'd') return Math.round(value).toLocaleString('en').replace(/,/g, ' ')
+  if (format === 'd') return Math.round(value).toLocaleString('en').replace(/,/g, '\u2009')
   return number(value, Number(format.match(/\.(\d)/)?.[1] ?? 3))
 }
 

@@ -144,8 +144,9 @@ function fill(parts, run, loss, label) {
 function sentence(run, state) {
   if (state === 'silent') return 'its points are kept; Resume goes on from the last checkpoint'
   if (state === 'deleted') return 'this run no longer exists'
-  // Words that only repeat the outcome say nothing.
-  return run.words && run.words.toLowerCase() !== state ? run.words : ''
+  // "Diverged" stands there already: "diverged at step 37" goes on with "at step 37".
+  const words = run.words ?? ''
+  return words.toLowerCase().startsWith(state) ? words.slice(state.length).replace(/^[:,. ]+/, '') : words
 }
 
 /** Write only what changed: a screen reader announces every write. */
