@@ -20,6 +20,6 @@ with st.container(horizontal=True):
         st.switch_page("../pages/runs.py")
 if race is not None:
     st.caption(
-        f"Recorded: Fashion-MNIST, 784-1000-300-1000-10, batch 500, Nesterov 0.95, explicit η 0.05, implicit η 1 and τ 0.05. {race.machine}."
+        f"Recorded: Fashion-MNIST, 11,000 images, 784-1000-300-1000-10, batch 500, Nesterov 0.95, explicit η 0.05, implicit η 1 and τ 0.05. {race.machine}."
     )
 st.caption(f"This machine: {machine()}")

@@ -22,9 +22,10 @@ CONTENDERS = {
 }
 SHARED = {
     "data.name": "fashion-mnist",
+    "data.samples": 11_000,
     "model.widths": (1000, 300, 1000),
     "batch_size": 500,
-    "budget.epochs": 5.0,
+    "budget.epochs": 8.0,
     "evaluation.every": 0.25,
     "instruments.tier": "off",
 }
