@@ -6,18 +6,24 @@ import datetime
 import json
 import platform
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy
-import torch
+from rich.console import Console
 
-import proxprop
+if TYPE_CHECKING:
+    import torch
 
 RESULTS = Path(__file__).parent / "results"
 
 
 def environment(device: torch.device) -> dict[str, Any]:
     """Describe the software and hardware that a measurement ran on."""
+    # Here, so that the README's tables can be checked without loading torch.
+    import numpy
+    import torch
+
+    import proxprop
+
     found: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "proxprop": proxprop.__version__,
@@ -48,6 +54,12 @@ def read_result(name: str, directory: Path = RESULTS) -> dict[str, Any] | None:
     """Return a benchmark's result, or None if it was never run."""
     path = directory / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def make_console() -> Console:
+    """A console wide enough for the tables where the output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 def _cpu_name() -> str:

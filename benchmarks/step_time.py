@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
 from benchmarks.cases import BATCHES, CASES, CONTENDERS, Case, Contender, make_batches
 from benchmarks.memory import peak_bytes
-from benchmarks.provenance import RESULTS, environment, write_result
+from benchmarks.provenance import RESULTS, environment, make_console, write_result
 from benchmarks.timing import make_clock, summary
 from proxprop.conversion import iter_prox_layers
 from proxprop.diagnostics import SolveRecord
@@ -34,7 +33,7 @@ def main() -> None:
     arguments = _arguments()
     device = torch.device(arguments.device)
     started = time.perf_counter()
-    console = Console()
+    console = make_console()
     cases = [case for case in CASES if arguments.case.lower() in case.name.lower()]
     rounds, splits = (4, 2) if arguments.quick else (arguments.rounds, 8)
     results = {}

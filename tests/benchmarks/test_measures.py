@@ -1,0 +1,129 @@
+"""The benchmarks measure what they say: memory, ratios, interpolation, the README's block."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.cases import CONTENDERS, Case, Contender, make_batches
+from benchmarks.contenders import ENTRIES, nesterov
+from benchmarks.convergence import Racer
+from benchmarks.memory import peak_bytes
+from benchmarks.readme_tables import BEGIN, END, render, replace_block
+from benchmarks.step_time import measure, split_of, time_ratios
+
+CPU = torch.device("cpu")
+TINY = Case("ConvNet, batch 4", "paper-convnet", "adam", 4)
+
+
+class Held:
+    """Stands for a contender; its step allocates a known amount."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+
+    def state_bytes(self) -> int:
+        return 1000
+
+    def step(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+        first = torch.empty(self.size, dtype=torch.uint8)
+        del first
+        second = torch.empty(2 * self.size, dtype=torch.uint8)
+        del second
+
+
+def test_peak_memory_is_what_is_alive_at_once() -> None:
+    batch = torch.zeros(10), torch.zeros(10)
+    found = peak_bytes(Held(1 << 20), *batch)  # type: ignore[arg-type]
+    assert found == 1000 + 80 + (2 << 20)
+
+
+def test_state_counts_parameters_and_what_the_optimizer_keeps() -> None:
+    contender = Contender(TINY, None, CPU)
+    parameters = sum(p.numel() for p in contender.model.parameters()) * 4
+    assert contender.state_bytes() == parameters
+    contender.step(*make_batches(4, CPU)[0])
+    assert contender.state_bytes() >= 3 * parameters
+
+
+def test_contenders_take_turns_and_are_compared_within_a_round() -> None:
+    calls: list[str] = []
+    steps = {name: lambda *_, name=name: calls.append(name) for name in ("plain", "other")}
+    batch = (torch.zeros(1), torch.zeros(1))
+    found = time_ratios(steps, [batch], CPU, rounds=3)  # type: ignore[arg-type]
+    assert calls == ["plain", "other", "other", "plain", "plain", "other"]
+    assert found["plain"]["ratio"]["median"] == 1.0
+
+
+def test_solve_is_a_part_of_the_backward_pass() -> None:
+    batches = make_batches(4, CPU)
+    exact = split_of(Contender(TINY, CONTENDERS["exact"], CPU), "exact", batches, CPU, 2)
+    assert 0 < exact["solve"] < exact["backward"]
+    assert split_of(Contender(TINY, None, CPU), "plain", batches, CPU, 2)["solve"] == 0
+
+
+def test_every_contender_is_measured() -> None:
+    found = measure(TINY, CPU, rounds=1, splits=1)
+    assert set(found) == set(CONTENDERS)
+    assert found["plain"]["peak_ratio"] == 1.0
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_time_to_target_is_interpolated_between_epochs() -> None:
+    racer = Racer(ENTRIES[0], nn.Linear(1, 1), [])
+    racer.losses, racer.clock = [4.0, 1.0, 0.25], [0.0, 10.0, 30.0]
+    assert racer.reached(0.5) == pytest.approx((1.5, 20.0))
+    assert racer.reached(1.0) == pytest.approx((1.0, 10.0))
+    assert racer.reached(0.1) is None
+
+
+def test_racers_train_on_the_clock_only() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    racer = Racer(ENTRIES[0], model, nesterov(0.1)(model))
+    images, labels = torch.randn(40, 4), torch.randint(2, (40,))
+    racer.measure(images, labels)
+    assert racer.seconds == 0
+    for _ in range(20):
+        racer.train(images, labels, list(torch.arange(40).split(20)))
+    racer.measure(images, labels)
+    assert racer.losses[1] < racer.losses[0]
+    assert racer.clock == [0.0, racer.seconds]
+
+
+def result(ratio: float) -> dict[str, object]:
+    entry = {"ratio": {"median": ratio}, "peak_ratio": 1.01}
+    return {
+        "environment": {"cpu": "some", "threads": 2, "torch": "2.15.0", "date": "2026-01-02T03"},
+        "took_seconds": 12.3,
+        "cases": {"MLP": {"plain": {"ratio": {"median": 1.0}}, "exact": entry}},
+    }
+
+
+def test_readme_block_follows_the_results(tmp_path: Path) -> None:
+    (tmp_path / "step_time_cpu.json").write_text(json.dumps(result(1.17)))
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    command = [sys.executable, "-m", "benchmarks.readme_tables", "--readme", str(readme)]
+    command += ["--results", str(tmp_path)]
+    stale = subprocess.run([*command, "--check"], capture_output=True, text=True, check=False)
+    assert stale.returncode == 1
+    assert "run python -m benchmarks.readme_tables" in stale.stderr
+    subprocess.run(command, check=True)
+    text = readme.read_text()
+    assert "| MLP | 1.17× | 1.01× |" in text
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    subprocess.run([*command, "--check"], check=True)
+
+
+def test_readme_without_markers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="once each"):
+        replace_block("no markers", render(tmp_path))
