@@ -123,7 +123,7 @@ def _fetch(
     found = f" {damaged[0]} is damaged: its checksum is wrong." if damaged else ""
     raise DataError(
         f"{label} could not be downloaded: {'; '.join(causes)}.{found} Put "
-        f"{names} into {target.parent}, or choose the data set 'digits', which needs no network."
+        f"{names} into {target.parent}, or choose the data set 'digits', which needs no network"
     )
 
 

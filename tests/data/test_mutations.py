@@ -33,11 +33,11 @@ def mutations(sound: bytes, count: int) -> list[bytes]:
 @pytest.mark.parametrize(
     ("name", "write", "count"),
     [
-        ("a.zip", write_zip, 1500),
-        ("a.tar", write_tar, 1500),
-        ("a.tar.gz", write_tar, 500),
-        ("a.tar.bz2", write_tar, 300),
-        ("a.tar.xz", write_tar, 300),
+        ("a.zip", write_zip, 600),
+        ("a.tar", write_tar, 600),
+        ("a.tar.gz", write_tar, 200),
+        ("a.tar.bz2", write_tar, 150),
+        ("a.tar.xz", write_tar, 150),
     ],
 )
 def test_mutated_archives_are_read_or_refused(
@@ -64,12 +64,12 @@ def test_mutated_images_are_decoded_or_refused(kind: str) -> None:
     refusals = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # nothing about a user's files goes to the log
-        for content in mutations(image(picture, kind), 200):
+        for content in mutations(image(picture, kind), 100):
             try:
                 pixels = decode_image(content, "cat/1", 16)
             except DataError as error:
                 refusals.append(str(error))
             else:
                 assert pixels.shape in ((16, 16), (3, 16, 16))
-    assert len(refusals) < 200
+    assert len(refusals) < 100
     assert all("cat/1" in words for words in refusals)

@@ -86,7 +86,7 @@ def unique(files: Iterable[File], archive: Path) -> list[File]:
 def refusal(archive: Path, reason: str) -> DataError:
     """Return the error for an archive that is not what it should be."""
     return DataError(
-        f"{archive} is refused: {reason}. Pack plain class folders of images into a new archive."
+        f"{archive} is refused: {reason}; pack plain class folders of images into a new archive"
     )
 
 
