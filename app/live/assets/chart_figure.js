@@ -152,10 +152,18 @@ function title(text, size, theme) {
   return { text: text ?? '', font: { size: size.font, color: theme.text }, standoff: 8 }
 }
 
-/** Label decades; within less than one and a half of them, also 2 and 5. */
+/** Label decades; within less than one and a half of them, also 2 and 5; closer, as Plotly likes. */
 function logTicks([low, high], theme, size) {
   const span = high - low
-  if (span <= 1.5) return { dtick: 'D2' }
+  if (span < 0.5) return {}
+  if (span <= 1.5) {
+    const tickvals = []
+    for (let decade = Math.floor(low); decade <= high; decade += 1) {
+      tickvals.push(...[1, 2, 5].map((factor) => factor * 10 ** decade))
+    }
+    const tickfont = { size: size.tick, color: theme.muted }
+    return { tickvals, ticktext: tickvals.map((value) => String(Number(value.toPrecision(2)))), tickfont }
+  }
   // Plotly writes powers a quarter larger than other numbers.
   const tickfont = { size: size.tick / 1.25, color: theme.muted }
   return { dtick: Math.max(1, Math.round(span / 6)), tickfont }

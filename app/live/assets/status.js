@@ -18,6 +18,8 @@ const CSS = `
 .pp-track.pp-waiting > div { transform: none; opacity: .25; }
 .pp-numbers { display: flex; gap: 18px; color: var(--pp-muted); white-space: nowrap; }
 .pp-numbers b { font-weight: 600; color: var(--st-text-color); }
+.pp-status > div { container-type: inline-size; }
+@container (max-width: 430px) { .pp-numbers { gap: 10px; font-size: 12.5px; } }
 @media (prefers-reduced-motion: reduce) { .pp-track > div { transition: none; } }
 `
 
