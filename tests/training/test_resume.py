@@ -46,6 +46,8 @@ def assert_resumes(config, folder):
     for name, weight in weights(straight).items():
         assert torch.equal(weights(after)[name], weight), name
     assert after[-1].summary == straight[-1].summary
+    last, expected = (of(events, Snapshot)[-1].extra for events in (after, straight))
+    assert {**last, "seconds": 0} == {**expected, "seconds": 0}
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -71,14 +73,15 @@ def test_every_direction_and_precision(solver, precision, tmp_path):
 
 def test_the_clock_and_the_counters_go_on():
     config = small()
-    before, snapshot = snapshot_at(config, 7)
+    before, snapshot = snapshot_at(config, 6)
     after = run(config, snapshot=snapshot)
     started, (mark,) = after[0], of(after, Mark)
     assert isinstance(started, Started)
-    assert started.step == 7
-    assert (mark.kind, mark.step, mark.label) == ("resumed", 7, "resumed at step 7")
-    assert points(after)[0].step == 8
+    assert started.step == 6
+    assert (mark.kind, mark.step, mark.label) == ("resumed", 6, "resumed at step 6")
+    assert points(after)[0].step == 7
     assert points(after)[0].seconds > points(before)[-1].seconds
+    assert [p.step for p in points(before, "evaluations")] == [0, 6]
     assert [p.step for p in points(after, "evaluations")] == [12]
 
 
@@ -90,6 +93,21 @@ def test_settings_in_force_and_planned_changes_go_on():
     after = run(config, snapshot=snapshot)
     assert losses(before) + losses(after) == losses(straight)
     assert [m.step for m in of(after, Mark) if m.kind == "set"] == [9]
+
+
+def test_a_live_change_is_not_undone_by_an_earlier_planned_one():
+    config = small(changes=[{"step": 5, "values": {"tau": 0.2}}])
+    desk = Desk()
+    events = train(config, desk)
+    run_until(events, at_step(6))
+    desk.send("set", tau=0.9)
+    desk.send("checkpoint")
+    snapshot = run_until(events, lambda event: isinstance(event, Snapshot))[-1]
+    assert snapshot.extra["settings"]["tau"] == 0.9
+    rest = list(events)
+    after = run(config, snapshot=snapshot)
+    assert losses(after) == losses(rest)
+    assert [m.kind for m in of(after, Mark)] == ["resumed"]
 
 
 def test_a_finished_run_goes_on_with_a_larger_budget():
