@@ -12,12 +12,14 @@ from typing import Any
 import streamlit as st
 
 from app.charts.theme import line_style
-from app.words import SOLVERS, number
+from app.forms.task import model_title
+from app.runs.words import data_of, summary_of
+from app.words import SOLVERS, count, number
+from proxprop.config import from_query
 
 RECORDING = Path(__file__).parent / "race.json"
-WIDTH, HEIGHT = 920, 340
-LEFT, RIGHT, TOP, BOTTOM = 70, 190, 14, 46
-SECONDS = 5  # of the animation, whatever the training took
+WIDTH, HEIGHT = 1180, 330
+LEFT, RIGHT, TOP, BOTTOM = 64, 190, 14, 50
 DASHES = {"solid": "none", "dash": "10 6"}
 
 
@@ -59,6 +61,17 @@ def sentence(race: Race) -> str:
     )
 
 
+def provenance(race: Race) -> str:
+    """Return how and where the race was recorded, from the settings it was recorded with."""
+    configs = [from_query(contender["query"]) for contender in race.contenders]
+    first = configs[0]
+    samples = f"{count(first.data.samples)} images, " if first.data.samples else ""
+    return (
+        f"Recorded: {data_of(first)}, {samples}{model_title(first)}, batch {first.batch_size}; "
+        f"{'; '.join(map(summary_of, configs))}. {race.machine}."
+    )
+
+
 def show_race(race: Race) -> None:
     """Place the picture on the page."""
     _component(race_svg(race))(key="race")
@@ -72,8 +85,8 @@ def _component(svg: str) -> Any:
 
 def race_svg(race: Race) -> str:
     """Return the picture: full training loss against seconds, revealed from left to right."""
-    losses = [value for contender in race.contenders for value in contender["train_loss"]]
-    low, high = math.floor(math.log10(min(losses))), math.ceil(math.log10(max(losses)))
+    losses = [loss for contender in race.contenders for _, loss in _until(contender, race.seconds)]
+    low, high = math.log10(min(losses)) - 0.05, math.log10(max(losses)) + 0.05
     lines = "".join(_line(contender, race.seconds, low, high) for contender in race.contenders)
     return (
         f'<svg class="race" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" width="100%" '
@@ -83,15 +96,20 @@ def race_svg(race: Race) -> str:
     )
 
 
-def _grid(seconds: float, low: int, high: int) -> str:
-    parts = []
-    for power in range(low, high + 1):
-        y = _y(10.0**power, low, high)
-        label = f'10<tspan dy="-6" font-size="11">{power}</tspan>' if power else "1"
-        parts.append(
-            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" class="race-grid"/>'
-        )
-        parts.append(f'<text x="{LEFT - 8}" y="{y + 5}" text-anchor="end">{label}</text>')
+def _grid(seconds: float, low: float, high: float) -> str:
+    parts = [
+        f'<text x="20" y="{(TOP + HEIGHT - BOTTOM) / 2}" text-anchor="middle" '
+        f'transform="rotate(-90 20 {(TOP + HEIGHT - BOTTOM) / 2})">full training loss J</text>'
+    ]
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    for loss in (float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)):
+        if low <= math.log10(loss) <= high:
+            y = _y(loss, low, high)
+            parts.append(
+                f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" '
+                f'class="race-grid"/><text x="{LEFT - 8}" y="{y + 5:.1f}" text-anchor="end">'
+                f"{loss:g}</text>"
+            )
     step = _nice(seconds / 4)
     for tick in range(int(seconds / step) + 1):
         x = _x(tick * step, seconds)
@@ -105,33 +123,36 @@ def _grid(seconds: float, low: int, high: int) -> str:
     return "".join(parts)
 
 
-def _line(contender: dict[str, Any], seconds: float, low: int, high: int) -> str:
+def _line(contender: dict[str, Any], seconds: float, low: float, high: float) -> str:
     style = line_style(contender["solver"])
     points = [
-        (_x(second, seconds), _y(loss, low, high))
-        for second, loss in zip(contender["seconds"], contender["train_loss"])
-        if second <= seconds * 1.0001
+        (_x(second, seconds), _y(loss, low, high)) for second, loss in _until(contender, seconds)
     ]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    x, y = points[-1]
+    end = points[-1][1]
     name = SOLVERS[contender["solver"]]
     return (
-        f'<polyline points="{path}" fill="none" stroke="{style.color}" stroke-width="3.5" '
+        f'<polyline points="{path}" fill="none" stroke-width="3.5" '
+        f'style="stroke: color-mix(in srgb, var(--st-text-color) 15%, {style.color})" '
         f'stroke-dasharray="{DASHES[style.dash]}" clip-path="url(#race-clip)"/>'
-        f'<text x="{x + 10:.1f}" y="{y + 5:.1f}" class="race-name">{name}</text>'
+        f'<text x="{WIDTH - RIGHT + 10}" y="{end + 5:.1f}" class="race-name">{name}</text>'
     )
 
 
 def _at(contender: dict[str, Any], seconds: float) -> float:
+    return _until(contender, seconds)[-1][1]
+
+
+def _until(contender: dict[str, Any], seconds: float) -> list[tuple[float, float]]:
     pairs = zip(contender["seconds"], contender["train_loss"])
-    return [loss for second, loss in pairs if second <= seconds * 1.0001][-1]
+    return [(second, loss) for second, loss in pairs if second <= seconds]
 
 
 def _x(second: float, seconds: float) -> float:
     return LEFT + second / seconds * (WIDTH - LEFT - RIGHT)
 
 
-def _y(loss: float, low: int, high: int) -> float:
+def _y(loss: float, low: float, high: float) -> float:
     return TOP + (high - math.log10(loss)) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
 

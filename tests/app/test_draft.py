@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -105,7 +106,7 @@ def test_unknown_names_in_a_link_are_told() -> None:
 @pytest.mark.parametrize("field", ["direction.tau", "optimizer.lr", "optimizer.explicit_lr"])
 def test_step_size_sliders_are_logarithmic(field: str) -> None:
     grid = log_grid(FIELDS[field].low, FIELDS[field].high)
-    ratios = [math.log10(after / before) for before, after in zip(grid, grid[1:])]
+    ratios = [math.log10(after / before) for before, after in pairwise(grid)]
     assert max(ratios) < 0.13
     assert min(ratios) > 0.07
     assert 0.05 in grid
