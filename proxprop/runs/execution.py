@@ -51,8 +51,13 @@ def execute(
         StoreError: If the end itself cannot be written down.
     """
     run = store.run(run_id)
+    try:
+        progress = Progress(run.config)
+    except ConfigError as error:  # written by another version
+        store.end(run_id, "failed", str(error))
+        return Ended("failed", run.step, run.epoch, run.seconds, str(error))
     patience = default_patience() if patience is None else patience
-    recorder = Recorder(store, run_id, Progress(run.config), patience)
+    recorder = Recorder(store, run_id, progress, patience)
     with recorder, mailbox:
         try:
             ended = _follow(store, run, recorder, mailbox, watch or _nobody)
@@ -122,7 +127,7 @@ def _joint(ends: list[Ended]) -> Ended:
     cut_short = [end for end in ends if end.outcome in ("stopped", "interrupted", "failed")]
     words = ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) + "."
     outcome = cut_short[0].outcome if cut_short else "finished"
-    return replace(ends[-1], outcome=outcome, words=words, summary={}, member=0)
+    return replace(ends[-1], outcome=outcome, words=words, summary={}, member=WHOLE)
 
 
 def _failed(store: Writing, run_id: str, error: Exception) -> Ended:
@@ -152,7 +157,7 @@ def _finish(store: Writing, run_id: str, recorder: Recorder, ended: Ended, patie
     while True:
         try:
             recorder.flush()
-            store.end(run_id, ended.outcome, ended.words, ended.summary)
+            store.end(run_id, ended.outcome, ended.words, ended.summary, ended.member)
         except StoreError:
             if time.monotonic() > deadline:
                 raise

@@ -78,7 +78,7 @@ class Recorder:
         self._tables: set[str] = set()
         self._last_write = 0.0
         self._trouble_since: float | None = None
-        self._error: StoreError | None = None
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
 
     def __enter__(self) -> Recorder:
@@ -183,7 +183,7 @@ class Recorder:
                 self.put(Notice("warning", f"{error} Trying again."))
             if now - self._trouble_since > self._patience:
                 self._error = error
-        except StoreError as error:
+        except Exception as error:  # this thread must not die unnoticed
             self._error = error
         else:
             if self._trouble_since is not None:

@@ -6,7 +6,6 @@ import threading
 
 from proxprop.events import Notice, Snapshot
 from proxprop.runs.checkpoints import Checkpoints
-from proxprop.runs.errors import StoreError
 from proxprop.runs.recorder import Recorder
 
 
@@ -61,5 +60,5 @@ class Saver:
             self._checkpoints.save(snapshot)
             if snapshot.reason == "ended":
                 self._checkpoints.save_weights(snapshot)
-        except StoreError as error:
+        except Exception as error:  # whatever it is, the run can go on without
             self._recorder.put(Notice("warning", f"No checkpoint at step {snapshot.step}: {error}"))

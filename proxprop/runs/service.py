@@ -178,7 +178,7 @@ class RunService:
                 for job, moment in self._due.items():
                     if time.monotonic() >= moment:
                         job()
-            except (StoreError, OSError) as error:
+            except Exception as error:  # whatever it is, the next round may go well
                 self._trouble = str(error)
             else:
                 self._trouble = ""

@@ -109,7 +109,7 @@ class Writing(Reading):
         outcome: Outcome,
         words: str,
         summary: Mapping[str, float] | None = None,
-        event: bool = True,
+        member: int = 0,
     ) -> bool:
         """Write down how a run ended; the first to say so wins.
 
@@ -118,7 +118,7 @@ class Writing(Reading):
             outcome: How it ended.
             words: One sentence.
             summary: Final and best values by column name.
-            event: Whether to record an `Ended` event too.
+            member: Member of the `Ended` event that is recorded too.
 
         Returns:
             False if the run had ended before, with another's words.
@@ -130,11 +130,11 @@ class Writing(Reading):
                 "summary = coalesce(?, summary) WHERE id = ? AND status <> 'ended'",
                 (outcome, words, now, None if summary is None else to_json(dict(summary)), run_id),
             ).rowcount
-            if changed and event:
+            if changed:
                 step, epoch, seconds = connection.execute(
                     "SELECT step, epoch, seconds FROM runs WHERE id = ?", (run_id,)
                 ).fetchone()
-                told = Ended(outcome, step, epoch, seconds, words, dict(summary or {}))
+                told = Ended(outcome, step, epoch, seconds, words, dict(summary or {}), member)
                 _add_event(connection, run_id, now, told)
         return bool(changed)
 

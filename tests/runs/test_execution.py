@@ -1,5 +1,7 @@
 """However a loop ends, the store says how, in words, and keeps what was recorded."""
 
+import sqlite3
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -8,7 +10,9 @@ from proxprop import paths
 from proxprop.config import RunConfig
 from proxprop.events import Control, Ended, Notice, Started
 from proxprop.runs import executors
-from proxprop.runs.execution import execute
+from proxprop.runs.checkpoints import Checkpoints
+from proxprop.runs.errors import StoreFullError
+from proxprop.runs.execution import WHOLE, execute
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
@@ -96,7 +100,12 @@ def test_the_end_of_a_race_counts_its_members(store: Store, carry_out) -> None: 
     run = store.run(carry_out("races"))
     assert (run.outcome, run.words) == ("finished", "2 finished, 1 diverged.")
     ends = [row.event for row in store.events(run.id) if isinstance(row.event, Ended)]
-    assert [end.outcome for end in ends[:3]] == ["finished", "diverged", "finished"]
+    assert [(end.member, end.outcome) for end in ends] == [
+        (0, "finished"),
+        (1, "diverged"),
+        (2, "finished"),
+        (WHOLE, "finished"),
+    ]
 
 
 def test_a_kind_without_a_loop_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,3 +114,49 @@ def test_a_kind_without_a_loop_is_told(store: Store, monkeypatch: pytest.MonkeyP
     ended = execute(store, run_id, Mailbox(store, run_id))
     assert ended.outcome == "failed"
     assert "cannot carry out a 'run'" in ended.words
+
+
+def test_a_damaged_checkpoint_costs_the_way_from_the_one_before(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
+    run_id = carry_out("finishes")
+    last, before = store.checkpoints(run_id)
+    (store.home / last.path).write_bytes(b"rubbish")
+    store.requeue(run_id, Process.current())
+    seen: list[Started] = []
+    mailbox = Mailbox(store, run_id)
+    execute(store, run_id, mailbox, lambda event: _keep(seen, event))
+    assert [event.step for event in seen] == [before.step]
+    assert before.step < last.step
+    assert store.points(run_id, "steps")["step"].tolist() == list(range(1, 101))
+    notices = [row.event.text for row in store.events(run_id) if isinstance(row.event, Notice)]
+    assert any("An earlier checkpoint is used." in text for text in notices)
+
+
+def test_a_run_goes_on_without_checkpoints(
+    store: Store,
+    carry_out,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreFullError("The disk is full.")
+
+    monkeypatch.setattr(Checkpoints, "save", refuse)
+    run = store.run(carry_out("finishes"))
+    assert run.outcome == "finished"
+    notices = [row.event.text for row in store.events(run.id) if isinstance(row.event, Notice)]
+    assert "No checkpoint at step 100: The disk is full." in notices
+
+
+def test_a_config_of_another_version_fails_in_words(store: Store) -> None:
+    run_id = store.create_run(RunConfig(), process=Process.current())
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("UPDATE runs SET config = '{\"warp\": 9}'")
+    connection.close()
+    execute(store, run_id, Mailbox(store, run_id))
+    run = store.run(run_id)
+    assert run.outcome == "failed"
+    assert "warp" in run.words
+
+
+def _keep(seen: list[Started], event: object) -> None:
+    if isinstance(event, Started):
+        seen.append(event)
