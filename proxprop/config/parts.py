@@ -31,7 +31,8 @@ class DataConfig(Config):
         path: Folder or archive of class-named images; only for "folder".
         samples: How many samples to use, at random by `split_seed`; None for all (toy sets: 1000).
         noise: Standard deviation of the noise on toy points.
-        image_size: Side to which a folder's images are resized; None requires equal shapes.
+        image_size: Side of the squares to which a folder's images are resized, cropped about the
+            centre; None requires equal shapes.
         standardize: Subtract the mean and divide by the deviation of the training set per channel.
             Off by default: pixels in [0, 1], as in the paper.
         validation: Fraction of the training samples set aside for validation.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -94,6 +95,17 @@ def test_full_disk_is_told_and_not_fatal(
     assert len(data.train) == 10
     assert any("No space left" in words for words in told)
     assert not list((home / "cache").iterdir())  # no half-written file stays behind
+
+
+def test_unfinished_files_are_swept_once_abandoned() -> None:
+    write_entry(KEY, ENTRY)
+    folder = KEY.path.parent
+    fresh, abandoned = folder / ".new.part", folder / ".old.part"
+    for path in (fresh, abandoned):
+        path.write_bytes(b"half")
+    os.utime(abandoned, (0, 0))
+    write_entry(KEY, ENTRY)
+    assert set(folder.iterdir()) == {KEY.path, fresh}
 
 
 def test_images_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
