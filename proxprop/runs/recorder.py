@@ -12,7 +12,8 @@ from proxprop.events import Artifact, Ended, Event, Mark, Notice, Point, Started
 from proxprop.runs.errors import StoreError, StoreFullError, StoreLockedError
 from proxprop.runs.progress import Progress
 from proxprop.runs.record import to_json
-from proxprop.runs.writing import RecordedEvent, Writing
+from proxprop.runs.rows import RecordedEvent
+from proxprop.runs.writing import Writing
 
 INTERVAL = 0.2  # seconds between writes: a few a second, however fast the loop
 HEARTBEAT = 0.5

@@ -11,16 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from proxprop.config import AnyConfig
-from proxprop.events import Artifact, Control, Ended, Mark, Notice, Outcome, Point, Started
-from proxprop.runs.chunks import AXES, head, pack
+from proxprop.events import Artifact, Control, Ended, Outcome, Point
+from proxprop.runs.chunks import pack
 from proxprop.runs.process import Process
 from proxprop.runs.reading import Reading
-from proxprop.runs.record import control_of, kind_of, to_json, to_strict_json
+from proxprop.runs.record import control_of, to_json
+from proxprop.runs.rows import RecordedEvent, add_event, cut, grouped, replace_artifact
 
 _ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without look-alikes
 _FIELDS = {"status", "words", "step", "epoch", "seconds", "progress", "started_info", "heartbeat"}
-
-RecordedEvent = Started | Mark | Notice | Ended
 
 
 class Writing(Reading):
@@ -81,7 +80,7 @@ class Writing(Reading):
                 heartbeat.
         """
         with self._writing() as connection:
-            for (member, table, names), rows in _grouped(points):
+            for (member, table, names), rows in grouped(points):
                 steps = [row[0] for row in rows]
                 connection.execute(
                     "INSERT INTO chunks (run_id, member, tbl, first_step, last_step, rows, "
@@ -98,9 +97,9 @@ class Writing(Reading):
                     ),
                 )
             for moment, event in events:
-                _add_event(connection, run_id, moment, event)
+                add_event(connection, run_id, moment, event)
             for artifact in artifacts:
-                _replace_artifact(connection, run_id, artifact)
+                replace_artifact(connection, run_id, artifact)
             _update(connection, run_id, fields or {})
 
     def end(
@@ -135,7 +134,7 @@ class Writing(Reading):
                     "SELECT step, epoch, seconds FROM runs WHERE id = ?", (run_id,)
                 ).fetchone()
                 told = Ended(outcome, step, epoch, seconds, words, dict(summary or {}), member)
-                _add_event(connection, run_id, now, told)
+                add_event(connection, run_id, now, told)
         return bool(changed)
 
     def requeue(self, run_id: str, process: Process | None = None) -> bool:
@@ -183,7 +182,7 @@ class Writing(Reading):
             for row in rows.fetchall():
                 kept = last.get(row["member"], step)
                 if row["last_step"] > kept:
-                    _cut(connection, row, kept)
+                    cut(connection, row, kept)
             for row in connection.execute(
                 "SELECT seq, member, step FROM events WHERE run_id = ?", (run_id,)
             ).fetchall():
@@ -233,23 +232,6 @@ class Writing(Reading):
             )
 
 
-_Key = tuple[int, str, tuple[str, ...]]
-
-
-def _grouped(points: Iterable[Point]) -> list[tuple[_Key, list[tuple[float, ...]]]]:
-    """Group points by member and table; a change of columns begins a new group."""
-    groups: list[tuple[_Key, list[tuple[float, ...]]]] = []
-    latest: dict[tuple[int, str], int] = {}
-    for point in points:
-        key: _Key = (point.member, point.table, (*AXES, *point.values))
-        at = latest.get(key[:2])
-        if at is None or groups[at][0] != key:
-            at = latest[key[:2]] = len(groups)
-            groups.append((key, []))
-        groups[at][1].append((point.step, point.epoch, point.seconds, *point.values.values()))
-    return groups
-
-
 def _claim(connection: sqlite3.Connection, run_id: str, process: Process) -> bool:
     now = time.time()
     changed = connection.execute(
@@ -258,36 +240,6 @@ def _claim(connection: sqlite3.Connection, run_id: str, process: Process) -> boo
         (now, process.pid, process.token, now, run_id),
     ).rowcount
     return bool(changed)
-
-
-def _add_event(
-    connection: sqlite3.Connection, run_id: str, moment: float, event: RecordedEvent
-) -> None:
-    connection.execute(
-        "INSERT INTO events (run_id, member, time, step, kind, payload) VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            run_id,
-            event.member,
-            moment,
-            getattr(event, "step", 0),
-            kind_of(event),
-            to_json(event),
-        ),
-    )
-
-
-def _replace_artifact(connection: sqlite3.Connection, run_id: str, artifact: Artifact) -> None:
-    connection.execute(
-        "INSERT INTO artifacts VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT DO UPDATE SET "
-        "step = excluded.step, version = version + 1, payload = excluded.payload",
-        (
-            run_id,
-            artifact.member,
-            artifact.name,
-            artifact.step,
-            to_strict_json(artifact.payload),
-        ),
-    )
 
 
 def _update(connection: sqlite3.Connection, run_id: str, fields: Mapping[str, Any]) -> None:
@@ -299,17 +251,6 @@ def _update(connection: sqlite3.Connection, run_id: str, fields: Mapping[str, An
         connection.execute(
             f"UPDATE runs SET {assignments} WHERE id = ?", [*fields.values(), run_id]
         )
-
-
-def _cut(connection: sqlite3.Connection, row: sqlite3.Row, last_step: int) -> None:
-    data, rows = head(row["data"], json.loads(row["columns"]), last_step)
-    if rows == 0:
-        connection.execute("DELETE FROM chunks WHERE seq = ?", (row["seq"],))
-        return
-    connection.execute(
-        "UPDATE chunks SET data = ?, rows = ?, last_step = ? WHERE seq = ?",
-        (data, rows, last_step, row["seq"]),
-    )
 
 
 def _drop_controls(connection: sqlite3.Connection, run_id: str, now: float) -> None:
