@@ -16,7 +16,12 @@ def undo() -> None:
     if not deleted:
         return
     words = "The run is" if len(deleted) == 1 else f"{len(deleted)} runs are"
-    with st.container(horizontal=True, vertical_alignment="center", key="undo-bar"):
+    with st.container(
+        horizontal=True,
+        horizontal_alignment="right",
+        vertical_alignment="center",
+        key="undo-bar",
+    ):
         st.markdown(f"{words} in the bin.", width="content")
         st.button(
             "Undo", key="undo", icon=":material/undo:", on_click=acting.restore, args=(deleted,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.runs.words import config_of, data_of, direction_of, state_of
+from app.runs.words import config_of, data_of, direction_of, state_of, summary_of
 from proxprop.runs.reading import Order
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
@@ -40,12 +40,16 @@ class Filter:
 
 def listed(store: Store, wanted: Filter) -> list[Run]:
     """Return the runs that match, in the order asked for."""
-    runs = store.runs(search=wanted.search, order=wanted.order)
+    runs = store.runs(order=wanted.order)
     return [run for run in runs if _matches(run, wanted)]
 
 
 def _matches(run: Run, wanted: Filter) -> bool:
     config = config_of(run)
+    # What a person can read of a run; the config's text would match the names of its fields too.
+    seen = (run.id, run.name, run.notes, *run.tags, summary_of(config), data_of(config))
+    if not all(word in " ".join(seen).lower() for word in wanted.search.lower().split()):
+        return False
     return all(
         not choice or value in choice
         for choice, value in (

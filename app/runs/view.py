@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from app.runs.bin import bin_group, undo
+from app.runs.bin import bin_group
 from app.runs.finding import finding
 from app.runs.listing import listed
 from app.runs.panel import TRAIN, panel
@@ -15,13 +15,13 @@ from app.services import get_store
 from proxprop.runs.record import Run
 
 CHOSEN = "runs.chosen"
+HEIGHT = 340  # pixels of the table: what can be done with a run stays in sight
 PAGE = 100  # runs listed before "more"
 
 
 def runs_view() -> None:
     """Show every run, the ones looked for first."""
     wanted = finding()
-    undo()
     runs = listed(get_store(), wanted)
     if runs:
         panel(_table(runs))
@@ -48,7 +48,7 @@ def _table(runs: list[Run]) -> list[Run]:
         on_select=partial(_choose, key, ids),
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(run_id) for run_id in chosen]}},
-        height=min(420, 38 + 36 * len(page)),
+        height=min(HEIGHT, 38 + 36 * len(page)),
         row_height=36,
     )
     if len(runs) > len(page):
