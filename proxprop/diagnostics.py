@@ -68,7 +68,8 @@ class SolveRecord:
 
         For ``"explicit"``, where D = G, it is the residual of the system that was not solved.
         """
-        return self.residual()
+        with torch.no_grad():
+            return self.residual()
 
 
 Observer = Callable[[SolveRecord], None]

@@ -53,7 +53,9 @@ def test_relative_residual_is_the_systems(solver, frozen):
     if frozen:
         getattr(layer, frozen).requires_grad_(False)
     input, grad_output = batch((12, 8), 4)
+    input.requires_grad_()
     record = observed(layer, input, grad_output)
+    assert not record.relative_residual.requires_grad
     parts = [record.weight_direction, record.bias_direction]
     parts = [p.reshape(4, -1) for p in parts if p is not None]
     columns = columns_of(layer, input)
