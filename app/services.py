@@ -7,12 +7,16 @@ use creates them; `shut_down` ends them with the server.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from app.live.tailer import Tailer
     from proxprop.runs.service import RunService
     from proxprop.runs.store import Store
+
+
+Part = TypeVar("Part")
 
 
 class _Services:
@@ -37,11 +41,12 @@ class _Services:
 
         return self._once("tailer", lambda: Tailer(self.store()))
 
-    def _once(self, name: str, create: Any) -> Any:
+    def _once(self, name: str, create: Callable[[], Part]) -> Part:
         with self._lock:
             if name not in self._parts:
                 self._parts[name] = create()
-            return self._parts[name]
+            part: Part = self._parts[name]
+            return part
 
     def pop(self, name: str) -> Any:
         with self._lock:
@@ -68,12 +73,15 @@ def get_tailer() -> Tailer:
 
 def close_streams() -> None:
     """End all live streams, so that the server can stop; they would keep it open."""
-    if tailer := _SERVICES.pop("tailer"):
-        tailer.close()
+    # It stays in place, closed: a stream asked for now ends at once instead of starting another.
+    get_tailer().close()
 
 
 def shut_down() -> None:
-    """Stop the tailer and the service's workers; safe to call twice."""
-    close_streams()
+    """Stop the tailer and the service's workers, let the store go; safe to call twice."""
+    if tailer := _SERVICES.pop("tailer"):
+        tailer.close()
     if service := _SERVICES.pop("service"):
         service.shutdown()
+    if store := _SERVICES.pop("store"):
+        store.close()

@@ -26,6 +26,7 @@ from proxprop.runs.process import Process
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
+        services.shut_down()  # of tests before, with another data directory
         patch.setenv("PROXPROP_HOME", str(tmp_path_factory.mktemp("home")))
         listening = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(Starlette(routes=ROUTES), log_level="warning", lifespan="off")

@@ -12,6 +12,9 @@ const CSS = `
 .pp-status .pp-word { font-weight: 600; }
 .pp-status .pp-words { overflow: hidden; text-overflow: ellipsis; color: var(--pp-muted); }
 .pp-status .pp-left { margin-left: auto; color: var(--pp-muted); }
+.pp-told .pp-line { white-space: normal; align-items: flex-start; }
+.pp-told .pp-words { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; }
+.pp-told .pp-track { display: none; }
 .pp-track { height: 6px; border-radius: 3px; background: var(--pp-grid); overflow: hidden; margin: 4px 0; }
 .pp-track > div { height: 100%; width: 100%; background: var(--st-primary-color); transform-origin: left;
   transform: scaleX(0); transition: transform .3s linear; }
@@ -128,6 +131,8 @@ function fill(parts, run, loss, label) {
   const words = hub.connected ? sentence(run, state) : 'trying again; the run goes on'
   set(parts.words, words)
   parts.words.title = words
+  // Trouble is told in full; how far the run came stands in the numbers.
+  parts.box.classList.toggle('pp-told', ['interrupted', 'failed', 'silent', 'offline'].includes(state))
   const done = run.progress ?? (run.status === 'ended' ? 1 : 0)
   parts.bar.style.transform = `scaleX(${Math.min(1, done)})`
   parts.track.classList.toggle('pp-waiting', ['queued', 'starting'].includes(state))

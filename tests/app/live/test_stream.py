@@ -33,6 +33,7 @@ def home(tmp_path_factory):
 def server(home):
     """Our routes on a real HTTP server, with a store of their own."""
     with pytest.MonkeyPatch.context() as patch:
+        services.shut_down()  # of tests before, with another data directory
         patch.setenv("PROXPROP_HOME", str(home))
         listening = socket.create_server(("127.0.0.1", 0))
         app = Starlette(routes=ROUTES)
