@@ -226,7 +226,7 @@ def test_a_warm_worker_takes_the_run(store: Store, serve: Serve) -> None:
     service = serve(prewarm=True)
     assert not service.status().warm
     until(lambda: service.status().warm, "a warm worker")
-    run_id = service.start(LONG)
+    run_id = service.start(ENDLESS)
     first = reach(store, run_id, 1).pid
     until(lambda: service.status().warm, "the next warm worker")
     service.control(run_id, Control("stop"))
