@@ -21,6 +21,9 @@ from proxprop.solvers.spec import compute_dtype, gram_dtype
 # 1e-1, with Fourier products or without).
 _DOUBLE_COLUMNS = 1024
 
+# Samples added up in float32 before their sum is added up in the Gram's type.
+_SUMMED_SAMPLES = 32
+
 
 class SystemChoice(NamedTuple):
     """The cheaper system of a layer: ``"primal"`` (d × d) or ``"dual"`` (positions²)."""
@@ -176,7 +179,11 @@ _ROUTES = {
 def _with_ones_column(gram: Tensor, x: Tensor, geometry: ConvGeometry) -> Tensor:
     """Append the patches' sums and the number of positions, which the sum image determines."""
     rows, columns = geometry.output_size(x.shape[2], x.shape[3])
-    image = geometry.pad(x.sum(0, keepdim=True, dtype=gram.dtype))
+    # Short sums in the input's type, then a sum of sums: one pass, and no copy in float64.
+    partial = [
+        block.sum(0, keepdim=True).to(gram.dtype) for block in torch.split(x, _SUMMED_SAMPLES)
+    ]
+    image = geometry.pad(torch.cat(partial).sum(0, keepdim=True))
     windows = geometry.tap_windows(*image.shape[2:])
     sums = torch.stack([image[0, :, tall, wide].sum((1, 2)) for tall, wide in windows], dim=1)
     sums = sums.reshape(gram.shape[0], -1, 1)

@@ -166,10 +166,10 @@ def _add_corners(
             tall, wide = vertical.depth(bottom), horizontal.depth(right)
             if tall == 0 or wide == 0:
                 continue
-            pixels = horizontal.edge(vertical.edge(x, 3, bottom), 4, right).to(precision.result)
-            samples, groups, channels = pixels.shape[:3]
-            flat = pixels.transpose(0, 1).reshape(groups, samples, -1)
-            products = (flat.mT @ flat).view(groups, *2 * (channels, tall, wide))
+            pixels = horizontal.edge(vertical.edge(x, 3, bottom), 4, right)
+            # Samples last: copies of a few pixels are slow where these are the inner loop.
+            flat = pixels.permute(1, 2, 3, 4, 0).to(precision.result).contiguous().flatten(1, 3)
+            products = (flat @ flat.mT).view(x.shape[1], *2 * (x.shape[2], tall, wide))
             for i, row in vertical.overhang(bottom):
                 for j, column in horizontal.overhang(right):
                     gram[:, :, i, j, :, i, j] += products[:, :, row, column, :, row, column]

@@ -94,7 +94,7 @@ def _by_plane(
     # conj(X_c) X_c' is Hermitian in (c, c'); `imag` so far holds Re_c · Im_c' only.
     imag = imag - imag.mT
     shape = (half, period[0], groups, channels, channels)
-    spectrum = torch.stack([real.reshape(shape), imag.reshape(shape)])
+    spectrum = torch.stack([real.reshape(shape), imag.reshape(shape)], dim=1)
     return _lags_from_plane(spectrum, lags, step, period)
 
 
@@ -112,11 +112,8 @@ def _plane_products(x: Tensor, period: tuple[int, int]) -> tuple[Tensor, Tensor]
         cos, sin = _waves(period[0], height, period[0], x)
         from_real = torch.stack([cos, -sin], 1).view(2 * period[0], height)
         from_imag = torch.stack([sin, cos], 1).view(2 * period[0], height)
-        plane = torch.baddbmm(
-            torch.bmm(from_real.expand(half, -1, -1), real.mT),
-            from_imag.expand(half, -1, -1),
-            imag.mT,
-        )
+        plane = torch.bmm(from_real.expand(half, -1, -1), real.mT)
+        plane.baddbmm_(from_imag.expand(half, -1, -1), imag.mT)
     plane = plane.view(half * period[0], 2, samples, groups, channels)
     if groups > 1:
         plane = plane.permute(0, 3, 1, 2, 4).reshape(-1, 2, samples, channels)
@@ -129,20 +126,17 @@ def _plane_products(x: Tensor, period: tuple[int, int]) -> tuple[Tensor, Tensor]
 def _lags_from_plane(
     spectrum: Tensor, lags: tuple[int, int], step: tuple[int, int], period: tuple[int, int]
 ) -> Tensor:
-    """Invert the transform at the wanted lags; ``spectrum`` is (2, half, tall, groups, C, C)."""
-    weights = _half_spectrum_weights(period[1], spectrum)
-    cos_h, sin_h = _lag_waves(lags[0], step[0], period[0], period[0], spectrum)
-    cos_w, sin_w = _lag_waves(lags[1], step[1], period[1], period[1] // 2 + 1, spectrum)
-    cos_w, sin_w = cos_w * weights, sin_w * weights
-    # Re(r̂ e^{iθ}) with θ the sum of a vertical and a horizontal angle.
-    cos = torch.einsum("bw,ah->abwh", cos_w, cos_h) - torch.einsum("bw,ah->abwh", sin_w, sin_h)
-    sin = torch.einsum("bw,ah->abwh", sin_w, cos_h) + torch.einsum("bw,ah->abwh", cos_w, sin_h)
-    taps = (2 * lags[0] + 1) * (2 * lags[1] + 1)
-    mixing = torch.stack([cos, -sin], 2).reshape(taps, -1) / period[0]
+    """Invert the transform at the wanted lags; ``spectrum`` is (half, 2, tall, groups, C, C)."""
+    half = spectrum.shape[0]
     groups, channels = spectrum.shape[3:5]
-    out = mixing @ spectrum.reshape(mixing.shape[1], -1)
-    out = out.view(2 * lags[0] + 1, 2 * lags[1] + 1, groups, channels, channels)
-    return out.permute(2, 3, 4, 0, 1)
+    cos, sin = _lag_waves(lags[0], step[0], period[0], period[0], spectrum)
+    # Real and imaginary parts of r̂ e^{iθ}, stacked.
+    down = torch.cat([torch.cat([cos, -sin], 1), torch.cat([sin, cos], 1)]) / period[0]
+    columns = down @ spectrum.reshape(half, 2 * period[0], -1)
+    across = _real_inverse(lags[1], step[1], period[1], spectrum)
+    out = across @ columns.reshape(2 * half, -1)
+    out = out.view(2 * lags[1] + 1, 2 * lags[0] + 1, groups, channels, channels)
+    return out.permute(2, 3, 4, 1, 0)
 
 
 def _by_rows(
@@ -159,11 +153,9 @@ def _by_rows(
         part = part.to(precision.result)
         total = part if total is None else total + part
     assert total is not None
-    weights = _half_spectrum_weights(period, total)
-    cos, sin = _lag_waves(lags[1], step[1], period, half, total)
-    mixing = torch.stack([cos * weights, -sin * weights], 1).reshape(2 * lags[1] + 1, -1)
-    # (lags_h + 1, 2, half, groups, C, C) -> (lags_h + 1, 2·lags_w + 1, groups, C, C)
-    out = mixing @ total.reshape(lags[0] + 1, 2 * half, -1)
+    across = _real_inverse(lags[1], step[1], period, total)
+    # (lags_h + 1, half, 2, groups, C, C) -> (lags_h + 1, 2·lags_w + 1, groups, C, C)
+    out = across @ total.transpose(1, 2).reshape(lags[0] + 1, 2 * half, -1)
     out = out.view(lags[0] + 1, -1, groups, channels, channels)
     # r_{cc'}(-l) = r_{c'c}(l) gives the lags upwards.
     upwards = out[1:].mT.flip(0, 1)
@@ -219,8 +211,11 @@ def _lag_waves(
     return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
 
 
-def _half_spectrum_weights(period: int, like: Tensor) -> Tensor:
-    """Return how often each frequency of a real signal's half spectrum counts, over the period."""
+def _real_inverse(lags: int, step: int, period: int, like: Tensor) -> Tensor:
+    """Return the matrix from a real signal's half spectrum, (frequency, part), to its lags."""
+    cos, sin = _lag_waves(lags, step, period, period // 2 + 1, like)
     frequency = torch.arange(period // 2 + 1, device=like.device)
+    # Every frequency but 0 and the highest of an even period stands for two.
     alone = (frequency == 0) | (2 * frequency == period)
-    return torch.where(alone, 1.0, 2.0).to(like.dtype) / period
+    weights = torch.where(alone, 1.0, 2.0).to(like.dtype) / period
+    return torch.stack([cos * weights, -sin * weights], dim=2).view(2 * lags + 1, -1)
