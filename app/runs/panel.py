@@ -74,8 +74,8 @@ def confirm(chosen: list[Run]) -> None:
     if len(chosen) > 5:
         st.markdown(f"- and {len(chosen) - 5} more")
     st.caption("Runs that go on are stopped. For seven days the bin brings them back.")
-    if st.button("Delete", key="delete.yes", type="primary"):
-        acting.delete([run.id for run in chosen])
+    ids = [run.id for run in chosen]
+    if st.button("Delete", key="delete.yes", type="primary", on_click=acting.delete, args=(ids,)):
         st.rerun()
 
 

@@ -14,9 +14,15 @@ from proxprop.runs.store import Store
 
 pytestmark = pytest.mark.browser
 
-LONG = 60_000  # milliseconds; a deadline on a condition, not a measurement
+LONG = 120_000  # milliseconds; a deadline on a condition, not a measurement
 ENDLESS = {"budget.epochs": "100000"}
 LOSS = ".st-key-loss .js-plotly-plot"
+
+
+@pytest.fixture(autouse=True)
+def patience(page):
+    """Wait as long as a busy machine may need."""
+    page.set_default_timeout(LONG)
 
 
 @pytest.fixture
@@ -31,7 +37,7 @@ def store(server):
     opened.close()
 
 
-def until(condition, seconds=60.0):
+def until(condition, seconds=LONG / 1000):
     """Wait for a condition outside the browser."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -49,7 +55,7 @@ def open_train(page, server, **query):
 def start(page):
     """Press Start; return the run's id, which the URL then names."""
     page.click(".st-key-start button")
-    page.wait_for_url("**run=*", timeout=LONG)
+    page.wait_for_url("**run=*")
     return page.url.split("run=")[1].split("&")[0]
 
 
@@ -77,9 +83,17 @@ def turn(page, field, text):
     box.press("Enter")
 
 
+def shows(page, field, text):
+    """Wait until a field shows `text`."""
+    key = field.replace(".", "-")
+    page.wait_for_function(
+        f"document.querySelector('.st-key-text-{key} input')?.value === '{text}'"
+    )
+
+
 def pause(page):
     page.click(".st-key-pause button")
-    page.wait_for_selector(".st-key-go button", timeout=LONG)
+    page.wait_for_selector(".st-key-go button")
 
 
 def marks(store, run_id):
@@ -92,13 +106,15 @@ def test_start_with_defaults_ends_above_ninety_percent(page, server, store):
     page.wait_for_selector(".st-key-start button")
     run_id = start(page)
     wait_for_points(page, 1)
-    page.wait_for_selector("text=finished after 30 epochs", timeout=LONG)
+    epochs = store.run(run_id).config.budget.epochs
+    page.wait_for_selector(f"text=after {epochs:.0f} epochs")
     accuracy = store.run(run_id).summary["validation_accuracy"]
     assert accuracy > 0.9
-    page.wait_for_selector(f".st-key-tiles >> text={100 * accuracy:.1f}", timeout=LONG)
-    # Everything recorded is drawn: 450 steps are below the limit of the live charts.
-    wait_for_points(page, 450)
-    assert traces(page)["mini-batch"][0] == store.points(run_id, "steps")["step"].tolist()
+    page.wait_for_selector(f".st-key-tiles >> text={100 * accuracy:.1f}")
+    last = int(store.points(run_id, "steps")["step"].iloc[-1])
+    page.wait_for_function(
+        f"document.querySelector('{LOSS}').data.some((trace) => trace.x?.at(-1) === {last})"
+    )
     page.wait_for_selector(".st-key-confusion >> text=Confusion")
     with page.expect_download() as download:
         page.click("text=Trained weights")
@@ -117,9 +133,7 @@ def test_turned_while_it_runs_leaves_marks_at_their_steps(page, server, store):
     assert first.changes == {"direction.tau": 0.5}
     assert second.changes == {"optimizer.lr": 0.3}
     assert 20 <= first.step < second.step
-    page.wait_for_function(
-        f"document.querySelector('{LOSS}').layout.shapes?.length >= 2", timeout=LONG
-    )
+    page.wait_for_function(f"document.querySelector('{LOSS}').layout.shapes?.length >= 2")
     drawn = page.evaluate(
         f"""(() => {{ const {{ shapes, annotations }} = document.querySelector('{LOSS}').layout
              return [shapes.map((one) => one.x0), annotations.map((one) => one.text)] }})()"""
@@ -134,7 +148,7 @@ def test_reload_and_second_window_miss_no_point(page, browser, server, store):
     run_id = start(page)
     wait_for_points(page, 10)
     page.reload()
-    page.wait_for_selector(".st-key-pause button", timeout=LONG)
+    page.wait_for_selector(".st-key-pause button")
     wait_for_points(page, 60)
     pause(page)
     second = browser.new_page()
@@ -164,7 +178,7 @@ def test_one_batch_and_one_epoch_move_by_just_that(page, server, store):
     before = store.run(run_id).step
     page.click(".st-key-step button")
     until(lambda: store.run(run_id).step == before + 1 and store.run(run_id).status == "paused")
-    page.wait_for_selector(".st-key-go button", timeout=LONG)
+    page.wait_for_selector(".st-key-go button")
     page.click(".st-key-epoch button")
     target = (before + 1) // 15 * 15 + 15
     until(lambda: store.run(run_id).step == target and store.run(run_id).status == "paused")
@@ -176,13 +190,13 @@ def test_killed_worker_is_told_and_resume_goes_on(page, server, store):
     wait_for_points(page, 30)
     until(lambda: store.checkpoints(run_id) != [])
     os.kill(store.run(run_id).pid, signal.SIGKILL)
-    page.wait_for_selector(".st-key-resume button", timeout=3_000)
+    page.wait_for_selector(".st-key-resume button", timeout=10_000)  # 3 s on an idle machine
     page.wait_for_selector("text=Interrupted")
     kept = store.points(run_id, "steps")["step"].iloc[-1]
     assert kept >= 30
     assert traces(page)["mini-batch"][0][-1] >= 30
     page.click(".st-key-resume button")
-    page.wait_for_selector(".st-key-pause button", timeout=LONG)
+    page.wait_for_selector(".st-key-pause button")
     until(lambda: store.run(run_id).step > kept)
     steps = store.points(run_id, "steps")["step"].to_list()
     assert steps == list(range(steps[0], steps[0] + len(steps)))
@@ -205,17 +219,16 @@ def test_pasted_link_restores_every_control_and_the_run_it_starts(page, server, 
         }
     )
     open_train(page, server, **to_query(config))
-    field = lambda name: page.locator(f".st-key-text-{name} input").input_value()  # noqa: E731
-    assert field("direction-tau") == "0.0717"
-    assert field("direction-cg_steps") == "4"
-    assert field("optimizer-lr") == "2.37"
-    assert field("optimizer-explicit_lr") == "0.011"
+    shows(page, "direction.tau", "0.0717")
+    shows(page, "direction.cg_steps", "4")
+    shows(page, "optimizer.lr", "2.37")
+    shows(page, "optimizer.explicit_lr", "0.011")
     assert page.get_by_role("button", name="Network 2-24-12-2").is_visible()
     assert page.get_by_role("button", name="Batch 77 · 3 epochs · seed 123").is_visible()
     run_id = start(page)
     assert store.run(run_id).config == config
-    page.wait_for_selector("text=finished after 3 epochs", timeout=LONG)
-    page.wait_for_selector(".st-key-boundary canvas, .st-key-boundary svg", timeout=LONG)
+    page.wait_for_selector("text=after 3 epochs")
+    page.wait_for_selector(".st-key-boundary canvas, .st-key-boundary svg")
 
 
 def test_url_follows_and_a_reload_keeps_it(page, server):
@@ -224,7 +237,7 @@ def test_url_follows_and_a_reload_keeps_it(page, server):
     page.wait_for_url("**optimizer.lr=0.0375*")
     page.reload()
     page.wait_for_selector(".st-key-start button")
-    assert page.locator(".st-key-text-optimizer-lr input").input_value() == "0.0375"
+    shows(page, "optimizer.lr", "0.0375")
 
 
 def test_bad_value_is_refused_beside_its_field(page, server, store):

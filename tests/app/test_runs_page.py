@@ -1,0 +1,122 @@
+"""The Runs page without a browser: finding, choosing, copying, deleting and undoing."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.runs.listing import Filter, listed
+from app.runs.table import ago
+from app.runs.view import CHOSEN
+from proxprop.config import RunConfig
+from proxprop.runs.store import Store
+from tests.app.conftest import known_run, open_page, query, text
+
+
+@pytest.fixture
+def three(store: Store) -> dict[str, str]:
+    """A CG run on spirals, an explicit one that diverged, a plain default one with a note."""
+    cg = RunConfig().replace(**{"data.name": "spirals", "direction.solver": "cg"})
+    explicit = RunConfig().replace(**{"direction.solver": "explicit"})
+    runs = {
+        "cg": known_run(store, cg),
+        "explicit": known_run(store, explicit, outcome="diverged"),
+        "default": known_run(store),
+    }
+    store.note(runs["default"], "Shown in the lecture")
+    store.tag(runs["default"], ["baseline"])
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (Filter(), ["default", "explicit", "cg"]),
+        (Filter(order="oldest"), ["cg", "explicit", "default"]),
+        (Filter(search="cg"), ["cg"]),
+        (Filter(search="lecture SHOWN"), ["default"]),
+        (Filter(search="baseline"), ["default"]),
+        (Filter(search="nesterov"), ["default", "explicit", "cg"]),
+        (Filter(search="cg_steps"), []),
+        (Filter(states=["▲ diverged"]), ["explicit"]),
+        (Filter(data=["Two spirals"]), ["cg"]),
+        (Filter(directions=["explicit", "implicit (CG k)"]), ["explicit", "cg"]),
+        (Filter(search="digits", directions=["implicit (exact)"]), ["default"]),
+    ],
+)
+def test_runs_are_found(
+    store: Store, three: dict[str, str], wanted: Filter, found: list[str]
+) -> None:
+    assert [run.id for run in listed(store, wanted)] == [three[name] for name in found]
+
+
+def test_filters_are_in_the_link(store: Store, three: dict[str, str]) -> None:
+    at = open_page("runs", q="cg")
+    assert list(at.dataframe[0].value["data"]) == ["Two spirals"]
+    at = open_page("runs", status="▲ diverged", order="oldest")
+    assert list(at.dataframe[0].value["status"]) == ["▲ diverged"]
+
+
+def test_no_match_says_what_to_do(store: Store, three: dict[str, str]) -> None:
+    assert "No run matches. Take away a filter" in text(open_page("runs", q="nothing like it"))
+
+
+def test_linked_run_is_chosen_and_keeps_what_is_written(
+    store: Store, three: dict[str, str]
+) -> None:
+    run_id = three["cg"]
+    at = open_page("runs", run=run_id)
+    at.text_input(key=f"name.{run_id}").input("Spirals by CG").run()
+    at.text_input(key=f"notes.{run_id}").input("winds up slowly").run()
+    run = store.run(run_id)
+    assert (run.name, run.notes) == ("Spirals by CG", "winds up slowly")
+    assert "Spirals by CG" in list(at.dataframe[0].value["run"])
+
+
+def test_choice_stays_with_its_run_when_rows_move(store: Store, three: dict[str, str]) -> None:
+    at = open_page("runs", run=three["default"])
+    assert "Shown in the lecture" in [field.value for field in at.text_input]
+    known_run(store)  # a newer run takes the first row
+    at.run()
+    assert at.session_state[CHOSEN] == [three["default"]]
+    assert "Shown in the lecture" in [field.value for field in at.text_input]
+
+
+def test_delete_asks_first_and_can_be_undone(store: Store, three: dict[str, str]) -> None:
+    at = open_page("runs", run=three["explicit"])
+    at.button(key="delete").click().run()
+    assert len(store.runs()) == 3
+    at.button(key="delete.yes").click().run()
+    at.run()
+    assert [run.id for run in store.runs(deleted=True)] == [three["explicit"]]
+    assert len(at.dataframe[0].value) == 2
+    at.button(key="undo").click().run()
+    assert store.runs(deleted=True) == []
+    assert len(at.dataframe[0].value) == 3
+
+
+def test_copy_takes_the_last_settings_to_the_form(store: Store, three: dict[str, str]) -> None:
+    at = open_page("runs", run=three["cg"])
+    at.query_params.clear()
+    at.button(key="copy").click().run()
+    assert query(at) == {
+        "data.name": "spirals",
+        "direction.solver": "cg",
+        "direction.tau": "0.5",
+    }
+    assert not at.button(key="start").disabled
+
+
+def test_replay_plans_the_live_changes(store: Store, three: dict[str, str]) -> None:
+    at = open_page("runs", run=three["default"])
+    at.query_params.clear()
+    at.button(key="replay").click().run()
+    assert query(at) == {"changes": '[{"step": 20, "values": {"tau": 0.5}}]'}
+    assert "step 20: Proximal step τ 0.5" in text(at)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(5, "just now"), (600, "10 min ago"), (7200, "2 h ago"), (10 * 86_400, "10 d ago")],
+)
+def test_age_in_words(seconds: float, words: str) -> None:
+    assert ago(seconds) == words
