@@ -26,7 +26,7 @@ from proxprop.config.parts import (
 from proxprop.config.query import from_query, to_query
 from proxprop.config.race import Contender, RaceConfig, SearchConfig
 from proxprop.config.run import Change, RunConfig
-from proxprop.config.sweep import Grid, SweepConfig, SweepMethod
+from proxprop.config.sweep import Cell, Grid, SweepConfig, SweepMethod
 
 AnyConfig = Annotated[RunConfig | RaceConfig | SweepConfig, Field(discriminator="kind")]
 
@@ -59,6 +59,7 @@ __all__ = [
     "to_query",
     # parts
     "BudgetConfig",
+    "Cell",
     "Change",
     "CheckpointConfig",
     "Contender",

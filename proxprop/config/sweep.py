@@ -121,14 +121,14 @@ class Cell(NamedTuple):
     """One point of the map: a method at one pair of step sizes, run once per seed.
 
     Attributes:
-        index: Among all cells of the sweep.
+        number: Among all cells of the sweep.
         method: Which method.
         position: Index of η and of τ among the method's values.
         lr: η.
         tau: τ.
     """
 
-    index: int
+    number: int
     method: int
     position: tuple[int, int]
     lr: float
@@ -178,7 +178,7 @@ class SweepConfig(Setting):
             for i, lr in enumerate(varied.lr_values)
             for j, tau in enumerate(varied.tau_values)
         )
-        return tuple(Cell(index, *place) for index, place in enumerate(places))
+        return tuple(Cell(number, *place) for number, place in enumerate(places))
 
     def run(self, member: int) -> RunConfig:
         """Return the run that member ``cell · seeds + seed index`` is, on its own.
@@ -189,8 +189,8 @@ class SweepConfig(Setting):
         cells = self.cells()
         if not 0 <= member < len(cells) * self.seeds:
             raise IndexError(f"member must be in 0…{len(cells) * self.seeds - 1}, got {member}")
-        index, seed = divmod(member, self.seeds)
-        cell = cells[index]
+        number, seed = divmod(member, self.seeds)
+        cell = cells[number]
         method = self.methods[cell.method]
         shared = self.model_dump(exclude={"kind", "methods", "steps", "seeds", "seed"})
         return RunConfig.parse(

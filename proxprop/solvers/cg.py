@@ -16,14 +16,14 @@ _UNITS_PER_CHUNK = 256
 
 
 def conjugate_gradient(
-    gram: Tensor, rhs: Tensor, damping: float, steps: int, rtol: float
+    gram: Tensor, rhs: Tensor, damping: float | Tensor, steps: int, rtol: float
 ) -> Tensor:
     """``steps`` CG steps from zero on ``X (gram + damping·I) = rhs``, one system per row of rhs.
 
     Args:
         gram: Symmetric positive semidefinite (..., p, p).
         rhs: Gradient rows G, (..., m, p).
-        damping: 1/τ > 0.
+        damping: 1/τ > 0; as a tensor (..., 1, 1), each system its own.
         steps: CG steps ≥ 1.
         rtol: A row stops once its residual norm is ≤ rtol · its right-hand side's norm.
 
@@ -51,7 +51,7 @@ def conjugate_gradient(
 
 
 def dual_conjugate_gradient(
-    gram: Tensor, rhs: Tensor, damping: float, steps: int, rtol: float
+    gram: Tensor, rhs: Tensor, damping: float | Tensor, steps: int, rtol: float
 ) -> Tensor:
     """The primal CG iterates, computed in the row space: X = Yᵀ Ã for the returned Y.
 
@@ -62,7 +62,7 @@ def dual_conjugate_gradient(
     Args:
         gram: K, (..., N, N).
         rhs: Δ, (..., N, m): one system per column.
-        damping: 1/τ > 0.
+        damping: 1/τ > 0; as a tensor (..., 1, 1), each Gram its own.
         steps: CG steps ≥ 1.
         rtol: A column stops once its primal residual is ≤ rtol · its gradient's norm.
 
@@ -129,7 +129,7 @@ def guarded_ratio(numerator: Tensor, denominator: Tensor, squared: Tensor, floor
     return torch.where(squared <= floor, 0.0, numerator / denominator)
 
 
-def normalised(gram: Tensor, damping: float) -> tuple[Tensor, Tensor, Tensor]:
+def normalised(gram: Tensor, damping: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """A system divided by its size, so that no square over- or underflows.
 
     Returns:

@@ -189,17 +189,14 @@ class Board:
 
     def load(self, state: dict[str, Any]) -> None:
         """Restore what `state` returned."""
-        self.results = {
-            int(member): RunResult(**{k: math.nan if v is None else v for k, v in values.items()})
-            for member, values in state["results"].items()
-        }
+        self.results = {int(member): _result(values) for member, values in state["results"].items()}
         self.initial_losses = {int(i): loss for i, loss in state["initial_losses"].items()}
         self.limits = {(method, seed): limit for method, seed, limit in state["limits"]}
 
     def _method(self, index: int) -> MethodPayload:
         method, seeds = self._config.methods[index], self._config.seeds
         cells = [cell for cell in self._cells if cell.method == index]
-        members = [[cell.index * seeds + seed for seed in range(seeds)] for cell in cells]
+        members = [[cell.number * seeds + seed for seed in range(seeds)] for cell in cells]
         found = [[self.results.get(member) for member in row] for row in members]
         return {
             "label": method.name,
@@ -213,8 +210,10 @@ class Board:
             "tau": [cell.tau for cell in cells],
             "s": [method.place(cell.lr, cell.tau) for cell in cells],
             "members": members,
-            "outcomes": [[r and r.outcome for r in row] for row in found],
-            "losses": [[_number(r and r.train_loss) for r in row] for row in found],
+            "outcomes": [[None if r is None else r.outcome for r in row] for row in found],
+            "losses": [
+                [None if r is None else _number(r.train_loss) for r in row] for row in found
+            ],
             "accuracies": [[_accuracy(r) for r in row] for row in found],
             "steps": [[None if r is None else r.step for r in row] for row in found],
             "words": [["" if r is None else r.words for r in row] for row in found],
@@ -222,8 +221,8 @@ class Board:
         }
 
 
-def _number(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _accuracy(result: RunResult | None) -> float | None:
@@ -231,6 +230,11 @@ def _accuracy(result: RunResult | None) -> float | None:
         return None
     validation = _number(result.validation_accuracy)
     return _number(result.train_accuracy) if validation is None else validation
+
+
+def _result(values: dict[str, Any]) -> RunResult:
+    numbers: dict[str, Any] = {k: math.nan if v is None else v for k, v in values.items()}
+    return RunResult(**numbers)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

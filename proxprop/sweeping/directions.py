@@ -1,0 +1,148 @@
+"""Update directions of one layer in many copies of a network, each copy with its own τ.
+
+The equations are those of `proxprop.directions`; only the leading axis is new. Nothing here waits
+for the host but the choice of which copies need float64.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from proxprop.gram.linear import choose_route
+from proxprop.solvers import (
+    CONDITION_FOR_FLOAT64,
+    conjugate_gradient,
+    dual_conjugate_gradient,
+    gram_dtype,
+)
+
+
+class LayerDirection(NamedTuple):
+    """D of one layer: weight (C, m, d) and bias (C, m), None where there is no bias."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+
+def explicit_direction(rows: Tensor, deltas: Tensor, with_bias: bool) -> LayerDirection:
+    """G = ΔᵀÃ, the plain gradient.
+
+    Args:
+        rows: Layer inputs A, (C, N, d), or (1, N, d) where all copies share them.
+        deltas: Δ = ∂J/∂Z, (C, N, m).
+        with_bias: Whether Ã has a ones column.
+    """
+    weight = torch.bmm(deltas.mT, rows.expand(len(deltas), -1, -1))
+    return LayerDirection(weight, deltas.sum(1) if with_bias else None)
+
+
+def exact_direction(rows: Tensor, deltas: Tensor, tau: Tensor, with_bias: bool) -> LayerDirection:
+    """D = G (ÃᵀÃ + I/τ)⁻¹ (Frerix et al. 2018, Alg. 2), from the cheaper of Ã's two Grams.
+
+    Copies whose system float32 cannot solve well are solved in float64.
+
+    Args:
+        rows: Layer inputs A, (C, N, d), or (1, N, d) where all copies share them.
+        deltas: Δ = ∂J/∂Z, (C, N, m).
+        tau: Proximal step sizes, (C,).
+        with_bias: Whether Ã has a ones column.
+    """
+    first, trusted = _solve(rows, deltas, tau, with_bias, gram_dtype(rows))
+    if rows.dtype == torch.float64 or bool(trusted.all()):
+        return first
+    poor = (~trusted).nonzero()[:, 0]
+    some = rows if len(rows) == 1 else rows[poor]
+    again, _ = _solve(some.double(), deltas[poor].double(), tau[poor], with_bias, torch.float64)
+    first.weight[poor] = again.weight.to(rows.dtype)
+    if first.bias is not None and again.bias is not None:
+        first.bias[poor] = again.bias.to(rows.dtype)
+    return first
+
+
+def cg_direction(
+    rows: Tensor, deltas: Tensor, tau: Tensor, with_bias: bool, steps: int, rtol: float
+) -> LayerDirection:
+    """``steps`` CG iterates from zero on the systems of `exact_direction`, per output unit.
+
+    Args:
+        rows: Layer inputs A, (C, N, d), or (1, N, d) where all copies share them.
+        deltas: Δ = ∂J/∂Z, (C, N, m).
+        tau: Proximal step sizes, (C,).
+        with_bias: Whether Ã has a ones column.
+        steps: k ≥ 1.
+        rtol: Relative residual at which a unit stops.
+    """
+    count, width = rows.shape[1:]
+    damping = (1.0 / tau.to(rows.dtype))[:, None, None]
+    route = choose_route(count, width + with_bias, deltas.shape[2], steps, spectral=False)
+    dtype = gram_dtype(rows)
+    if route == "dual":
+        gram = _row_gram(rows.to(dtype), with_bias).to(rows.dtype)
+        solution = dual_conjugate_gradient(gram, deltas, damping, steps, rtol)
+        return explicit_direction(rows, solution, with_bias)
+    gram = _column_gram(rows.to(dtype), with_bias).to(rows.dtype)
+    gradient = _gradient(rows, deltas, with_bias)
+    return _split(conjugate_gradient(gram, gradient, damping, steps, rtol), width)
+
+
+def _solve(
+    rows: Tensor, deltas: Tensor, tau: Tensor, with_bias: bool, dtype: torch.dtype
+) -> tuple[LayerDirection, Tensor]:
+    """The direction, and for which copies the arithmetic was good enough, (C,)."""
+    count, width = rows.shape[1:]
+    units = deltas.shape[2]
+    if choose_route(count, width + with_bias, units, 0, spectral=False) == "primal":
+        inverse, trusted = _inverse(_column_gram(rows.to(dtype), with_bias), tau)
+        gradient = _gradient(rows, deltas, with_bias)
+        return _split(torch.bmm(gradient, inverse.to(rows.dtype)), width), trusted
+    inverse, trusted = _inverse(_row_gram(rows.to(dtype), with_bias), tau)
+    solution = torch.bmm(inverse.to(rows.dtype), deltas)
+    return explicit_direction(rows, solution, with_bias), trusted
+
+
+def _inverse(gram: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
+    """(gram + I/τ)⁻¹ of every copy, and which to trust; see `proxprop.solvers.damped_inverse`.
+
+    Where there is none, 1/(1/τ + trace): a bounded direction of descent.
+    """
+    damping = 1.0 / tau.to(gram.dtype)
+    system = gram.expand(len(tau), -1, -1).clone()
+    diagonal = system.diagonal(dim1=-2, dim2=-1)
+    bound = diagonal.sum(-1) + damping
+    diagonal += damping[:, None]
+    factor, info = torch.linalg.cholesky_ex(system)
+    pivots = factor.diagonal(dim1=-2, dim2=-1)
+    condition = (pivots.amax(-1) / pivots.amin(-1)).square()
+    solved = (info == 0) & (condition <= 0.1 / torch.finfo(gram.dtype).eps)
+    identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    factor = torch.where(solved[:, None, None], factor, identity * bound.sqrt()[:, None, None])
+    # A loss that is no number will not be one in float64 either.
+    trusted = (solved & (condition <= CONDITION_FOR_FLOAT64)) | ~bound.isfinite()
+    return torch.cholesky_inverse(factor), trusted
+
+
+def _row_gram(rows: Tensor, with_bias: bool) -> Tensor:
+    """K = ÃÃᵀ, (C, N, N)."""
+    gram = torch.bmm(rows, rows.mT)
+    return gram.add_(1.0) if with_bias else gram
+
+
+def _column_gram(rows: Tensor, with_bias: bool) -> Tensor:
+    """S = ÃᵀÃ, (C, p, p), the ones column last."""
+    if with_bias:
+        rows = torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], 2)
+    return torch.bmm(rows.mT, rows)
+
+
+def _gradient(rows: Tensor, deltas: Tensor, with_bias: bool) -> Tensor:
+    """G = ΔᵀÃ, (C, m, p)."""
+    weight, bias = explicit_direction(rows, deltas, with_bias)
+    return weight if bias is None else torch.cat([weight, bias[..., None]], 2)
+
+
+def _split(direction: Tensor, width: int) -> LayerDirection:
+    bias = direction[..., -1] if direction.shape[-1] > width else None
+    return LayerDirection(direction[..., :width], bias)

@@ -1,0 +1,144 @@
+"""Copies of one multilayer perceptron, computed together: one batched product per layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from proxprop.models import weight_layers
+
+# The derivatives that autograd itself uses: of the incoming gradient, the input z and σ(z).
+_Derivative = Callable[[Tensor, Tensor, Tensor], Tensor]
+_aten = torch.ops.aten
+_DERIVATIVES: dict[type[nn.Module], _Derivative] = {
+    nn.ReLU: lambda grad, z, a: _aten.threshold_backward(grad, a, 0),
+    nn.Tanh: lambda grad, z, a: _aten.tanh_backward(grad, a),
+    nn.Sigmoid: lambda grad, z, a: _aten.sigmoid_backward(grad, a),
+    nn.GELU: lambda grad, z, a: _aten.gelu_backward(grad, z),
+    nn.ELU: lambda grad, z, a: _aten.elu_backward(grad, 1.0, 1, 1, False, z),
+    nn.Softplus: lambda grad, z, a: _aten.softplus_backward(grad, z, 1, 20),
+    nn.Identity: lambda grad, z, a: grad,
+}
+
+
+class LayerPlace(NamedTuple):
+    """Where one layer's parameters lie in a row: weight (m, d), then the bias if there is one."""
+
+    start: int
+    units: int
+    width: int
+    bias: bool
+
+    def weight(self, rows: Tensor) -> Tensor:
+        """Return the weights of all copies as a view, (C, m, d)."""
+        end = self.start + self.units * self.width
+        return rows[:, self.start : end].view(len(rows), self.units, self.width)
+
+    def bias_of(self, rows: Tensor) -> Tensor:
+        """Return the biases of all copies as a view, (C, m)."""
+        start = self.start + self.units * self.width
+        return rows[:, start : start + self.units]
+
+    @property
+    def end(self) -> int:
+        """First column after this layer."""
+        return self.start + self.units * (self.width + self.bias)
+
+
+class Pass(NamedTuple):
+    """One forward and backward pass.
+
+    Attributes:
+        losses: Mean cross-entropy of each copy, (C,).
+        inputs: Input of each layer: the first (1, N, d), which all copies share, then (C, N, d).
+        deltas: ∂J/∂Z of each layer, (C, N, m).
+    """
+
+    losses: Tensor
+    inputs: list[Tensor]
+    deltas: list[Tensor]
+
+
+class StackedNetwork:
+    """C copies of a chain of linear layers and activations, each a row of parameters.
+
+    Args:
+        model: As `proxprop.models.build_model` makes an "mlp"; gives structure and initial weights.
+        copies: C ≥ 1.
+
+    Attributes:
+        rows: Parameters, (C, P), layer after layer.
+        layers: Where each layer lies in a row.
+    """
+
+    def __init__(self, model: nn.Sequential, copies: int) -> None:
+        self.layers: list[LayerPlace] = []
+        self._activations: list[nn.Module] = []
+        start = 0
+        for layer in weight_layers(model).values():
+            assert isinstance(layer, nn.Linear)
+            place = LayerPlace(start, layer.out_features, layer.in_features, layer.bias is not None)
+            self.layers.append(place)
+            start = place.end
+        for module in model:
+            if type(module) in _DERIVATIVES:
+                self._activations.append(module)
+        missing = len(self.layers) - 1 - len(self._activations)
+        self._activations += [nn.Identity()] * missing  # "identity" leaves no module behind
+        initial = torch.cat([p.detach().reshape(-1) for p in model.parameters()])
+        self.rows = initial.repeat(copies, 1)
+
+    def keep(self, chosen: Tensor) -> None:
+        """Drop all copies but the `chosen` (indices)."""
+        self.rows = self.rows[chosen]
+
+    def scores(self, samples: Tensor) -> Tensor:
+        """Return class scores. Shape: (N, d) to (C, N, K)."""
+        return self._forward(samples)[2]
+
+    def passes(self, samples: Tensor, targets: Tensor) -> Pass:
+        """Return losses, layer inputs and ∂J/∂Z of every copy on one batch.
+
+        Args:
+            samples: (N, d).
+            targets: Class indices, (N,).
+        """
+        inputs, outputs, scores = self._forward(samples)
+        log_probabilities = scores.log_softmax(-1)
+        losses = -chosen_classes(log_probabilities, targets).mean(1)
+        delta = log_probabilities.exp_()
+        index = targets.expand(len(delta), -1)[..., None]
+        delta.scatter_add_(2, index, delta.new_full((), -1.0).expand(index.shape))
+        delta /= len(targets)
+        deltas = [delta]
+        for number in range(len(self.layers) - 1, 0, -1):
+            incoming = torch.bmm(deltas[0], self.layers[number].weight(self.rows))
+            derivative = _DERIVATIVES[type(self._activations[number - 1])]
+            deltas.insert(0, derivative(incoming, outputs[number - 1], inputs[number]))
+        return Pass(losses, inputs, deltas)
+
+    def _forward(self, samples: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        inputs: list[Tensor] = [samples[None]]
+        outputs: list[Tensor] = []
+        copies = len(self.rows)
+        for number, layer in enumerate(self.layers):
+            entering = inputs[-1].expand(copies, -1, -1)
+            weight = layer.weight(self.rows).mT
+            if layer.bias:
+                output = torch.baddbmm(layer.bias_of(self.rows)[:, None], entering, weight)
+            else:
+                output = torch.bmm(entering, weight)
+            if number + 1 == len(self.layers):
+                return inputs, outputs, output
+            outputs.append(output)
+            inputs.append(self._activations[number](output))
+        raise AssertionError("a network has a last layer")
+
+
+def chosen_classes(log_probabilities: Tensor, targets: Tensor) -> Tensor:
+    """Return the entry of each sample's own class. Shape: (C, N, K) to (C, N)."""
+    index = targets.expand(len(log_probabilities), -1)[..., None]
+    return log_probabilities.gather(2, index)[..., 0]
