@@ -7,6 +7,8 @@ itself: a pasted link, the back button, a link from another page.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +29,7 @@ LIVE = {
     "instruments.tier": "instruments",
 }
 KEY = "draft"
+EDITED = "draft.edited"
 SETTLE = 1.0  # seconds within which a rerun may still carry the URL from before our last change
 
 
@@ -44,6 +47,7 @@ class Draft:
         offer: Offer to rescale η after a switch between explicit and implicit.
         written: The query last written to the URL, and when.
         touched: Whether a control changed in this rerun.
+        place: Distinguishes its controls from those of other drafts on the same page.
     """
 
     values: Values
@@ -56,6 +60,7 @@ class Draft:
     written: dict[str, str] = field(default_factory=dict)
     written_at: float = 0.0
     touched: bool = False
+    place: str = ""
 
     def locked(self, name: str) -> bool:
         """Whether `name` cannot change while the attached run goes on."""
@@ -75,8 +80,22 @@ class Draft:
         return attached if self.live else {**attached, **to_query(config, self.base)}
 
 
+@contextmanager
+def editing(draft: Draft) -> Iterator[None]:
+    """Let `current` be `draft`, one of several on a page, while its controls are used."""
+    before = st.session_state.get(EDITED)
+    st.session_state[EDITED] = draft
+    try:
+        yield
+    finally:
+        st.session_state[EDITED] = before
+
+
 def current() -> Draft:
-    """Return the session's draft; a fresh one if there is none."""
+    """Return the draft being edited: the session's own, a fresh one if there is none."""
+    if (edited := st.session_state.get(EDITED)) is not None:
+        chosen: Draft = edited
+        return chosen
     if KEY not in st.session_state:
         st.session_state[KEY] = Draft(flatten(RunConfig()))
     draft: Draft = st.session_state[KEY]

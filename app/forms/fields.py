@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -35,16 +35,17 @@ def shown(field: str, raw: Any) -> str:
 def text(field: str, *, placeholder: str = "", bare: bool = False) -> None:
     """Show a text field; `bare` hides its label and refusal where they stand elsewhere."""
     draft = state.current()
-    _show(f"text.{field}", shown(field, draft.values[field]))
+    key = f"{draft.place}text.{field}"
+    _show(key, shown(field, draft.values[field]))
     st.text_input(
         FIELDS[field].label,
-        key=f"text.{field}",
+        key=key,
         help=None if bare else FIELDS[field].help,
         placeholder=placeholder,
         label_visibility="collapsed" if bare else "visible",
         disabled=draft.locked(field),
         on_change=_typed,
-        args=(field,),
+        args=(draft, field, key),
     )
     if not bare:
         refusal(field)
@@ -62,17 +63,18 @@ def slider(field: str, *, grid: Sequence[float] = (), fallback: float | None = N
     stops = list(grid) or log_grid(words.low, words.high)
     raw = draft.values[field] if draft.values[field] is not None else fallback
     value = raw if isinstance(raw, (int, float)) and math.isfinite(raw) and raw > 0 else stops[0]
-    _show(f"slider.{field}", value)
+    key = f"{draft.place}slider.{field}"
+    _show(key, value)
     left, right = st.columns([3, 1], vertical_alignment="center", gap="xsmall")
     with left:
         st.select_slider(
             words.label,
             options=sorted({*stops, value}),
             format_func=lambda stop: shown("", stop),
-            key=f"slider.{field}",
+            key=key,
             help=words.help,
-            on_change=_slid,
-            args=(field,),
+            on_change=_taken,
+            args=(draft, field, key),
             disabled=draft.locked(field),
         )
     with right:
@@ -80,17 +82,24 @@ def slider(field: str, *, grid: Sequence[float] = (), fallback: float | None = N
     refusal(field)
 
 
-def choose(field: str, *, segments: bool = False) -> None:
-    """Show a choice as a list, or as segments side by side where all should be seen."""
-    draft, options = state.current(), CHOICES[field]
+def choose(field: str, *, segments: bool = False, options: Mapping[str, str] | None = None) -> None:
+    """Show a choice as a list, or as segments side by side where all should be seen.
+
+    Args:
+        field: Dotted name.
+        segments: Side by side.
+        options: Value → what a person reads; all that the field can be if None.
+    """
+    draft, options = state.current(), CHOICES[field] if options is None else options
     raw = draft.values[field]
-    _show(f"choice.{field}", raw if raw in options else None)
+    key = f"{draft.place}choice.{field}"
+    _show(key, raw if raw in options else None)
     common = {
         "format_func": lambda name: options.get(name, str(name)),
-        "key": f"choice.{field}",
+        "key": key,
         "help": FIELDS[field].help,
-        "on_change": _chosen,
-        "args": (field,),
+        "on_change": _taken,
+        "args": (draft, field, key),
         "disabled": draft.locked(field),
     }
     if segments:
@@ -111,13 +120,14 @@ def choose(field: str, *, segments: bool = False) -> None:
 def switch(field: str) -> None:
     """Show a setting that is on or off."""
     draft = state.current()
-    _show(f"switch.{field}", draft.values[field] is True)
+    key = f"{draft.place}switch.{field}"
+    _show(key, draft.values[field] is True)
     st.toggle(
         FIELDS[field].label,
-        key=f"switch.{field}",
+        key=key,
         help=FIELDS[field].help,
-        on_change=_switched,
-        args=(field,),
+        on_change=_taken,
+        args=(draft, field, key),
         disabled=draft.locked(field),
     )
     refusal(field)
@@ -125,9 +135,11 @@ def switch(field: str) -> None:
 
 def refusal(field: str, place: str = "") -> None:
     """Say beside the field why its value is refused, if it is."""
-    message = state.current().problems.get(field)
+    draft = state.current()
+    message = draft.problems.get(field)
     if message:
-        with st.container(key=f"refusal-{place}{field.replace('.', '-')}"):
+        name = f"{draft.place}{place}{field}".replace(".", "-")
+        with st.container(key=f"refusal-{name}"):
             st.markdown(f":material/error: {FIELDS[field].label} {message}.")
 
 
@@ -148,19 +160,13 @@ def _show(key: str, value: Any) -> None:
         st.session_state[key] = value
 
 
-def _typed(field: str) -> None:
-    actions.edit(field, read_text(field, st.session_state[f"text.{field}"]))
+def _typed(draft: state.Draft, field: str, key: str) -> None:
+    with state.editing(draft):
+        actions.edit(field, read_text(field, st.session_state[key]))
 
 
-def _slid(field: str) -> None:
-    actions.edit(field, st.session_state[f"slider.{field}"])
-
-
-def _chosen(field: str) -> None:
-    chosen = st.session_state[f"choice.{field}"]
-    if chosen is not None:
-        actions.edit(field, chosen)
-
-
-def _switched(field: str) -> None:
-    actions.edit(field, st.session_state[f"switch.{field}"])
+def _taken(draft: state.Draft, field: str, key: str) -> None:
+    value = st.session_state[key]
+    if value is not None:  # None: a list that shows a value it does not offer
+        with state.editing(draft):
+            actions.edit(field, value)

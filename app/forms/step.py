@@ -19,12 +19,24 @@ def step_group() -> None:
         fields.slider("direction.tau")
     if solver == "cg":
         fields.slider("direction.cg_steps", grid=fields.COUNTS)
-    fields.choose("optimizer.name")
+    fields.choose("optimizer.name", options=optimizers(solver))
     _pairing_note(draft)
     fields.slider("optimizer.lr")
     _offer(draft)
     lr = draft.values["optimizer.lr"]
     fields.slider("optimizer.explicit_lr", fallback=lr if isinstance(lr, (int, float)) else None)
+
+
+def optimizers(solver: str) -> dict[str, str]:
+    """Return the optimizers that take a direction, by name, the heuristic pairings labelled so."""
+    if solver not in CHOICES["direction.solver"]:
+        return CHOICES["optimizer.name"]
+    support = {name: spec.pairing(solver).support for name, spec in OPTIMIZERS.items()}  # type: ignore[arg-type]
+    return {
+        name: f"{label} (heuristic)" if support[name] == "heuristic" else label
+        for name, label in CHOICES["optimizer.name"].items()
+        if support[name] != "no"
+    }
 
 
 def _pairing_note(draft: state.Draft) -> None:
@@ -45,9 +57,15 @@ def _offer(draft: state.Draft) -> None:
         return
     st.button(
         f"Rescale η to {exact_number(float(f'{offer.lr:.6g}'))}",
-        key="offer",
+        key=f"{draft.place}offer",
         type="tertiary",
         icon=":material/swap_vert:",
         help=offer.words,
-        on_click=actions.take_offer,
+        on_click=_take_offer,
+        args=(draft,),
     )
+
+
+def _take_offer(draft: state.Draft) -> None:
+    with state.editing(draft):
+        actions.take_offer()
