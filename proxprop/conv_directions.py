@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,11 +25,15 @@ from proxprop.solvers import (
     damped_factor,
     dual_conjugate_gradient,
     host_can_read,
+    is_traced,
 )
 
 # With float32 products and float64 after them the direction's error on real images is below 1e-11
 # times the condition estimate; this keeps it below 1e-3.
 _CONDITION_FOR_FLOAT64_PRODUCTS = 1e8
+
+# Positions whose contributions to a gradient are added up in float32: 64 images of 32 × 32.
+_SUMMED_POSITIONS = 1 << 16
 
 
 def conv_direction(
@@ -80,6 +88,41 @@ def parameter_gradient(
     return of_weight, of_bias
 
 
+def _accurate_gradient(
+    x: Tensor, grad_output: Tensor, geometry: ConvGeometry, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """G added up in ``dtype`` from parts of the batch whose float32 sums are short.
+
+    A solve amplifies what a long float32 sum loses: on the first layer of a trained net, 500
+    images of 32 × 32 pixels, the direction's error is 5e-3 with one sum and 6e-4 with ten.
+    """
+    if dtype == x.dtype:
+        with _full_products(x):
+            return parameter_gradient(x, grad_output, geometry)
+    samples = max(1, _SUMMED_POSITIONS // grad_output[0, 0].numel())
+    pieces = zip(torch.split(x, samples), torch.split(grad_output, samples))
+    with _full_products(x):
+        parts = [parameter_gradient(part, delta, geometry) for part, delta in pieces]
+    weight, bias = (torch.stack(part).sum(0, dtype=dtype) for part in zip(*parts))
+    return weight, bias
+
+
+@contextmanager
+def _full_products(x: Tensor) -> Iterator[None]:
+    """Keep cuDNN from rounding a gradient that is about to be solved with to TF32, its default."""
+    if x.device.type != "cuda" or is_traced(x):
+        yield
+        return
+    backend: Any = torch.backends.cudnn  # torch's stubs do not know its submodules
+    convolutions = backend.conv
+    before = convolutions.fp32_precision
+    convolutions.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        convolutions.fp32_precision = before
+
+
 def input_gradient(
     shape: torch.Size, weight: Tensor, grad_output: Tensor, geometry: ConvGeometry
 ) -> Tensor:
@@ -118,19 +161,21 @@ def _primal(
     x: Tensor, grad_output: Tensor, geometry: ConvGeometry, spec: SolveSpec, with_bias: bool
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """D = G S⁻¹ with S = ÃᵀÃ + I/τ, per group."""
-    weight, bias = parameter_gradient(x, grad_output, geometry)
+    status = None
+    if spec.solver == "cg":
+        gram = patch_gram(x, geometry, bias=with_bias)
+        dtype = gram.dtype
+    else:
+        factor, status, _ = _accurate_factor(x, geometry, spec.damping, with_bias)
+        dtype = factor.dtype
+    weight, bias = _accurate_gradient(x, grad_output, geometry, dtype)
     gradient = weight.reshape(geometry.groups, weight.shape[0] // geometry.groups, -1)
     if with_bias:
         gradient = torch.cat([gradient, bias.view(geometry.groups, -1, 1)], dim=2)
     if spec.solver == "cg":
-        gram = patch_gram(x, geometry, bias=with_bias)
-        direction = conjugate_gradient(
-            gram, gradient.to(gram.dtype), spec.damping, spec.cg_steps, spec.cg_rtol
-        )
-        status = None
+        direction = conjugate_gradient(gram, gradient, spec.damping, spec.cg_steps, spec.cg_rtol)
     else:
-        factor, status, _ = _accurate_factor(x, geometry, spec.damping, with_bias)
-        direction = torch.cholesky_solve(gradient.mT.to(factor.dtype), factor).mT
+        direction = torch.cholesky_solve(gradient.mT, factor).mT
     direction = direction.to(x.dtype)
     columns = weight[0].numel()
     return (
@@ -171,7 +216,8 @@ def _dual(
         dual = torch.cholesky_solve(rows.to(factor.dtype), factor)
     dual = dual.view(geometry.groups, samples, *positions, -1).permute(1, 0, 4, 2, 3)
     dual = dual.reshape(grad_output.shape).to(x.dtype)
-    return *parameter_gradient(x, dual, geometry), status
+    with _full_products(x):
+        return *parameter_gradient(x, dual, geometry), status
 
 
 def _accurate_dual_factor(
