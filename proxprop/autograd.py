@@ -52,8 +52,8 @@ class LinearFunction(torch.autograd.Function):
                 weight_direction, bias_direction = _solve_linear(rows, grad_rows, ctx.call)
         directions = (
             grad_input,
-            cast(weight_direction, weight.dtype) if needs_weight else None,
-            cast(bias_direction, ctx.bias_dtype) if needs_bias else None,
+            in_dtype(weight_direction, weight.dtype) if needs_weight else None,
+            in_dtype(bias_direction, ctx.bias_dtype) if needs_bias else None,
         )
         return *differentiable_once(grad_output, weight, *directions), None
 
@@ -121,8 +121,8 @@ class Conv2dFunction(torch.autograd.Function):
                 )
         directions = (
             grad_input,
-            cast(weight_direction, weight.dtype) if needs_weight else None,
-            cast(bias_direction, ctx.bias_dtype) if needs_bias else None,
+            in_dtype(weight_direction, weight.dtype) if needs_weight else None,
+            in_dtype(bias_direction, ctx.bias_dtype) if needs_bias else None,
         )
         return *differentiable_once(grad_output, weight, *directions), None, None
 
@@ -151,6 +151,11 @@ def cast(tensor: Any, dtype: torch.dtype | None) -> Any:
     if tensor is None or dtype is None or tensor.dtype == torch.float64:
         return tensor
     return tensor.to(dtype)
+
+
+def in_dtype(direction: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """A direction in its parameter's dtype."""
+    return None if direction is None else direction.to(dtype)
 
 
 class _DifferentiableOnce(torch.autograd.Function):

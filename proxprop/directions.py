@@ -119,7 +119,7 @@ def _primal_exact(
 def _accurate_inverse(route: str, rows: Tensor, damping: float, with_bias: bool) -> Damped:
     """The damped inverse in the arithmetic that its condition asks for."""
     build = row_gram if route == "dual" else column_gram
-    dtype = gram_dtype(rows.dtype)
+    dtype = gram_dtype(rows)
     readable = dtype == torch.float32 and host_can_read(rows)
     if readable and _leading_block_is_poor(rows if route == "dual" else rows.mT, damping):
         dtype = torch.float64
@@ -178,9 +178,9 @@ def _cg(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """``cg_steps`` CG iterates from zero, in the space and basis where they are cheapest."""
     dual = route.startswith("dual")
-    dtype = gram_dtype(rows.dtype)
-    build = row_gram if dual else column_gram
-    gram = build(rows.to(dtype), with_bias).to(rows.dtype)
+    dtype = gram_dtype(rows)
+    rows, grad_output = rows.to(dtype), grad_output.to(dtype)
+    gram = (row_gram if dual else column_gram)(rows, with_bias)
     status = (~gram.diagonal().sum().isfinite()).to(torch.int8) * NON_FINITE
     eigen = symmetric_eigen(gram) if route.endswith("-spectral") else None
     damping, steps, rtol = spec.damping, spec.cg_steps, spec.cg_rtol

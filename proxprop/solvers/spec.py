@@ -38,20 +38,29 @@ def compute_dtype(*tensors: Tensor) -> torch.dtype:
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def _matmul_precision() -> str:
-    """Torch's setting, which torch.compile cannot read by itself; fixed when code is compiled."""
-    precision: str = torch.get_float32_matmul_precision()
-    return precision
+def _rounds_products(device: str) -> bool:
+    """Whether float32 products are rounded to TF32 or bfloat16; fixed when code is compiled.
+
+    Each back end is asked by its own name: torch.get_float32_matmul_precision() is an error in a
+    program that has set one of them.
+    """
+    if device == "cuda":
+        precision = torch.backends.cuda.matmul.fp32_precision
+    elif device == "cpu":
+        precision = torch.backends.mkldnn.matmul.fp32_precision  # type: ignore[attr-defined]
+    else:
+        return False
+    return precision in ("tf32", "bf16")
 
 
-def gram_dtype(dtype: torch.dtype) -> torch.dtype:
-    """float64 where float32 products are rounded to TF32 or bfloat16, else ``dtype``.
+def gram_dtype(tensor: Tensor) -> torch.dtype:
+    """float64 where float32 products are rounded to TF32 or bfloat16, else the tensor's dtype.
 
     Such a Gram is not even positive semidefinite to the accuracy that 1/τ needs.
     """
-    if dtype == torch.float32 and _matmul_precision() != "highest":
+    if tensor.dtype == torch.float32 and _rounds_products(tensor.device.type):
         return torch.float64
-    return dtype
+    return tensor.dtype
 
 
 def is_traced(tensor: Tensor) -> bool:

@@ -11,8 +11,13 @@ from proxprop.diagnostics import (
     SolveFallbackWarning,
     TroubleMonitor,
 )
-from proxprop.solvers import FALLBACK, NON_FINITE, SOLVED, damped_inverse
-from tests.reference import exact_direction, relative_error
+from proxprop.solvers import FALLBACK, NON_FINITE, SOLVED, damped_inverse, gram_dtype
+from tests.reference import (
+    conjugate_gradient,
+    exact_direction,
+    proximal_system,
+    relative_error,
+)
 
 from .cases import backward, batch, columns_of, make_layer
 
@@ -179,16 +184,43 @@ def test_local_status_is_reported_at_once(status):
     }[status]
 
 
-@pytest.mark.parametrize("precision", ["high", "medium"])
-def test_reduced_matmul_precision_does_not_reach_the_gram(precision):
+@pytest.fixture
+def mkldnn_precision():
+    """Set the CPU's float32 product precision as a program would, and put it back."""
+    backend = torch.backends.mkldnn.matmul
+    before = backend.fp32_precision
+
+    def choose(precision: str) -> None:
+        backend.fp32_precision = precision
+
+    yield choose
+    backend.fp32_precision = before
+
+
+@pytest.mark.parametrize("precision", ["ieee", "tf32", "bf16"])
+def test_reduced_product_precision_does_not_reach_the_gram(mkldnn_precision, precision):
     input, grad_output = data("offset", torch.float32)
     layer = make_layer(30, 6, dtype=torch.float32, tau=1.0)
     expected = exact_direction(columns_of(layer, input), grad_output, 1.0)
-    before = torch.get_float32_matmul_precision()
-    try:
-        torch.set_float32_matmul_precision(precision)
-        direction = backward(layer, input, grad_output)
-    finally:
-        torch.set_float32_matmul_precision(before)
-    # The products outside the Gram keep the precision the user asked for: about 1e-2 in bfloat16.
-    assert relative_error(direction, expected) < 5e-2
+    mkldnn_precision(precision)
+    # The products outside the Gram keep the precision that was asked for: 1e-2 in bfloat16.
+    assert relative_error(backward(layer, input, grad_output), expected) < 5e-2
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_reduced_product_precision_does_not_reach_cg(mkldnn_precision, precision):
+    input, grad_output = data("offset", torch.float32)
+    layer = make_layer(30, 6, dtype=torch.float32, tau=1.0, solver="cg", cg_steps=2)
+    columns = columns_of(layer, input)
+    system, rhs = proximal_system(columns, 1.0), grad_output.double().T @ columns
+    mkldnn_precision(precision)
+    direction = backward(layer, input, grad_output)
+    assert relative_error(direction, conjugate_gradient(system, rhs, 2)) < 1e-3
+
+
+@pytest.mark.parametrize("precision", ["ieee", "tf32", "bf16", "none"])
+def test_gram_arithmetic_follows_the_product_precision(mkldnn_precision, precision):
+    mkldnn_precision(precision)
+    rounded = precision in ("tf32", "bf16")
+    assert gram_dtype(torch.zeros(1)) == (torch.float64 if rounded else torch.float32)
+    assert gram_dtype(torch.zeros(1, dtype=torch.float64)) == torch.float64
