@@ -78,9 +78,14 @@ PRESETS = (
         {"optimizer.name": "adam", **_plain(1e-3)},
     ),
     Preset(
-        "Diverges on purpose: explicit, η 5",
-        "Plain steps far beyond their limit: the loss leaves the chart.",
-        _plain(5.0),
+        "Diverges on purpose: explicit, η 1",
+        "Plain steps far beyond their limit, ELU: the loss leaves the chart.",
+        {**_plain(1.0), "model.activation": "elu"},
+    ),
+    Preset(
+        "The same with implicit steps: η 1, τ 0.05",
+        "The same network, batches and η; the implicit steps bear it.",
+        {"model.activation": "elu"},
     ),
     Preset(
         "Digits: small ConvNet, implicit (exact)",

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import actions, state
 from app.forms import fields
+from app.forms.fold import fold
 from app.words import FIELDS, count, direction_label, exact_number
 from proxprop.catalog.optimizers import OPTIMIZERS
 from proxprop.config import Change, ConfigError
@@ -14,8 +15,10 @@ from proxprop.config import Change, ConfigError
 FOLDED = tuple(
     name
     for name in FIELDS
-    if name.startswith(("optimizer.", "direction.", "evaluation.", "instruments.", "checkpoint."))
-    and name not in state.LIVE
+    if (
+        name.startswith(("optimizer.", "direction.", "evaluation.", "instruments.", "checkpoint."))
+        and name not in state.LIVE
+    )
     or name in ("device", "precision", "instruments.tier")
 )
 SCHEDULE_FIELDS = {
@@ -31,17 +34,20 @@ def budget_group() -> None:
     title = (
         f"Batch **{values['batch_size']}**  ·  **{budget(values)}**  ·  seed **{values['seed']}**"
     )
-    with st.popover(title, key="group.budget", width="stretch"):
-        fields.text("batch_size")
-        left, right = st.columns(2)
-        with left:
-            fields.text("budget.epochs", placeholder="no limit")
-        with right:
-            fields.text("budget.seconds", placeholder="no limit")
-        fields.text("budget.steps", placeholder="no limit")
-        st.caption("A run ends at the first of these limits it reaches.")
-        fields.text("seed")
+    fold(title, "budget", _budget_fields)
     fields.refusals("batch_size", "budget.", "seed")
+
+
+def _budget_fields() -> None:
+    fields.text("batch_size")
+    left, right = st.columns(2)
+    with left:
+        fields.text("budget.epochs", placeholder="no limit")
+    with right:
+        fields.text("budget.seconds", placeholder="no limit")
+    fields.text("budget.steps", placeholder="no limit")
+    st.caption("A run ends at the first of these limits it reaches.")
+    fields.text("seed")
 
 
 def budget(values: dict[str, object]) -> str:
@@ -60,13 +66,18 @@ def budget(values: dict[str, object]) -> str:
 
 def more_group() -> None:
     """Show the rest: the optimizer's own settings, schedule, clipping, precision, records."""
-    with st.popover("More", key="group.more", width="stretch"):
-        _optimizer()
-        _schedule()
-        _direction()
-        _machine()
-        _changes()
+    changes = state.current().values["changes"]
+    planned = f"  ·  **{len(changes)} planned**" if changes else ""
+    fold(f"More{planned}", "more", _more_fields)
     fields.refusals(*FOLDED)
+
+
+def _more_fields() -> None:
+    _changes()
+    _optimizer()
+    _schedule()
+    _direction()
+    _machine()
 
 
 def _optimizer() -> None:

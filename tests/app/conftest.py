@@ -91,6 +91,13 @@ def open_page(name: str, **query: str) -> AppTest:
     return at.run()
 
 
+def unfold(at: AppTest, *names: str) -> AppTest:
+    """Open folded groups of the form: "data", "model", "budget", "more"."""
+    for name in names:
+        at.session_state[f"group.{name}"] = True
+    return at.run()
+
+
 def text(at: AppTest) -> str:
     """Return every sentence on the page."""
     kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error")

@@ -10,7 +10,7 @@ from app import services
 from proxprop.config import RunConfig
 from proxprop.runs.errors import StoreLockedError
 from proxprop.runs.store import Store
-from tests.app.conftest import PAGES, known_run, open_page, query, text
+from tests.app.conftest import PAGES, known_run, open_page, query, text, unfold
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -34,7 +34,7 @@ def test_every_control_has_a_key(store: Store, name: str) -> None:
 def test_train_shows_the_run_of_its_link(store: Store) -> None:
     config = RunConfig().replace(**{"optimizer.lr": 0.37, "seed": 5, "model.widths": (48, 24)})
     run_id = known_run(store, config)
-    at = open_page("train", run=run_id)
+    at = unfold(open_page("train", run=run_id), "model", "budget")
     assert at.text_input(key="text.optimizer.lr").value == "0.37"
     assert at.text_input(key="text.seed").value == "5"
     assert at.text_input(key="text.model.widths").value == "48, 24"

@@ -7,6 +7,8 @@ import pytest
 from app.draft import DEFAULTS, check
 from app.presets import PRESETS, Preset, apply, matching
 from proxprop.config import from_query, to_query
+from proxprop.events import Ended
+from proxprop.training import NoControls, train
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
@@ -24,6 +26,19 @@ def test_presets_keep_the_seed() -> None:
 def test_names_and_settings_are_distinct() -> None:
     assert len({preset.name for preset in PRESETS}) == len(PRESETS)
     assert len({preset.config.digest for preset in PRESETS}) == len(PRESETS)
+
+
+def test_what_a_preset_promises_happens() -> None:
+    ended = {}
+    for name in ("Diverges on purpose: explicit, η 1", "The same with implicit steps: η 1, τ 0.05"):
+        config = next(preset for preset in PRESETS if preset.name == name).config
+        short = config.replace(**{"budget.epochs": 4.0, "instruments.tier": "off"})
+        (ended[config.direction.solver],) = (
+            event for event in train(short, NoControls()) if isinstance(event, Ended)
+        )
+    assert ended["explicit"].outcome == "diverged"
+    assert ended["exact"].outcome == "finished"
+    assert ended["exact"].summary["validation_accuracy"] > 0.85
 
 
 def test_own_settings_match_none() -> None:

@@ -9,7 +9,7 @@ from app.runs.table import ago
 from app.runs.view import CHOSEN
 from proxprop.config import RunConfig
 from proxprop.runs.store import Store
-from tests.app.conftest import known_run, open_page, query, text
+from tests.app.conftest import ROOT, known_run, open_page, query, text, unfold
 
 
 @pytest.fixture
@@ -111,7 +111,8 @@ def test_replay_plans_the_live_changes(store: Store, three: dict[str, str]) -> N
     at.query_params.clear()
     at.button(key="replay").click().run()
     assert query(at) == {"changes": '[{"step": 20, "values": {"tau": 0.5}}]'}
-    assert "step 20: Proximal step τ 0.5" in text(at)
+    at.switch_page(str(ROOT / "pages" / "train.py"))
+    assert "step 20: Proximal step τ 0.5" in text(unfold(at, "more"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from proxprop.config import RunConfig
 from proxprop.events import Control
 from proxprop.runs.store import Store
-from tests.app.conftest import ROOT, known_run, open_page, query, text
+from tests.app.conftest import ROOT, known_run, open_page, query, text, unfold
 
 
 def test_link_restores_every_control(store: Store) -> None:
@@ -25,16 +25,20 @@ def test_link_restores_every_control(store: Store) -> None:
     }
     at = open_page("train", **link)
     assert query(at) == link
+    assert list(at.dataframe[0].value["output"]) == ["12", "9", "2"]
+    assert list(at.dataframe[0].value["parameters"]) == ["36", "117", "20"]
+    assert list(at.dataframe[0].value["weight step"]) == ["implicit", "implicit", "explicit"]
+    unfold(at, "data", "model", "budget")
+    assert query(at) == link
     assert at.selectbox(key="choice.data.name").value == "moons"
+    assert at.text_input(key="text.data.noise").value == "0.23"
+    assert at.text_input(key="text.budget.seconds").value == "4.5"
     assert at.text_input(key="text.direction.tau").value == "0.0371"
     assert at.select_slider(key="slider.direction.tau").value == 0.0371
     assert at.select_slider(key="slider.direction.cg_steps").value == 7
     assert at.text_input(key="text.optimizer.lr").value == "0.00123"
     assert at.text_input(key="text.model.widths").value == "12, 9"
     assert at.text_input(key="text.seed").value == "42"
-    assert list(at.dataframe[0].value["output"]) == ["12", "9", "2"]
-    assert list(at.dataframe[0].value["parameters"]) == ["36", "117", "20"]
-    assert list(at.dataframe[0].value["weight step"]) == ["implicit", "implicit", "explicit"]
 
 
 def test_url_follows_what_is_turned(store: Store) -> None:
@@ -45,7 +49,7 @@ def test_url_follows_what_is_turned(store: Store) -> None:
     at.text_input(key="text.optimizer.lr").input("0.0375").run()
     assert at.select_slider(key="slider.optimizer.lr").value == 0.0375
     assert query(at) == {"optimizer.lr": "0.0375"}
-    at.text_input(key="text.seed").input("11").run()
+    unfold(at, "budget").text_input(key="text.seed").input("11").run()
     assert query(at) == {"optimizer.lr": "0.0375", "seed": "11"}
 
 
@@ -91,7 +95,7 @@ def test_running_run_takes_step_settings_at_once_and_nothing_else(store: Store) 
     ]
     assert "Proximal step τ must be finite and > 0, got -3." in text(at)
     assert at.selectbox(key="choice.optimizer.name").disabled
-    assert at.text_input(key="text.batch_size").disabled
+    assert unfold(at, "budget").text_input(key="text.batch_size").disabled
     assert not at.select_slider(key="slider.direction.tau").disabled
 
 
@@ -126,8 +130,8 @@ def test_adam_is_told_to_keep_eta(store: Store) -> None:
 
 def test_preset_sets_the_form(store: Store) -> None:
     at = open_page("train", seed="4")
-    at.selectbox(key="preset").select("Diverges on purpose: explicit, η 5").run()
-    assert query(at) == {"direction.solver": "explicit", "optimizer.lr": "5.0", "seed": "4"}
+    at.selectbox(key="preset").select("Diverges on purpose: explicit, η 1").run()
+    assert query(at) == {"direction.solver": "explicit", "model.activation": "elu", "seed": "4"}
     at.text_input(key="text.optimizer.lr").input("4").run()
     assert at.selectbox(key="preset").value is None
 
