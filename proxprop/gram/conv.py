@@ -60,7 +60,7 @@ def patch_gram(
 
 def default_precision(x: Tensor, geometry: ConvGeometry) -> Precision:
     """Products in at least float32, what follows them in float64 where that is cheap."""
-    single = gram_dtype(compute_dtype(x))
+    single = gram_dtype(x[:0].to(compute_dtype(x)))
     columns = x.shape[1] // geometry.groups * geometry.kernel_size[0] * geometry.kernel_size[1]
     double = columns <= _DOUBLE_COLUMNS and x.device.type != "mps"  # which has no float64
     return Precision(single, torch.float64 if double else single)
@@ -81,7 +81,7 @@ def position_gram(
         Gram of shape (groups, N·H_out·W_out, N·H_out·W_out). The memory beside it is one padded
         copy of ``x`` and one tap's pixels.
     """
-    x = geometry.pad(x.to(dtype or gram_dtype(compute_dtype(x))))
+    x = geometry.pad(x.to(dtype or gram_dtype(x[:0].to(compute_dtype(x)))))
     geometry = geometry.without_padding()
     samples, channels, height, width = x.shape
     groups = geometry.groups
