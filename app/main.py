@@ -24,6 +24,7 @@ page = st.navigation(
     [
         st.Page(PAGES / "home.py", title="Home", url_path="home", default=True),
         st.Page(PAGES / "train.py", title="Train", url_path="train"),
+        st.Page(PAGES / "stability.py", title="Stability", url_path="stability"),
         st.Page(PAGES / "runs.py", title="Runs", url_path="runs"),
     ],
     position="top",

@@ -1,0 +1,145 @@
+// Drag a quadratic: everything is computed here; the server hears nothing of it.
+
+import { keeper, make, style, theme as themeOf } from './dom.js'
+import { Controls } from './quadratic_controls.js'
+import { drawCurves } from './quadratic_curves.js'
+import { curveRows, menu, pathRows } from './quadratic_export.js'
+import { Plane } from './quadratic_plane.js'
+import { reading } from './quadratic_reading.js'
+import { Link, STEPS, allowed, initial, readLink } from './quadratic_state.js'
+import { CSS } from './quadratic_style.js'
+import { shape, swatch } from './quadratic_svg.js'
+import { caption } from './quadratic_words.js'
+
+const PACE = 450 // milliseconds a step while playing
+const NARROW = 760
+const kept = (window.__proxpropQuadratic ??= { values: null })
+
+class QuadraticView {
+  constructor(parent) {
+    style('quadratic', CSS)
+    parent.querySelectorAll(':scope > .pp-quadratic').forEach((old) => old.remove())
+    this.link = new Link()
+    this.values = readLink(kept.values ?? initial())
+    kept.values = this.values
+    this.root = make('div', { class: 'pp-quadratic' })
+    const box = make('div', { class: 'pp-controls' })
+    this.controls = new Controls(box, {
+      changed: (name, value) => this.set({ [name]: value }),
+      play: () => this.toggle(),
+      step: () => this.set({ n: this.values.n >= STEPS ? 0 : this.values.n + 1 }, true),
+      reset: () => this.set(initial(), true),
+    })
+    this.planeSvg = shape('svg', { class: 'pp-scene pp-plane' })
+    this.curveSvg = shape('svg', { class: 'pp-scene pp-curves', role: 'img', 'aria-label': 'Factor of each component in one step' })
+    this.plane = new Plane(this.planeSvg, (x, y) => this.set({ x, y }))
+    this.words = make('div', { class: 'pp-caption', role: 'status' })
+    const figures = [
+      this.figure('trajectories', 'Where do the steps lead?', this.planeSvg, pathRows),
+      this.figure('factors', 'What does one step leave?', this.curveSvg, curveRows),
+    ]
+    this.root.append(box, ...figures, this.words)
+    parent.append(this.root)
+    this.root.read = () => reading(this.values) // for tests and for the curious
+    this.resizing = new ResizeObserver(() => this.later())
+    this.resizing.observe(this.root)
+    this.resized = () => this.later()
+    window.addEventListener('resize', this.resized)
+    this.keys = (event) => this.key(event)
+    document.addEventListener('keydown', this.keys, true)
+  }
+
+  figure(name, title, svg, rows) {
+    const get = () => ({ svg, title, theme: this.theme, rows: rows(reading(this.values)) })
+    return make('figure', {}, make('div', { class: 'pp-head' }, make('figcaption', {}, title), menu(name, get)), svg)
+  }
+
+  update({ data, parentElement }) {
+    this.data = data
+    this.theme = themeOf(parentElement)
+    const { muted, grid, dark } = this.theme
+    this.root.style.setProperty('--pp-muted', muted)
+    this.root.style.setProperty('--pp-grid', grid)
+    this.root.style.setProperty('--pp-warn', dark ? data.warn.dark : data.warn.light)
+    this.root.classList.toggle('pp-lecture', data.lecture)
+    this.looks = Object.fromEntries(
+      Object.entries(data.looks).map(([kind, look]) => [kind, { ...look, color: (dark && data.darkLines[look.color]) || look.color }]),
+    )
+    this.link.follow(this.values)
+    this.later()
+  }
+
+  set(change, stop = false) {
+    if (stop || 'n' in change) this.stop()
+    Object.assign(this.values, change)
+    this.link.follow(this.values)
+    this.later()
+  }
+
+  toggle() {
+    if (this.timer) return this.stop()
+    if (this.values.n >= STEPS) this.values.n = 0
+    this.timer = setInterval(() => {
+      this.values.n = allowed('n', this.values.n + 1) ?? STEPS
+      if (this.values.n >= STEPS) this.stop()
+      this.later()
+    }, PACE)
+    return this.later()
+  }
+
+  stop() {
+    clearInterval(this.timer)
+    this.timer = null
+    this.link.follow(this.values)
+    this.later()
+  }
+
+  key(event) {
+    const target = event.target
+    const writing = target.closest?.('input:not([type=range]), textarea, select, button, a, summary, [contenteditable], [role=radio]')
+    if (event.code !== 'Space' || event.ctrlKey || event.metaKey || event.altKey || writing) return
+    event.preventDefault()
+    event.stopPropagation()
+    this.toggle()
+  }
+
+  later() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null
+      this.draw()
+    })
+  }
+
+  draw() {
+    const width = this.root.clientWidth
+    if (!width || !this.theme) return
+    const { lecture } = this.data
+    const narrow = width < NARROW
+    this.root.classList.toggle('pp-narrow', narrow)
+    this.root.style.setProperty('--form', lecture ? '290px' : '236px')
+    // The page's head is above, the caption below; the rest of the window is for the picture.
+    const above = this.root.getBoundingClientRect().top + (this.root.closest('.stMain')?.scrollTop ?? 0)
+    const rest = window.innerHeight - above - (lecture ? 82 : 108)
+    this.root.style.setProperty('--high', `${Math.max(lecture ? 420 : 360, Math.min(rest, width * 0.62))}px`)
+    const now = reading(this.values)
+    const size = lecture && !narrow ? { font: 24, line: 5, small: 1 } : { font: 15, line: 3, small: 0.92 }
+    const scene = (svg) => ({ looks: this.looks, size, theme: this.theme, width: svg.clientWidth, height: svg.clientHeight })
+    this.controls.show(this.values, Boolean(this.timer))
+    if (this.planeSvg.clientHeight > 0) this.plane.draw(now, scene(this.planeSvg))
+    if (this.curveSvg.clientHeight > 0) drawCurves(this.curveSvg, now, scene(this.curveSvg))
+    this.words.replaceChildren(...caption(now, (kind) => swatch(this.looks[kind], { font: size.font, line: size.line })))
+    this.root.drawn = { ...now, ways: this.plane.drawn }
+  }
+
+  destroy() {
+    clearInterval(this.timer)
+    cancelAnimationFrame(this.frame)
+    this.link.end()
+    this.resizing.disconnect()
+    window.removeEventListener('resize', this.resized)
+    document.removeEventListener('keydown', this.keys, true)
+    this.root.remove()
+  }
+}
+
+export const mount = keeper(QuadraticView)

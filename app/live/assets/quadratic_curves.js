@@ -1,0 +1,169 @@
+// Beside the plane: what one step leaves of each component, over the spectrum.
+
+import { number } from './dom.js'
+import { SPECTRUM_END } from './quadratic_reading.js'
+import { Spots, label, pixels, shape, stroke, tag, tagSize, through } from './quadratic_svg.js'
+import { shortName } from './quadratic_words.js'
+
+const LOW = -2
+const HIGH = 1.25
+const ORDER = ['momentum', 'explicit', 'exact', 'cg']
+
+export function drawCurves(svg, reading, { looks, size, theme, width, height }) {
+  const font = size.font
+  const inner = { left: font * 2.9, right: width - font * 0.9, top: font * 0.9, bottom: height - font * 3.4 }
+  const x = (value) => inner.left + (value / SPECTRUM_END) * (inner.right - inner.left)
+  const y = (value) => inner.bottom - ((value - LOW) / (HIGH - LOW)) * (inner.bottom - inner.top)
+  const scene = { x, y, inner, size, theme, looks, width, height, k: reading.values.k }
+  const spots = new Spots(width, height)
+  const kinds = ORDER.filter((kind) => reading.lines[kind])
+  svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
+  const clip = shape('clipPath', { id: 'pp-quadratic-clip' }, rectangle(inner))
+  svg.replaceChildren(
+    shape('defs', {}, clip), band(scene), ...axes(scene), ...eigenvalues(reading, scene, spots),
+    ...limit(reading, scene, spots), ...kinds.map((kind) => curve(kind, reading, scene, spots)),
+    ...kinds.flatMap((kind) => dots(kind, reading, scene)), ...names(kinds, reading, scene, spots),
+  )
+}
+
+function rectangle({ left, right, top, bottom }) {
+  return shape('rect', { x: left, y: top, width: right - left, height: bottom - top })
+}
+
+/** Between −1 and 1 a component shrinks. */
+function band({ x, y, theme, size, inner }) {
+  const box = shape('rect', {
+    x: x(0), y: y(1), width: inner.right - inner.left, height: y(-1) - y(1), fill: theme.text, 'fill-opacity': 0.05,
+  })
+  const words = [['shrinks', -1, -0.35], ['grows, flipping its sign', -1, 1.2]]
+  return shape(
+    'g',
+    {},
+    box,
+    ...words.map(([text, at, down]) =>
+      label(text, inner.left + 6, y(at) + down * size.font, { size, theme, color: theme.muted, scale: size.small }),
+    ),
+  )
+}
+
+function axes({ x, y, inner, size, theme, height }) {
+  const parts = []
+  for (const tick of [-2, -1, 0, 1]) {
+    parts.push(
+      shape('line', {
+        x1: inner.left, x2: inner.right, y1: y(tick), y2: y(tick), stroke: tick === 0 ? theme.line : theme.grid,
+        'stroke-width': 1,
+      }),
+      label(String(tick).replace('-', '−'), inner.left - 7, y(tick) + size.font * 0.36, {
+        size, theme, anchor: 'end', color: theme.muted, scale: size.small,
+      }),
+    )
+  }
+  const middle = (inner.top + inner.bottom) / 2
+  const side = label('factor in one step', size.font * 0.95, middle, { size, theme, anchor: 'middle' })
+  side.setAttribute('transform', `rotate(-90 ${pixels(size.font * 0.95)} ${pixels(middle)})`)
+  const title = label('eigenvalue λ', (inner.left + inner.right) / 2, height - size.font * 0.45, {
+    size, theme, anchor: 'middle',
+  })
+  return [...parts, side, title]
+}
+
+/** Both eigenvalues as thin lines with their names below the axis. */
+function eigenvalues({ eigenvalues: [steep, flat] }, { x, inner, size, theme }, spots) {
+  const same = steep === flat
+  const marks = same
+    ? [['λ = 1', steep, 'middle']]
+    : [[`λ_min = ${number(flat)}`, flat, 'start'], ['λ_max = 1', steep, 'middle']]
+  return marks.flatMap(([text, value, anchor]) => {
+    const at = x(value)
+    const from = anchor === 'start' ? Math.max(inner.left, at - size.font * 1.5) : at
+    spots.keep(at - 2, inner.top, at + 2, inner.bottom)
+    return [
+      shape('line', { x1: at, x2: at, y1: inner.top, y2: inner.bottom, stroke: theme.line, 'stroke-width': 1.5 }),
+      subscripted(text, from, inner.bottom + size.font * 1.25, { size, theme, anchor }),
+    ]
+  })
+}
+
+/** Where the explicit factor passes −1: λ = 2/s. */
+function limit({ limitLambda, limit: bound, values }, { x, inner, size, theme }, spots) {
+  if (limitLambda > SPECTRUM_END) return []
+  const at = x(limitLambda)
+  const text = `2/s = ${number(limitLambda)}`
+  const [wide, high] = tagSize(text, { size, theme, scale: size.small })
+  const left = at + wide > inner.right
+  const top = inner.bottom - high - 4
+  spots.keep(at - 2, inner.top, at + 2, inner.bottom)
+  spots.keep(left ? at - wide : at, top, left ? at : at + wide, inner.bottom)
+  return [
+    shape('line', {
+      x1: at, x2: at, y1: inner.top, y2: inner.bottom, stroke: theme.text, 'stroke-width': 2, 'stroke-dasharray': '3 4',
+      'data-limit': values.s > bound ? 'passed' : 'kept',
+    }),
+    label(text, left ? at - 7 : at + 7, inner.bottom - size.font * 0.5, {
+      size, theme, anchor: left ? 'end' : 'start', scale: size.small, weight: 600,
+    }),
+  ]
+}
+
+function curve(kind, { lambda, lines }, { x, y, looks, size }, spots) {
+  const points = lambda.map((value, i) => [x(value), y(Math.max(-1e4, Math.min(1e4, lines[kind].curve[i])))])
+  spots.keepPoints(points.filter((_, i) => i % 6 === 0), 5)
+  return shape('path', {
+    d: through(points), 'data-curve': kind, 'clip-path': 'url(#pp-quadratic-clip)', ...stroke(looks[kind], size),
+  })
+}
+
+/** The factors at both eigenvalues; an arrow where one lies below the picture. */
+function dots(kind, { lines, eigenvalues: values }, { x, y, looks, size, inner }) {
+  return lines[kind].at.map((factor, i) => {
+    const at = x(values[i])
+    if (factor >= LOW && factor <= HIGH) {
+      return shape('circle', { cx: at, cy: y(factor), r: size.line * 1.9, fill: looks[kind].color })
+    }
+    const [tip, back] = factor < LOW ? [inner.bottom, inner.bottom - 14] : [inner.top, inner.top + 14]
+    return shape('path', { d: `M${at} ${tip}L${at - 8} ${back}H${at + 8}Z`, fill: looks[kind].color })
+  })
+}
+
+const FORMULAS = { explicit: '1 − sλ', exact: '1/(1 + τλ)', momentum: 'momentum |r|' }
+
+function names(kinds, reading, { x, y, inner, looks, size, theme, k }, spots) {
+  const options = { size, theme }
+  return [...kinds].reverse().map((kind) => {
+    const text = FORMULAS[kind] ?? `${shortName(kind, k)}, this start`
+    const [wide, high] = tagSize(text, options)
+    const line = reading.lines[kind].curve
+    const inFrame = reading.lambda
+      .map((value, i) => [x(value), y(line[i]), line[i]])
+      .filter(([, , factor], i) => i > 12 && factor > LOW && factor < HIGH)
+    const order = [0.72, 0.6, 0.85, 0.5, 0.4, 0.95, 0.3, 0.2].map((share) => inFrame[Math.floor(share * (inFrame.length - 1))])
+    const candidates = [6, 20, 44].flatMap((gap) =>
+      order.filter(Boolean).flatMap(([px, py]) => [
+        [px - wide / 2, py - high - gap], [px - wide / 2, py + gap], [px + gap, py - high / 2], [px - wide - gap, py - high / 2],
+      ]),
+    )
+    const inside = candidates.filter(([px, py]) => px > inner.left && px + wide < inner.right + 8 && py > 0 && py + high < inner.bottom)
+    const spot = spots.place(inside.length ? inside : [[inner.left + 12, inner.bottom - high - 8]], wide, high)
+    return tag(text, looks[kind], spot, options)
+  })
+}
+
+/** "λ_max = 1" with a lowered "max". */
+function subscripted(text, px, py, { size, theme, anchor }) {
+  const [symbol, rest] = text.split('_')
+  const element = label('', px, py, { size, theme, anchor })
+  if (!rest) {
+    element.textContent = text
+    return element
+  }
+  const [low, tail] = rest.split(/(?= )(.*)/)
+  const part = (content, shift, scale) => {
+    const span = shape('tspan', { dy: pixels(shift), 'font-size': size.font * scale })
+    span.textContent = content
+    return span
+  }
+  const drop = size.font * 0.22
+  element.append(part(symbol, 0, 1), part(low, drop, 0.75), part(tail, -drop, 1))
+  return element
+}
