@@ -18,6 +18,11 @@ GREEN = "#009E73"
 PURPLE = "#CC79A7"
 YELLOW = "#F0E442"
 GREY = "#7A7F87"
+# For contenders that would otherwise look alike; at least 3:1 on white and on the dark theme.
+TEAL = "#2A97A0"
+INDIGO = "#7073CF"
+OCHRE = "#A97420"
+ROSE = "#C2577F"
 
 # Lines keep at least 3:1 against the dark background; hues stay.
 DARK_LINES = {BLUE: "#3D9BDC", GREEN: "#1FBF91", VERMILION: "#EF7A2A", GREY: "#9BA1AA"}

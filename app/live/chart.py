@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from app.charts.theme import DARK_LINES
 from app.live.assets import plotly_url
@@ -28,6 +28,8 @@ class Trace:
         faint: Context behind another line: thin, pale, without a label.
         markers: Show the points themselves, for sparse series.
         yaxis: "y2" for a second axis on the right.
+        seeds: Series of every seed, if there are several: the line is then their mean, with a band
+            of one standard deviation and the seeds themselves faintly; N joins the label.
     """
 
     run: str
@@ -39,6 +41,45 @@ class Trace:
     faint: bool = False
     markers: bool = False
     yaxis: Literal["y", "y2"] = "y"
+    seeds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One of several things a chart can show of the same runs, chosen by a button in it.
+
+    Attributes:
+        series: `<table>/<column>`, put in place of what the traces name after their member.
+        name: Word on the button.
+        title: The question the figure answers.
+        y_title: Axis title with symbol and unit.
+        log_y: Start with a logarithmic vertical axis.
+        y_format: d3 format of hover values.
+        target: Where the draggable target line stands; None for none.
+        below: Whether the target is reached by falling to it, as a loss does.
+    """
+
+    series: str
+    name: str
+    title: str
+    y_title: str
+    log_y: bool = False
+    y_format: str = ".3~g"
+    target: float | None = None
+    below: bool = True
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what the browser reads."""
+        return {
+            "series": self.series,
+            "name": self.name,
+            "title": self.title,
+            "yTitle": self.y_title,
+            "logY": self.log_y,
+            "yFormat": self.y_format,
+            "target": self.target,
+            "below": self.below,
+        }
 
 
 def live_chart(
@@ -56,6 +97,10 @@ def live_chart(
     y2_title: str = "",
     y_format: str = ".3~g",
     empty: str = "Press Start: the curve appears here as the run goes on.",
+    quantities: Sequence[Quantity] = (),
+    smoothing: float = 0.0,
+    on_target: Callable[[], None] | None = None,
+    on_quantity: Callable[[], None] | None = None,
 ) -> None:
     """Draw `traces` and keep drawing as their runs go on, without rerunning the page.
 
@@ -76,6 +121,12 @@ def live_chart(
         y2_title: Title of the right axis, if a trace uses it.
         y_format: d3 format of hover values, for example ".1%".
         empty: What to do next, shown while there is nothing to draw.
+        quantities: What the person may look at; its title and axis replace the ones above.
+        smoothing: Epochs of the causal running mean that a button switches on; 0 for no button.
+        on_target: Called once a dragged target is let go; `st.session_state[key].aimed` then holds
+            `quantity` and `value`.
+        on_quantity: Called when another quantity is chosen; `st.session_state[key].looked` is its
+            series.
     """
     data = {
         "plotly": plotly_url(),
@@ -92,8 +143,21 @@ def live_chart(
         "lecture": lecture,
         "empty": empty,
         "darkLines": DARK_LINES,
+        "quantities": [quantity.as_data() for quantity in quantities],
+        "smoothing": smoothing,
+        "tells": on_target is not None or on_quantity is not None,
     }
-    mount("chart", data, key=key, height=height)
+    events: dict[str, Any] = {}
+    if data["tells"]:
+        events = {
+            "on_aimed_change": on_target or _nothing,
+            "on_looked_change": on_quantity or _nothing,
+        }
+    mount("chart", data, key=key, height=height, **events)
+
+
+def _nothing() -> None:
+    """Hear a trigger that nobody asked for."""
 
 
 def preload() -> None:

@@ -1,15 +1,17 @@
 // A chart that grows in place. What a person chose (zoom, axis, scale, hidden lines) is the view;
 // it survives updates, reruns, and where it makes sense a reload.
 
+import { AXES, buildBar } from './chart_bar.js'
 import { exportCsv, exportImage } from './chart_export.js'
-import { figure, linesOf, rangesOf } from './chart_figure.js'
+import { figure, rangesOf } from './chart_figure.js'
 import { drawLabels } from './chart_labels.js'
+import { linesOf, optionsOf } from './chart_lines.js'
 import { CHART_CSS } from './chart_style.js'
+import { Target } from './chart_target.js'
 import { keeper, make, style, theme as themeOf } from './dom.js'
 import { hub } from './hub.js'
 import { loadPlotly } from './plotly.js'
 
-const AXES = ['step', 'epoch', 'seconds']
 const views = (window.__proxpropViews ??= new Map())
 
 class Chart {
@@ -24,6 +26,7 @@ class Chart {
     this.ends = make('div', { class: 'pp-ends' })
     this.empty = make('div', { class: 'pp-empty', role: 'status' })
     this.frame = make('div', { class: 'pp-frame' }, this.gd, this.ends, this.empty)
+    this.target = new Target(this.frame, (value, done) => this.aim(value, done))
     this.root.append(this.bar, this.legend, this.frame)
     parent.append(this.root)
     this.resizing = new ResizeObserver(() => this.later())
@@ -36,13 +39,17 @@ class Chart {
     this.inSight = true
   }
 
-  update({ data, parentElement }) {
+  update(component) {
+    const { data, parentElement } = component
+    this.component = component
     this.theme = themeOf(parentElement)
     const text = JSON.stringify(data)
     if (text !== this.text) {
       this.text = text
-      this.options = data
+      this.given = data
       this.view = viewOf(data)
+      this.takeTargets(data)
+      this.options = optionsOf(data, this.view)
       this.root.style.height = `${data.height}px`
       this.root.classList.toggle('pp-lecture', data.lecture)
       this.empty.textContent = data.empty
@@ -69,49 +76,57 @@ class Chart {
   }
 
   buildBar() {
-    const { options, view } = this
-    const button = (name, attributes, click) =>
-      make('button', { type: 'button', ...attributes, onclick: click }, name)
-    const axes = AXES.map((name) =>
-      button(name, { 'data-axis': name, 'aria-pressed': String(view.x === name) }, () =>
-        this.choose({ x: name, xRange: null }),
-      ),
-    )
-    const log = button('log', { 'data-log': '', title: 'Logarithmic vertical axis' }, () =>
-      this.choose({ log: !this.view.log, yRange: null }),
-    )
-    this.reset = button('reset zoom', { 'data-reset': '', hidden: true }, () =>
-      this.choose({ xRange: null, yRange: null }),
-    )
-    const menu = make(
-      'details',
-      { class: 'pp-export' },
-      make('summary', { title: 'Save what is drawn' }, 'export'),
-      make(
-        'div',
-        {},
-        button('SVG', { 'data-export': 'svg' }, () => this.save('svg')),
-        button('PNG', { 'data-export': 'png' }, () => this.save('png')),
-        button('CSV', { 'data-export': 'csv' }, () => this.save('csv')),
-      ),
-    )
-    menu.addEventListener('focusout', (event) => {
-      if (!menu.contains(event.relatedTarget)) menu.open = false
-    })
     this.bar.replaceChildren(
-      make('h3', { class: 'pp-title' }, options.title),
-      this.reset,
-      ...[options.xSwitch && make('div', { role: 'group', 'aria-label': 'Horizontal axis' }, ...axes)].filter(Boolean),
-      make('div', { role: 'group', 'aria-label': 'Vertical scale' }, log),
-      menu,
+      ...buildBar(this.options, this.view, {
+        choose: (change) => this.choose(change),
+        look: (quantity) => this.look(quantity),
+        save: (format) => this.save(format),
+      }),
     )
+    this.reset = this.bar.querySelector('[data-reset]')
   }
 
   choose(change) {
     Object.assign(this.view, change)
+    if ('log' in change) this.view.logs[this.view.quantity ?? ''] = change.log
     remember(this.options.key, this.view)
     this.ranges = null
     this.draw()
+  }
+
+  /** Look at another quantity of the same runs. */
+  look(series) {
+    const { quantities } = this.given
+    const quantity = quantities.find((one) => one.series === series)
+    Object.assign(this.view, {
+      quantity: series, yRange: null, log: this.view.logs[series] ?? quantity.logY,
+    })
+    this.options = optionsOf(this.given, this.view)
+    this.buildBar()
+    this.follow()
+    this.choose({})
+    this.say('looked', series)
+  }
+
+  /** Move the target; tell the page once it is let go. */
+  aim(value, done) {
+    this.view.targets[this.options.quantity.series] = value
+    this.options = optionsOf(this.given, this.view)
+    if (done) this.say('aimed', { quantity: this.options.quantity.series, value })
+    else this.later()
+  }
+
+  /** The page's targets count, unless it only repeats what we told it. */
+  takeTargets({ quantities }) {
+    this.view.targets ??= {}
+    for (const { series, target } of quantities) {
+      if (this.view.given?.[series] !== target) this.view.targets[series] = target
+      ;(this.view.given ??= {})[series] = target
+    }
+  }
+
+  say(event, value) {
+    if (this.given.tells) this.component.setTriggerValue(event, value)
   }
 
   toggle(label) {
@@ -153,17 +168,29 @@ class Chart {
       displayModeBar: false, doubleClick: false, responsive: false, scrollZoom: false,
     })
     labels()
+    this.placeTarget(size())
     this.listen()
     this.empty.hidden = some
     this.reset.hidden = !(view.xRange || view.yRange)
     this.press()
   }
 
+  placeTarget() {
+    const { target, quantity, yFormat, yTitle } = this.options
+    const plot = this.gd._fullLayout?._size
+    if (!target || !quantity || !this.lines.some((line) => line.y.length)) return this.target.hide()
+    const { y: range } = this.ranges
+    return this.target.place({ value: target.value, range, log: this.view.log, plot, name: yTitle, format: yFormat })
+  }
+
   press() {
-    for (const button of this.bar.querySelectorAll('[data-axis]')) {
-      button.setAttribute('aria-pressed', String(button.dataset.axis === this.view.x))
+    const pressed = (selector, on) => {
+      for (const button of this.bar.querySelectorAll(selector)) button.setAttribute('aria-pressed', String(on(button)))
     }
-    this.bar.querySelector('[data-log]').setAttribute('aria-pressed', String(this.view.log))
+    pressed('[data-axis]', (button) => button.dataset.axis === this.view.x)
+    pressed('[data-quantity]', (button) => button.dataset.quantity === this.options.quantity.series)
+    pressed('[data-log]', () => this.view.log)
+    pressed('[data-smooth]', () => Boolean(this.view.smooth))
   }
 
   listen() {
@@ -203,25 +230,33 @@ class Chart {
 }
 
 /** The view of this chart: kept in the page; axis and scale also for a reload of this tab. */
-function viewOf({ key, x, logY }) {
+function viewOf({ key, x, logY, quantities }) {
   if (!views.has(key)) {
-    const view = { x, log: logY, xRange: null, yRange: null, hidden: new Set() }
+    const view = { x, log: logY, xRange: null, yRange: null, hidden: new Set(), logs: {}, targets: {} }
     try {
       const kept = JSON.parse(sessionStorage.getItem(`proxprop-view-${key}`)) ?? {}
       if (AXES.includes(kept.x)) view.x = kept.x
       if (typeof kept.log === 'boolean') view.log = kept.log
       view.hidden = new Set(kept.hidden)
+      if (quantities.some(({ series }) => series === kept.quantity)) view.quantity = kept.quantity
+      view.logs = kept.logs ?? {}
+      view.smooth = kept.smooth === true
     } catch {
       // nothing kept, or storage is off: the page's own choice stands
+    }
+    const quantity = quantities.find(({ series }) => series === view.quantity) ?? quantities[0]
+    if (quantity) {
+      view.quantity = quantity.series
+      view.log = view.logs[quantity.series] ?? quantity.logY
     }
     views.set(key, view)
   }
   return views.get(key)
 }
 
-function remember(key, { x, log, hidden }) {
+function remember(key, { x, log, hidden, quantity, logs, smooth }) {
   try {
-    const kept = JSON.stringify({ x, log, hidden: [...hidden] })
+    const kept = JSON.stringify({ x, log, hidden: [...hidden], quantity, logs, smooth })
     sessionStorage.setItem(`proxprop-view-${key}`, kept)
   } catch {
     // storage is off: the choice lasts as long as the page

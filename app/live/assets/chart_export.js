@@ -22,12 +22,17 @@ export async function exportImage(format, { figure, lines, options }) {
 
 export function exportCsv({ lines, options }) {
   const rows = [['run', 'series', 'label', 'step', 'epoch', 'seconds', 'value']]
-  for (const { trace, series, hidden } of lines) {
+  for (const { trace, series, hidden, y, std, smooth } of lines) {
     if (hidden || !series) continue
-    series.y.forEach((value, i) => {
-      const place = [series.step[i], series.epoch[i], series.seconds[i]]
-      rows.push([trace.run, trace.series, quoted(trace.label), ...place, value === null ? 'nan' : value])
-    })
+    const written = (key, values) =>
+      values.forEach((value, i) => {
+        const place = [series.step[i], series.epoch[i], series.seconds[i]]
+        rows.push([trace.run, key, quoted(trace.label), ...place, value === null ? 'nan' : value])
+      })
+    const column = trace.series.split('/').slice(1).join('/')
+    const kind = smooth ? 'smooth' : std ? 'mean' : ''
+    written(kind ? `${kind}/${column}` : trace.series, y)
+    if (std) written(`std/${column}`, std)
   }
   const blob = new Blob([`${rows.map((row) => row.join(',')).join('\n')}\n`], { type: 'text/csv' })
   const url = URL.createObjectURL(blob)

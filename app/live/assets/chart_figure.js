@@ -1,6 +1,7 @@
 // The figure as Plotly wants it: a pure function of options, data, view and theme.
 
-import { crosses, drawMarks, marksOf, memberOf, textWidth } from './chart_marks.js'
+import { bandOf, reached } from './chart_seeds.js'
+import { crosses, drawMarks, marksOf, textWidth } from './chart_marks.js'
 import { horizontalRange, verticalRange } from './chart_range.js'
 
 const X_TITLES = { step: 'step', epoch: 'epoch', seconds: 'training time [s]' }
@@ -12,28 +13,6 @@ export function measures(lecture) {
   return lecture
     ? { font: 18, tick: 18, mark: 17, line: 1.7, swatch: 34 }
     : { font: 13.5, tick: 12.5, mark: 12, line: 1, swatch: 26 }
-}
-
-/** The lines with their data: {trace, x, y, diverged, hidden}. */
-export function linesOf(options, hub, view, theme) {
-  return options.traces.map((trace) => {
-    const series = hub.series(trace.run, trace.series)
-    const member = memberOf(trace)
-    const run = hub.run(trace.run)
-    const shown = (theme.dark && options.darkLines[trace.color]) || trace.color
-    trace.shown = shown
-    return {
-      trace,
-      color: shown,
-      x: series?.[view.x] ?? [],
-      y: series?.y ?? [],
-      series,
-      hidden: view.hidden.has(trace.label),
-      diverged: (run.marks ?? []).some((m) => m.kind === 'diverged' && m.member === member),
-      live: run.status !== null && run.status !== 'ended' && run.status !== 'deleted',
-      progress: run.progress,
-    }
-  })
 }
 
 /** The lines that have a label: one each, context has none. */
@@ -78,9 +57,15 @@ export function figure({ options, lines, ranges, view, theme, width, height, hub
   const place = (x) => ((x - ranges.x[0]) / (ranges.x[1] - ranges.x[0])) * plotWidth
   const visible = lines.filter((line) => !line.hidden).map((line) => line.trace)
   const marks = options.showMarks ? marksOf(visible, hub, view.x) : []
-  const drawn = drawMarks(marks, { place, width: plotWidth, size: size.mark, theme })
+  const names = options.quantities?.length ? (mark) => `${mark.trace.label}: ` : () => ''
+  const drawn = drawMarks(marks, { place, width: plotWidth, size: size.mark, theme, names })
   const cross = crosses(marks, ranges.y, view.log, lines)
+  data.push(...lines.flatMap((line) => band(line, lines, view.log)))
   if (cross) data.push(cross)
+  if (options.target) {
+    drawn.shapes.push(targetLine(options.target, theme))
+    data.push(...arrivals(lines, options, view, size))
+  }
   const layout = {
     width, height, margin, autosize: false, showlegend: false, uirevision: 'kept', dragmode: 'zoom',
     paper_bgcolor: theme.background, plot_bgcolor: theme.background,
@@ -131,6 +116,51 @@ function scatter(line, options, size, quiet) {
     hoverinfo: quiet ? 'skip' : undefined,
     hovertemplate: quiet ? undefined : `%{y:${options.yFormat}}`,
   }
+}
+
+/** The spread over seeds behind a mean. */
+function band(line, lines, log) {
+  if (line.hidden || !line.std) return []
+  const members = lines.filter(({ trace }) => trace.faint && trace.label === line.trace.label)
+  const lowest = Math.min(...members.flatMap(({ y }) => y.filter((value) => value > 0)))
+  const outline = bandOf(line, log ? lowest : null)
+  if (!outline) return []
+  return [{
+    type: 'scatter', mode: 'lines', ...outline, fill: 'toself', fillcolor: faded(line.color, 0.18),
+    line: { width: 0 }, hoverinfo: 'skip', showlegend: false, name: `${line.trace.label} ± std`,
+  }]
+}
+
+function faded(color, opacity) {
+  const part = (at) => parseInt(color.slice(at, at + 2), 16)
+  return `rgba(${part(1)},${part(3)},${part(5)},${opacity})`
+}
+
+function targetLine({ value }, theme) {
+  return {
+    type: 'line', name: 'target', xref: 'paper', yref: 'y', x0: 0, x1: 1, y0: value, y1: value,
+    layer: 'below', line: { color: theme.muted, width: 1.2, dash: 'dash' },
+  }
+}
+
+/** When each line gets to the target: a ring on the target's line. */
+function arrivals(lines, { target }, view, size) {
+  const found = lines
+    .filter(({ trace, hidden }) => !hidden && !trace.faint && trace.label)
+    .map((line) => ({ line, x: reached(line, target.value, target.below) }))
+    .filter(({ x }) => x !== null)
+  if (!found.length) return []
+  const words = { step: 'step', epoch: 'epoch', seconds: 's' }[view.x]
+  return [{
+    type: 'scatter', mode: 'markers', showlegend: false, name: 'target reached', cliponaxis: false,
+    x: found.map(({ x }) => x), y: found.map(() => target.value),
+    text: found.map(({ line, x }) => `${line.trace.label}: ${Number(x.toPrecision(3))} ${words}`),
+    hoverinfo: 'skip',
+    marker: {
+      symbol: 'circle-open', size: 11 * size.line,
+      color: found.map(({ line }) => line.color), line: { width: 2.5 },
+    },
+  }]
 }
 
 function axis(theme, size) {

@@ -41,7 +41,7 @@ function button({ trace, color }, options, toggle) {
     'button',
     {
       type: 'button', class: 'pp-label', title: `Hide or show “${trace.label}”`,
-      onclick: () => toggle(trace.label),
+      onclick: () => toggle(trace.name ?? trace.label),
     },
     swatch,
     name,

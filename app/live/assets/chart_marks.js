@@ -39,7 +39,7 @@ export function memberOf(trace) {
 }
 
 /** Plotly shapes and annotations of `marks`; `place` maps x to pixels from the plot's left edge. */
-export function drawMarks(marks, { place, width, size, theme }) {
+export function drawMarks(marks, { place, width, size, theme, names = () => '' }) {
   const shapes = []
   const annotations = []
   const ends = new Array(ROWS).fill(-Infinity)
@@ -51,7 +51,7 @@ export function drawMarks(marks, { place, width, size, theme }) {
       type: 'line', xref: 'x', yref: 'paper', x0: mark.x, x1: mark.x, y0: 0, y1: 1, layer: 'below',
       line: { color: theme.line, width: 1, dash: diverged ? 'solid' : 'dot' },
     })
-    const text = diverged ? `✕ ${mark.label || 'diverged'}` : mark.label
+    const text = diverged ? `✕ ${names(mark)}${mark.label || 'diverged'}` : mark.label
     const length = textWidth(text, size, theme.font) + 8
     const flip = at + length > width && at - length > 0
     const left = flip ? at - length : at

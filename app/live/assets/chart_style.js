@@ -37,6 +37,14 @@ export const CHART_CSS = `
 .pp-ends .pp-label { position: absolute; top: 0; transition: transform .25s ease-out; }
 .pp-label[aria-pressed=false] { opacity: .55; text-decoration: line-through; }
 .pp-swatch { display: inline-flex; }
+.pp-target { position: absolute; height: 22px; margin-top: -11px; cursor: ns-resize; touch-action: none; z-index: 2; }
+.pp-target[hidden] { display: none; }
+.pp-target:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: -8px; }
+.pp-target-label { position: absolute; right: 6px; bottom: 13px; font: 500 calc(var(--pp-size) - .5px) var(--st-font);
+  color: var(--st-text-color); background: color-mix(in srgb, var(--st-background-color) 82%, transparent);
+  border-radius: 3px; padding: 0 4px; white-space: nowrap; font-variant-numeric: tabular-nums; user-select: none; }
+.pp-target:hover .pp-target-label, .pp-target:focus .pp-target-label { text-decoration: underline; text-underline-offset: .2em; }
+.pp-outside .pp-target-label { color: var(--pp-muted); }
 .pp-empty { position: absolute; inset: 0; display: grid; place-items: center; text-align: center; margin: 0;
   padding: 0 15% 6%; color: var(--pp-muted); font: 400 calc(var(--pp-size) + 2px) var(--st-font);
   pointer-events: none; }

@@ -3,10 +3,10 @@
 import { make, number } from './dom.js'
 
 /** "grows ×1.31 a step" or "shrinks ×0.43 a step". */
-export function change(factor) {
+export function change(factor, per = 'a step') {
   if (!Number.isFinite(factor)) return 'grows beyond all numbers'
   if (Math.abs(factor - 1) < 5e-4) return 'neither grows nor shrinks'
-  return `${factor > 1 ? 'grows' : 'shrinks'} ×${number(factor)} a step`
+  return `${factor > 1 ? 'grows' : 'shrinks'} ×${number(factor)} ${per}`
 }
 
 const plain = (value) => String(Number(value.toPrecision(3)))
@@ -17,30 +17,30 @@ export const shortName = (kind, k) => ({ explicit: 'explicit', exact: 'implicit'
 export function sentences({ lines, values }) {
   return Object.entries(lines).map(([kind, { factor }]) => ({
     kind,
-    text: `${shortName(kind, values.k)}: ${change(factor)}${kind === 'cg' ? ' on average' : ''}`,
+    text: `${shortName(kind, values.k)}: ${change(factor, kind === 'cg' ? 'on average' : 'a step')}`,
   }))
 }
 
 /** Why: where the step stands with respect to its limit. */
 export function reason({ values, limit, momentumLimit, lines }) {
-  const { s, beta, k } = values
+  const { s, k } = values
   const above = s > limit
   const flips = `1 − sλ_max = ${number(1 - s)}`.replace('-', '−')
   const explicit = above
-    ? `Past 2/λ_max = ${plain(limit)} the explicit step overshoots along the steep axis, each time further: ${flips}.`
+    ? `Past 2/λ_max = ${plain(limit)} the explicit step overshoots along the steep axis, further each time: ${flips}.`
     : s === limit
       ? `At 2/λ_max = ${plain(limit)} the explicit step jumps back and forth along the steep axis for ever.`
       : `Below 2/λ_max = ${plain(limit)} the explicit step converges too: ${flips}.`
-  const implicit = 'The implicit factors 1/(1 + τλ) stay below 1 for every τ.'
+  const implicit = 'The implicit factor 1/(1 + τλ) stays below 1 for every τ.'
   const momentum = !lines.momentum
     ? ''
-    : ` Momentum β = ${plain(beta)} moves the limit to 2(1 + β)/λ_max = ${plain(momentumLimit)}.`
-  const solved = k >= 2 ? ` Here ${k} CG steps solve the implicit step exactly.` : ''
+    : ` With momentum the limit is 2(1 + β)/λ_max = ${plain(momentumLimit)}.`
+  const solved = k >= 2 ? ` ${k} CG steps are exact here.` : ''
   return `${explicit} ${implicit}${momentum}${solved}`
 }
 
 export const HONEST =
-  'This is a layer’s own problem with its target held still; training moves the target with every step.'
+  'This is a layer’s own problem, its target held still; in training the target moves at every step.'
 
 /** Text whose λ_max and λ_min are set with a lowered index. */
 export function typeset(text) {

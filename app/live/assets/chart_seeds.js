@@ -1,0 +1,97 @@
+// Several seeds as one line: their mean, a band of one standard deviation, the seeds faintly.
+
+const FIELDS = ['step', 'epoch', 'seconds']
+
+/**
+ * Mean and sample standard deviation of `seeds` step by step: {step, epoch, seconds, y, std, n}.
+ *
+ * Seeds are raced one after the other. Those still under way would bend the mean as they go, so
+ * they join once they are through; until one is, the first stands for all. A seed that diverged has
+ * no mean with others: it counts only where every seed did.
+ */
+export function meanOf(seeds, ended, diverged) {
+  const begun = seeds.map((series, index) => ({ series, index })).filter(({ series }) => series?.y.length)
+  if (!begun.length) return null
+  const last = begun[begun.length - 1].index
+  const through = begun.filter(({ index }) => ended || index < last)
+  const sound = through.filter(({ index }) => !diverged[index])
+  const chosen = (sound.length ? sound : through.length ? through.slice(0, 1) : begun.slice(0, 1)).map((one) => one.series)
+  const [first] = chosen
+  if (chosen.length === 1) return { ...first, std: null, n: 1 }
+  const mean = { step: [], epoch: [], seconds: [], y: [], std: [], n: chosen.length }
+  const readers = chosen.map(reader)
+  for (const step of first.step) {
+    const found = readers.map((read) => read(step))
+    if (found.some((one) => one === null)) break // past the end of a seed
+    const average = (name) => found.reduce((sum, one) => sum + one[name], 0) / found.length
+    for (const name of FIELDS) mean[name].push(average(name))
+    const values = found.map((one) => one.y)
+    if (values.some((value) => value === null)) {
+      mean.y.push(null)
+      mean.std.push(null)
+      continue
+    }
+    const middle = average('y')
+    const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0)
+    mean.y.push(middle)
+    mean.std.push(Math.sqrt(squares / (values.length - 1)))
+  }
+  return mean
+}
+
+/** Read a series at growing steps; between two points (where it was thinned) along the line. */
+function reader(series) {
+  let at = 0
+  return (step) => {
+    while (at < series.step.length - 1 && series.step[at + 1] <= step) at += 1
+    if (series.step[at] === step) return pick(series, at)
+    if (series.step[at] > step || at === series.step.length - 1) return null
+    const share = (step - series.step[at]) / (series.step[at + 1] - series.step[at])
+    const [low, high] = [pick(series, at), pick(series, at + 1)]
+    if (low.y === null || high.y === null) return { ...low, step, y: null }
+    return Object.fromEntries(Object.keys(low).map((name) => [name, low[name] + share * (high[name] - low[name])]))
+  }
+}
+
+function pick(series, at) {
+  return { step: series.step[at], epoch: series.epoch[at], seconds: series.seconds[at], y: series.y[at] }
+}
+
+/** The band as one closed outline in the line's coordinates; on a log axis it stays above zero. */
+export function bandOf({ x, y, std }, floor) {
+  if (!std) return null
+  const kept = x.map((_, i) => i).filter((i) => y[i] !== null && std[i] !== null)
+  if (!kept.length) return null
+  const low = (i) => (floor === null ? y[i] - std[i] : Math.max(floor, y[i] - std[i]))
+  const back = [...kept].reverse()
+  return {
+    x: [...kept, ...back].map((i) => x[i]),
+    y: [...kept.map((i) => y[i] + std[i]), ...back.map(low)],
+  }
+}
+
+/**
+ * A running mean over the past `span` epochs: each point depends on earlier ones only, so that what
+ * is drawn once is never drawn differently later.
+ */
+export function smoothed({ epoch, y }, span) {
+  let mean = null
+  let weight = 0
+  return y.map((value, i) => {
+    if (value === null) return null
+    const kept = i ? Math.exp(-(epoch[i] - epoch[i - 1]) / span) : 0
+    weight = kept * weight + (1 - kept || 1)
+    const share = (1 - kept || 1) / weight
+    mean = mean === null ? value : mean + share * (value - mean)
+    return mean
+  })
+}
+
+/** Where a line first reaches a target, between two points along the straight line; or null. */
+export function reached({ x, y }, target, below) {
+  const index = y.findIndex((value) => value !== null && (below ? value <= target : value >= target))
+  if (index < 0) return null
+  if (index === 0 || y[index - 1] === null) return x[index]
+  const part = (y[index - 1] - target) / (y[index - 1] - y[index])
+  return x[index - 1] + part * (x[index] - x[index - 1])
+}
