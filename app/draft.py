@@ -7,16 +7,22 @@ Nothing here knows of Streamlit.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from proxprop.config import ConfigError, Problem, RunConfig
+from proxprop.catalog.data import DATA
+from proxprop.config import ConfigError, DataConfig, Problem, RunConfig
 from proxprop.config.query import flatten, nest, read_value
+from proxprop.data.errors import DataError
+from proxprop.data.preview import dataset_shape
 
 LISTS = ("model.widths", "optimizer.betas")
 DEFAULTS = flatten(RunConfig())
 OPTIONAL = {"budget.epochs", *(name for name, value in DEFAULTS.items() if value is None)}
 
+FRESH = 5.0  # seconds for which a folder is not looked at again
 ROUNDS = 4  # data, then model and batch size, then the pairing
 
 Values = dict[str, Any]
@@ -50,6 +56,26 @@ def check(values: Values) -> tuple[RunConfig | None, dict[str, str]]:
         else:
             return (None if problems else config), problems
     return None, problems
+
+
+def check_files(config: RunConfig) -> dict[str, str]:
+    """Return what is wrong with an image folder, by field; empty for other data."""
+    if DATA[config.data.name].kind != "folder":
+        return {}
+    return _folder_problems(config.data, config.batch_size, int(time.monotonic() / FRESH))
+
+
+# The moment is part of the key: a folder may be filled while the form is open.
+@lru_cache(maxsize=8)
+def _folder_problems(data: DataConfig, batch_size: int, moment: int) -> dict[str, str]:
+    try:
+        available = dataset_shape(data).train_size
+    except DataError as error:
+        return {"data.path": str(error).rstrip(".")}
+    if batch_size > available:
+        words = f"must be at most the {available} training samples of the folder, got {batch_size}"
+        return {"batch_size": words}
+    return {}
 
 
 def check_task(values: Values) -> RunConfig | None:

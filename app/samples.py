@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -16,23 +17,26 @@ from proxprop.data.errors import DataError
 from proxprop.data.preview import preview
 from proxprop.data.toys import toy_source
 
-TILE = 64  # pixels a side of each picture on the sheet
-GAP = 6
 POINTS = 400  # drawn of a toy set
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A picture of a data set; `image` is PNG bytes or SVG text, None with words that say why."""
+    """A picture of a data set, as the address of an image that holds its data; or why not.
 
-    image: bytes | str | None
-    words: str
+    Attributes:
+        source: A data URI: a file on the server would be gone once a run starts. None without.
+        words: What stands in its place.
+    """
+
+    source: str | None
+    words: str = ""
 
 
 def sample_sheet(data: DataConfig, columns: int = 6, rows: int = 6) -> Sheet:
     """Return a picture of what `data` describes, without loading it for training."""
     if DATA[data.name].kind == "toy":
-        return Sheet(_points(data.name, data.samples or 1000, data.noise, data.split_seed), "")
+        return Sheet(_points(data.name, data.samples or 1000, data.noise, data.split_seed))
     try:
         pictures = preview(data, columns * rows)
     except DataError as error:
@@ -40,21 +44,25 @@ def sample_sheet(data: DataConfig, columns: int = 6, rows: int = 6) -> Sheet:
     if pictures is None:
         return Sheet(None, "Samples are shown here once the data have been fetched: press Start.")
     raw = tuple(image.tobytes() for _, image in pictures)
-    return Sheet(_sheet(raw, pictures[0][1].shape, columns), "")
+    return Sheet(_sheet(raw, pictures[0][1].shape, columns))
 
 
 @lru_cache(maxsize=32)
-def _sheet(images: tuple[bytes, ...], shape: tuple[int, ...], columns: int) -> bytes:
-    side, rows = TILE + GAP, -(-len(images) // columns)
-    sheet = Image.new("RGBA", (columns * side - GAP, rows * side - GAP))
+def _sheet(images: tuple[bytes, ...], shape: tuple[int, ...], columns: int) -> str:
+    height, width = shape[:2]
+    gap, rows = max(1, width // 10), -(-len(images) // columns)
+    across, down = width + gap, height + gap
+    sheet = Image.new("RGBA", (columns * across - gap, rows * down - gap))
     for index, raw in enumerate(images):
-        tile = Image.fromarray(np.frombuffer(raw, np.uint8).reshape(shape))
-        # Nearest: a pixel of the data stays a pixel on the page.
-        tile = tile.convert("RGB").resize((TILE, TILE), Image.Resampling.NEAREST)
-        sheet.paste(tile, (index % columns * side, index // columns * side))
+        tile = Image.fromarray(np.frombuffer(raw, np.uint8).reshape(shape)).convert("RGB")
+        sheet.paste(tile, (index % columns * across, index // columns * down))
     out = BytesIO()
     sheet.save(out, "PNG")
-    return out.getvalue()
+    return _uri("image/png", out.getvalue())
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{b64encode(content).decode()}"
 
 
 @lru_cache(maxsize=32)
@@ -70,4 +78,5 @@ def _points(name: str, samples: int, noise: float, seed: int) -> str:
         'fill-opacity="0.85"/>'
         for (x, y), target in zip(points, targets)
     )
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400">{dots}</svg>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400">{dots}</svg>'
+    return _uri("image/svg+xml", svg.encode())

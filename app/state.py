@@ -14,7 +14,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.draft import Values, check, read_query
+from app.draft import Values, check, check_files, read_query
 from app.rescale import Offer
 from proxprop.config import RunConfig, to_query
 from proxprop.config.query import flatten
@@ -69,7 +69,9 @@ class Draft:
     def config(self) -> RunConfig | None:
         """Return the config described, or None; `problems` then says why."""
         config, self.problems = check(self.values)
-        return config
+        if config is not None:
+            self.problems = check_files(config)
+        return None if self.problems else config
 
     def query(self) -> dict[str, str] | None:
         """Return the link's query, or None while the draft is not valid."""

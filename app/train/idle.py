@@ -48,7 +48,8 @@ def idle() -> None:
 
 def _samples(config: RunConfig) -> None:
     sheet = sample_sheet(config.data)
-    if sheet.image is not None:
-        st.image(sheet.image, width="stretch", alt=f"Samples of {config.data.name}")
+    if sheet.source is not None:
+        alt = f"Samples of {config.data.name}"
+        st.html(f'<img class="proxprop-samples" alt="{alt}" src="{sheet.source}">')
     if sheet.words:
         st.caption(sheet.words)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from app.draft import DEFAULTS, check, check_task, read_query, read_text
+from app.draft import DEFAULTS, check, check_files, check_task, read_query, read_text
 from app.forms.fields import log_grid, shown
 from app.words import FIELDS, exact_number
 from proxprop.config import RunConfig, from_query, to_query
@@ -116,3 +119,19 @@ def test_step_size_sliders_are_logarithmic(field: str) -> None:
 def test_every_setting_has_words() -> None:
     assert set(flatten(RunConfig())) - set(FIELDS) == {"kind", "changes"}
     assert all(words.label and words.help.endswith(".") for words in FIELDS.values())
+
+
+def test_image_folder_is_looked_into_before_anything_starts(tmp_path: Path) -> None:
+    folder = {**DEFAULTS, "data.name": "folder", "data.path": str(tmp_path / "photos")}
+    config, _ = check(folder)
+    assert config is not None
+    assert "does not exist" in check_files(config)["data.path"]
+    for name in ("cats", "dogs"):
+        (tmp_path / "animals" / name).mkdir(parents=True)
+        for index in range(10):
+            pixels = np.full((6, 6, 3), index, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "animals" / name / f"{index}.png")
+    config = config.replace(**{"data.path": str(tmp_path / "animals"), "batch_size": 8})
+    assert check_files(config) == {}
+    large = config.replace(batch_size=100)
+    assert "must be at most the 16 training samples" in check_files(large)["batch_size"]

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from app.presets import PRESETS
 from proxprop.config import RunConfig, to_query
 from proxprop.events import Mark
 from proxprop.runs.store import Store
@@ -253,3 +254,21 @@ def test_bad_value_is_refused_beside_its_field(page, server, store):
     turn(page, "direction.tau", "0.2")
     page.wait_for_selector(".st-key-start button:not([disabled])")
     assert words.is_hidden()
+
+
+def test_preset_holds_after_a_folded_group_was_open(page, server, store):
+    open_train(page, server)
+    page.click(".st-key-group-data button")
+    page.click(".st-key-choice-data-name input")
+    page.get_by_role("option", name="Two moons").click()
+    page.wait_for_selector(".st-key-text-data-noise input")  # the group stays open
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".st-key-text-data-noise input", state="detached")
+    page.get_by_role("button", name="Data Two moons").wait_for()
+    preset = next(one for one in PRESETS if one.name == "Two spirals: explicit")
+    page.click(".st-key-preset input")
+    page.get_by_role("option", name=preset.name).click()
+    page.get_by_role("button", name="Data Two spirals").wait_for()
+    page.wait_for_url("**data.name=spirals*")
+    run_id = start(page)
+    assert store.run(run_id).config == preset.config
