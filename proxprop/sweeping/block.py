@@ -24,7 +24,7 @@ from proxprop.sweeping.rules import Rule
 from proxprop.training.device import DTYPES
 from proxprop.training.outcomes import DIVERGED_FACTOR, LossWatch, Summary, verdict
 
-_CURVE_POINTS = 100
+CURVE_POINTS = 100
 # Reading losses makes an accelerator wait; a few steps of a diverged copy cost less.
 _STEPS_BETWEEN_LOOKS = {"cpu": 1, "cuda": 10}
 _PIECE_FLOPS = 2e9
@@ -96,13 +96,19 @@ class BlockRun:
         self.step = 0
         self.results: dict[Cell, RunResult] = {}
 
+    @torch.no_grad()
+    def work(self) -> Iterator[None]:
+        """Train and evaluate every run to its end, a step or a piece at a time."""
+        while not self._done:
+            self._advance()
+            yield
+        yield from self._evaluate()
+
     @property
-    def done(self) -> bool:
-        """Whether there is no step left to take."""
+    def _done(self) -> bool:
         return self.step >= self._config.steps or len(self._alive) == 0
 
-    @torch.no_grad()
-    def advance(self) -> None:
+    def _advance(self) -> None:
         """Take one step with every run that has not diverged."""
         passed = self._network.passes(*self._batch())
         self._history[self._alive, self.step] = passed.losses
@@ -113,11 +119,10 @@ class BlockRun:
             self._write_directions(group, passed, part)
             group.rule.step(self._network.rows[part], self._direction[part])
         self.step += 1
-        if self.done or self.step - self._looked >= _STEPS_BETWEEN_LOOKS[self._device.type]:
+        if self._done or self.step - self._looked >= _STEPS_BETWEEN_LOOKS[self._device.type]:
             self._look()
 
-    @torch.no_grad()
-    def evaluate(self) -> Iterator[None]:
+    def _evaluate(self) -> Iterator[None]:
         """Measure what is left over the whole sets, piece by piece, and settle its results."""
         train: list[Tensor] = []
         yield from self._measure(self._dataset.train, train)
@@ -133,7 +138,7 @@ class BlockRun:
         """Return the points of all curves that came in since the last call."""
         if self._told == self.step:
             return []
-        stride = -(-self._config.steps // _CURVE_POINTS)
+        stride = -(-self._config.steps // CURVE_POINTS)
         losses = self._history[:, self._told : self.step].tolist()
         found = []
         for cell, row in zip(self._cells, losses):
@@ -143,10 +148,6 @@ class BlockRun:
                     found.append(CurvePoint(cell, step, loss))
         self._told = self.step
         return found
-
-    def epoch_of(self, step: int) -> float:
-        """Return `step` in passes through the training set."""
-        return step / self._per_epoch
 
     def _grouped(self) -> list[_Group]:
         groups = []
@@ -263,7 +264,7 @@ class BlockRun:
         names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
         columns = dict(zip(names, values))
         summary = Summary({k: v for k, v in columns.items() if not math.isnan(v)})
-        epoch = self.epoch_of(self.step)
+        epoch = self.step / self._per_epoch
         outcome, words = verdict(self.step, epoch, False, watch.words, summary, self._constant_loss)
         kept = {} if outcome == "diverged" else columns
         return RunResult(outcome, words, self.step, **kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypedDict
 
@@ -179,10 +180,10 @@ class Board:
             "methods": [self._method(index) for index in range(len(config.methods))],
         }
 
-    def state(self) -> dict[str, Any]:
-        """Return everything as plain data, for a snapshot; NaN is None."""
+    def state(self, members: Collection[int]) -> dict[str, Any]:
+        """Return what is known of `members`, and all the rest, as plain data for a snapshot."""
         return {
-            "results": {str(m): _plain(asdict(result)) for m, result in self.results.items()},
+            "results": {str(m): _plain(asdict(self.results[m])) for m in sorted(members)},
             "initial_losses": {str(i): loss for i, loss in self.initial_losses.items()},
             "limits": [[method, seed, limit] for (method, seed), limit in self.limits.items()],
         }

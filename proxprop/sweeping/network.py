@@ -6,21 +6,42 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from proxprop.models import weight_layers
 
-# The derivatives that autograd itself uses: of the incoming gradient, the input z and σ(z).
-_Derivative = Callable[[Tensor, Tensor, Tensor], Tensor]
 _aten = torch.ops.aten
-_DERIVATIVES: dict[type[nn.Module], _Derivative] = {
-    nn.ReLU: lambda grad, z, a: _aten.threshold_backward(grad, a, 0),
-    nn.Tanh: lambda grad, z, a: _aten.tanh_backward(grad, a),
-    nn.Sigmoid: lambda grad, z, a: _aten.sigmoid_backward(grad, a),
-    nn.GELU: lambda grad, z, a: _aten.gelu_backward(grad, z),
-    nn.ELU: lambda grad, z, a: _aten.elu_backward(grad, 1.0, 1, 1, False, z),
-    nn.Softplus: lambda grad, z, a: _aten.softplus_backward(grad, z, 1, 20),
-    nn.Identity: lambda grad, z, a: grad,
+
+
+class _Activation(NamedTuple):
+    """σ and its derivative; both may overwrite their first argument.
+
+    Attributes:
+        apply: z ↦ σ(z); overwrites z where the derivative can do without.
+        derivative: (gradient, z, a) ↦ gradient · σ'(z), the function that autograd uses.
+    """
+
+    apply: Callable[[Tensor], Tensor]
+    derivative: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+_ACTIVATIONS: dict[type[nn.Module], _Activation] = {
+    nn.ReLU: _Activation(
+        torch.relu_, lambda grad, z, a: _aten.threshold_backward(grad, a, 0, grad_input=grad)
+    ),
+    nn.Tanh: _Activation(
+        torch.tanh_, lambda grad, z, a: _aten.tanh_backward(grad, a, grad_input=grad)
+    ),
+    nn.Sigmoid: _Activation(
+        torch.sigmoid_, lambda grad, z, a: _aten.sigmoid_backward(grad, a, grad_input=grad)
+    ),
+    nn.GELU: _Activation(F.gelu, lambda grad, z, a: _aten.gelu_backward(grad, z)),
+    nn.ELU: _Activation(F.elu, lambda grad, z, a: _aten.elu_backward(grad, 1.0, 1, 1, False, z)),
+    nn.Softplus: _Activation(
+        F.softplus, lambda grad, z, a: _aten.softplus_backward(grad, z, 1, 20)
+    ),
+    nn.Identity: _Activation(lambda z: z, lambda grad, z, a: grad),
 }
 
 
@@ -65,6 +86,9 @@ class Pass(NamedTuple):
 class StackedNetwork:
     """C copies of a chain of linear layers and activations, each a row of parameters.
 
+    What a pass returns lies in buffers that the next pass overwrites: fresh memory for every
+    product was measured to cost as much as the products.
+
     Args:
         model: As `proxprop.models.build_model` makes an "mlp"; gives structure and initial weights.
         copies: C ≥ 1.
@@ -76,24 +100,23 @@ class StackedNetwork:
 
     def __init__(self, model: nn.Sequential, copies: int) -> None:
         self.layers: list[LayerPlace] = []
-        self._activations: list[nn.Module] = []
         start = 0
         for layer in weight_layers(model).values():
             assert isinstance(layer, nn.Linear)
             place = LayerPlace(start, layer.out_features, layer.in_features, layer.bias is not None)
             self.layers.append(place)
             start = place.end
-        for module in model:
-            if type(module) in _DERIVATIVES:
-                self._activations.append(module)
-        missing = len(self.layers) - 1 - len(self._activations)
-        self._activations += [nn.Identity()] * missing  # "identity" leaves no module behind
+        found = [_ACTIVATIONS[type(module)] for module in model if type(module) in _ACTIVATIONS]
+        missing = len(self.layers) - 1 - len(found)  # "identity" leaves no module behind
+        self._activations = found + [_ACTIVATIONS[nn.Identity]] * missing
         initial = torch.cat([p.detach().reshape(-1) for p in model.parameters()])
         self.rows = initial.repeat(copies, 1)
+        self._buffers: dict[tuple[str, int, int], Tensor] = {}
 
     def keep(self, chosen: Tensor) -> None:
         """Drop all copies but the `chosen` (indices)."""
         self.rows = self.rows[chosen]
+        self._buffers.clear()
 
     def scores(self, samples: Tensor) -> Tensor:
         """Return class scores. Shape: (N, d) to (C, N, K)."""
@@ -115,27 +138,37 @@ class StackedNetwork:
         delta /= len(targets)
         deltas = [delta]
         for number in range(len(self.layers) - 1, 0, -1):
-            incoming = torch.bmm(deltas[0], self.layers[number].weight(self.rows))
-            derivative = _DERIVATIVES[type(self._activations[number - 1])]
-            deltas.insert(0, derivative(incoming, outputs[number - 1], inputs[number]))
+            weight = self.layers[number].weight(self.rows)
+            incoming = self._buffer("delta", number, len(samples), weight.shape[2])
+            torch.bmm(deltas[0], weight, out=incoming)
+            activation = self._activations[number - 1]
+            deltas.insert(0, activation.derivative(incoming, outputs[number - 1], inputs[number]))
         return Pass(losses, inputs, deltas)
 
     def _forward(self, samples: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        """Layer inputs, hidden layers' z (overwritten where not needed) and scores."""
         inputs: list[Tensor] = [samples[None]]
         outputs: list[Tensor] = []
         copies = len(self.rows)
         for number, layer in enumerate(self.layers):
             entering = inputs[-1].expand(copies, -1, -1)
             weight = layer.weight(self.rows).mT
+            output = self._buffer("output", number, len(samples), layer.units)
             if layer.bias:
-                output = torch.baddbmm(layer.bias_of(self.rows)[:, None], entering, weight)
+                torch.baddbmm(layer.bias_of(self.rows)[:, None], entering, weight, out=output)
             else:
-                output = torch.bmm(entering, weight)
-            if number + 1 == len(self.layers):
-                return inputs, outputs, output
-            outputs.append(output)
-            inputs.append(self._activations[number](output))
-        raise AssertionError("a network has a last layer")
+                torch.bmm(entering, weight, out=output)
+            if number + 1 < len(self.layers):
+                outputs.append(output)
+                inputs.append(self._activations[number].apply(output))
+        return inputs, outputs, output
+
+    def _buffer(self, kind: str, number: int, samples: int, width: int) -> Tensor:
+        """Memory for one layer's values."""
+        key = (kind, number, samples)
+        if key not in self._buffers:
+            self._buffers[key] = self.rows.new_empty(len(self.rows), samples, width)
+        return self._buffers[key]
 
 
 def chosen_classes(log_probabilities: Tensor, targets: Tensor) -> Tensor:

@@ -24,12 +24,16 @@ def piece_size(rows: list[LayerRow]) -> int:
     It depends on the model alone, never on measured time, so that sums round the same way each
     time.
     """
-    flops = sum(
+    return max(1, min(_MOST_SAMPLES, int(_PIECE_FLOPS / max(1, forward_flops(rows)))))
+
+
+def forward_flops(rows: list[LayerRow]) -> int:
+    """Return the multiply-adds of one sample's forward pass through these layers."""
+    return sum(
         row.fan_in * prod(row.shape) * (row.kernel**2 if row.kind == "conv" else 1)
         for row in rows
         if row.kind in ("linear", "conv")
     )
-    return max(1, min(_MOST_SAMPLES, int(_PIECE_FLOPS / max(1, flops))))
 
 
 class SetEvaluation:
