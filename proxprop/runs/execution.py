@@ -91,12 +91,14 @@ def _follow(
                 saver.put(event)
             elif isinstance(event, Ended):
                 ends.append(event)
+                if run.kind == "race" and event.member != WHOLE:
+                    recorder.put(event)  # who drops out is known at once, the others go on
             else:
                 recorder.put(event)
             watch(event)
             recorder.check()
     for end in ends:
-        if len(ends) > 1 and end.member != WHOLE:
+        if len(ends) > 1 and end.member != WHOLE and run.kind != "race":
             recorder.put(end)
     return _joint(ends)
 

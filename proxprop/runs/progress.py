@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxprop.config import AnyConfig, RaceConfig, RunConfig, SweepConfig
-from proxprop.events import Point, Started
+from proxprop.events import Ended, Point, Started
 
 
 class Progress:
@@ -24,6 +24,9 @@ class Progress:
         self._steps = config.steps if isinstance(config, SweepConfig) else None
         self._total: dict[int, int | None] = {}
         self._done: dict[int, float] = {}
+        self._races = isinstance(config, RaceConfig)
+        self._reached: dict[int, tuple[int, float, float]] = {}
+        self._through: set[int] = set()
 
     def started(self, event: Started) -> None:
         """Note how many steps a member's budget allows."""
@@ -31,12 +34,33 @@ class Progress:
 
     def reached(self, point: Point) -> None:
         """Note how far a member is."""
+        if point.member in self._through:
+            return  # its last points may be written down after its end
         total = self._total.get(point.member, self._steps)
         shares = [point.step / total] if total else []
         if self._seconds:
             shares.append(point.seconds / self._seconds)
         if shares:
             self._done[point.member] = min(max(shares), 1.0)
+        if self._races:
+            self._reached[point.member] = point.step, point.epoch, point.seconds
+
+    def ended(self, event: Ended) -> None:
+        """Note that a member is through: one that diverged has nothing left to do either."""
+        if self._races and event.outcome != "stopped":
+            self._through.add(event.member)
+            self._done[event.member] = 1.0
+            self._reached[event.member] = event.step, event.epoch, event.seconds
+
+    def totals(self) -> tuple[int, float, float] | None:
+        """Return steps and seconds summed over a race's members, and their largest epoch.
+
+        None for anything but a race: the latest point says it all.
+        """
+        if not self._reached:
+            return None
+        steps, epochs, seconds = zip(*self._reached.values())
+        return sum(steps), max(epochs), sum(seconds)
 
     def fraction(self) -> float | None:
         """Return the fraction done, 0…1; None where the config does not tell."""

@@ -149,9 +149,12 @@ class Recorder:
         if isinstance(event, Started):
             self._progress.started(event)
             fields.update(status="running", words="", started_info=to_json(event))
-            fields.update(step=event.step)
+            if self._progress.totals() is None:
+                fields.update(step=event.step)
         elif isinstance(event, Notice):
             fields["words"] = event.text
+        elif isinstance(event, Ended):
+            self._progress.ended(event)
 
     def _position(self, points: list[Point]) -> dict[str, Any]:
         if not points:
@@ -159,10 +162,11 @@ class Recorder:
         for point in points:
             self._progress.reached(point)
         last = max(points, key=lambda point: point.step)
+        step, epoch, seconds = self._progress.totals() or (last.step, last.epoch, last.seconds)
         return {
-            "step": last.step,
-            "epoch": last.epoch,
-            "seconds": last.seconds,
+            "step": step,
+            "epoch": epoch,
+            "seconds": seconds,
             "progress": self._progress.fraction(),
         }
 
