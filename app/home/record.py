@@ -14,7 +14,6 @@ from app.home.machine import machine
 from app.home.race import RECORDING
 from proxprop.config import RunConfig, to_query
 from proxprop.events import Ended, Event, Point
-from proxprop.training import NoControls, train
 
 CONTENDERS = {
     "explicit": {"direction.solver": "explicit", "optimizer.lr": 0.05},
@@ -33,6 +32,8 @@ SHARED = {
 
 def main() -> None:
     """Train both, write down their curves with settings and machine."""
+    from proxprop.training import NoControls, train  # torch, which the server must not load
+
     configs = {name: RunConfig().replace(**SHARED, **own) for name, own in CONTENDERS.items()}
     loops: dict[str, Iterator[Event]] = {
         name: train(config, NoControls()) for name, config in configs.items()
