@@ -21,7 +21,10 @@ class Progress:
         elif isinstance(config, RaceConfig):
             self._seconds = config.budget.seconds
             self._members = len(config.contenders) * config.seeds
+        elif isinstance(config, SweepConfig):
+            self._members = len(config.cells()) * config.seeds
         self._steps = config.steps if isinstance(config, SweepConfig) else None
+        self._before = 0.0  # runs of a sweep that ended before it was resumed
         self._total: dict[int, int | None] = {}
         self._done: dict[int, float] = {}
         self._races = isinstance(config, RaceConfig)
@@ -31,6 +34,8 @@ class Progress:
     def started(self, event: Started) -> None:
         """Note how many steps a member's budget allows."""
         self._total[event.member] = event.total_steps
+        if self._steps is not None:
+            self._before = event.step / self._steps
 
     def reached(self, point: Point) -> None:
         """Note how far a member is."""
@@ -38,6 +43,8 @@ class Progress:
             return  # its last points may be written down after its end
         total = self._total.get(point.member, self._steps)
         shares = [point.step / total] if total else []
+        if self._steps is not None and point.table == "evaluations":
+            shares = [1.0]  # a sweep measures whole sets when a run ends, wherever it diverged
         if self._seconds:
             shares.append(point.seconds / self._seconds)
         if shares:
@@ -66,6 +73,4 @@ class Progress:
         """Return the fraction done, 0…1; None where the config does not tell."""
         if not self._done:
             return None
-        if self._steps is not None:  # a sweep's members advance together
-            return max(self._done.values())
-        return sum(self._done.values()) / max(self._members, len(self._done))
+        return (self._before + sum(self._done.values())) / max(self._members, len(self._done))

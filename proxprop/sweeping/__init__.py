@@ -24,8 +24,8 @@ the `RunConfig` of the same run on its own, to open it in Train.
   validation_loss, validation_accuracy after its last step, NaN where it diverged.
 - One `Ended` for the whole (member −1). Its summary counts the outcomes.
 
-`step` of a snapshot counts optimizer steps of all runs that have ended; `member_steps` says which
-members those are. `find_sweep` looks for a stored sweep of the same config, `sweep_map` reads its
+`step` of a snapshot is `steps` times the runs that whole blocks have settled; `member_steps` says
+which members those are. `find_sweep` looks for a stored sweep of the same config, `sweep_map` reads its
 map.
 """
 

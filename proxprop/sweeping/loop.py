@@ -240,7 +240,8 @@ class _Sweep:
 
     @property
     def _steps_done(self) -> int:
-        return sum(self._board.results[member].step for member in self._settled)
+        """Steps asked of the runs that whole blocks have settled; those that diverged count too."""
+        return self.config.steps * len(self._settled)
 
     def _snapshot(self, reason: Literal["cadence", "paused", "asked"]) -> Snapshot:
         """Everything that whole blocks have found; what is under way begins again."""

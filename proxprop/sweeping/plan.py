@@ -14,7 +14,7 @@ from proxprop.sweeping.rules import RULES
 
 # Stacked copies of small networks should stay in a core's cache (measured: a Cholesky
 # factorisation of 100 × 100 takes 45 µs among 25 copies and 120 µs among 75).
-_MOST_COPIES = {"cpu": 25, "cuda": 256}
+_MOST_COPIES = {"cpu": 15, "cuda": 256}
 _FEWEST_COPIES = 8  # below, a long run would gain too little from company
 # A step of a block should be over in about a tenth of a second, and a block in about one.
 _STEP_FLOPS = {"cpu": 4e9, "cuda": 4e11}
