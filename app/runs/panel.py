@@ -81,9 +81,8 @@ def confirm(chosen: list[Run]) -> None:
 
 def about(run: Run) -> None:
     """Show what is known of one run, and let a person name, tag and describe it."""
-    st.markdown(
-        f"**{title_of(run)}**  ·  {state_of(run)}" + (f"  ·  {run.words}" * bool(run.words))
-    )
+    symbol, _, state = state_of(run).partition(" ")
+    st.markdown(f"**{title_of(run)}**  ·  {symbol} {run.words or state}")
     left, middle, right = st.columns([1, 1, 1.4])
     with left:
         _field(f"name.{run.id}", run.name)
