@@ -37,8 +37,9 @@ def patch_gram(
 ) -> Tensor:
     """Compute ``ÃᵀÃ`` of a convolution: ``Σ_n Σ_p patch(n, p) patch(n, p)ᵀ`` over its positions.
 
-    No route unfolds the whole batch. Beside the result and at most one padded copy of ``x``, the
-    memory in use stays below a few blocks of 2 MB or ``max(1/2 · x, 4 · d · W_out)`` elements.
+    No route unfolds the whole batch. Beside a few arrays of the result's size and at most one
+    padded copy of ``x``, the memory in use is a few blocks of 2¹⁹ elements, a quarter of ``x`` or
+    one image's spectra, whichever is most; unfolding holds ``max(2²¹, groups · d · W_out)``.
 
     Args:
         x: Input of shape (N, C, H, W), any strides.
