@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from proxprop.config.base import Config
+from proxprop.config.base import Config, FieldError
 from proxprop.config.parts import (
     BudgetConfig,
     CheckpointConfig,
@@ -77,6 +78,25 @@ class RaceConfig(Setting):
     def _seeds_exist(self) -> Self:
         check_seeds(self.seed, self.seeds)
         return self
+
+    @model_validator(mode="after")
+    def _search_has_its_criterion(self) -> Self:
+        search = self.search
+        if search and search.criterion == "validation_loss" and self.data.validation == 0:
+            raise FieldError(
+                "search.criterion",
+                "must be 'train_loss' where data.validation is 0: there is no validation set; or "
+                "set samples aside",
+            )
+        return self
+
+    @property
+    def digest(self) -> str:
+        """Short hash of everything that determines the numbers (not labels, nor the cadence)."""
+        shown = self.model_dump_json(
+            exclude={"checkpoint": True, "contenders": {"__all__": {"label"}}}
+        )
+        return hashlib.sha256(shown.encode()).hexdigest()[:12]
 
     def run(self, contender: int, seed_index: int = 0) -> RunConfig:
         """Return the run that one contender makes with one of the seeds."""
