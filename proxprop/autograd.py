@@ -24,8 +24,8 @@ class LinearFunction(torch.autograd.Function):
     @staticmethod
     def forward(input: Tensor, weight: Tensor, bias: Tensor | None, call: LayerCall) -> Tensor:
         """Compute input · weightᵀ + bias, in autocast's dtype where there is one."""
-        # Autocast would cast here too, but it keeps its casts of parameters for later calls, and
-        # one made inside a Function carries no gradient.
+        # Cast here: what a Function casts carries no gradient and must not depend on, or enter,
+        # autocast's cache of parameter casts.
         dtype = call.forward_dtype
         return F.linear(cast(input, dtype), cast(weight, dtype), cast(bias, dtype))
 

@@ -41,7 +41,7 @@ def test_forward_equals_autocasts_own():
 
 
 def test_a_later_plain_use_of_the_weight_still_gets_its_gradient():
-    # Autocast caches casts of parameters; one cached inside a Function would carry no gradient.
+    # A parameter cast cached inside a Function would carry no gradient to the next user.
     layer = mlp(torch.float32)[0]
     inputs, _ = data(10, 6, dtype=torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
