@@ -25,8 +25,8 @@ the `RunConfig` of the same run on its own, to open it in Train.
 - One `Ended` for the whole (member −1). Its summary counts the outcomes.
 
 `step` of a snapshot is `steps` times the runs that whole blocks have settled; `member_steps` says
-which members those are. `find_sweep` looks for a stored sweep of the same config, `sweep_map` reads its
-map.
+which members those are. `find_sweep` looks for a stored sweep of the same config, `sweep_map`
+reads its map.
 """
 
 from __future__ import annotations

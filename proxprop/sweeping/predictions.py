@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from proxprop.catalog.models import LayerRow
-from proxprop.config import SweepConfig, SweepMethod
+from proxprop.config import DirectionConfig, SweepConfig, SweepMethod
 from proxprop.conversion import convert
 from proxprop.data import Dataset
 from proxprop.models import build_model
@@ -34,7 +34,8 @@ _PRODUCT_FLOPS = 2e9  # of one Hessian-vector product: some hundredths of a seco
 _FLOPS_PER_FORWARD = 12.0  # forward, backward, and both once more for the product
 _RTOL = 1e-2  # the error of an eigenvalue is of the order of its square
 _MOST_PRODUCTS = 60
-_RESOLUTION = 1.05  # a boundary in τ is found within this factor
+_ACCURACY = math.log(1.02)  # of η where a boundary in τ is sought
+_MOST_GUESSES = 12
 _MOST_CURVE_POINTS = 7
 
 _MOMENTUM = {"sgd": False, "momentum": True, "nesterov": True}
@@ -97,13 +98,19 @@ class Predictions:
         self.seed_index = seed_index
         self.initial_loss: float | None = None
         self.limits: dict[int, LimitPayload] = {}
+        self._solved: dict[str, LimitPayload] = {}
 
     def work(self) -> Iterator[None]:
         """Do everything, a little at a time."""
         try:
             yield from self._initial_loss()
             for number, method in enumerate(self._config.methods):
-                yield from self._predict(number, method)
+                # CG has no limit of its own: the exact step's stands for it, and may be known.
+                asked = _as_exact(method)
+                yield from self._predict(asked)
+                limit = self._solved[_key(asked)]
+                words = limit["words"] if asked is method else f"{limit['words']} (exact step)"
+                self.limits[number] = {**limit, "words": words}
         except Cancelled:
             return
 
@@ -125,7 +132,11 @@ class Predictions:
             yield
         self.initial_loss = evaluation.loss
 
-    def _predict(self, number: int, method: SweepMethod) -> Iterator[None]:
+    def _predict(self, method: SweepMethod) -> Iterator[None]:
+        """Put what is predicted of a method into `_solved`."""
+        key = _key(method)
+        if key in self._solved:
+            return
         samples = self._samples()
         words = _unpredictable(method) or ("" if samples else "the network is too large for it")
         found: list[tuple[LimitPoint, float]] = []
@@ -138,7 +149,7 @@ class Predictions:
                     found.append(point)
                 yield
             words = boundary.words
-        self.limits[number] = {
+        self._solved[key] = {
             "seed": self._config.seed + self.seed_index,
             "points": [point for point, _ in found],
             "sharpness": found[0][1] if len(found) == 1 else None,
@@ -177,6 +188,19 @@ class Predictions:
         return curvature
 
 
+def _as_exact(method: SweepMethod) -> SweepMethod:
+    """The method with exact steps in place of CG's."""
+    if method.direction.solver != "cg":
+        return method
+    usual = DirectionConfig()
+    changes = {"solver": "exact", "cg_steps": usual.cg_steps, "cg_rtol": usual.cg_rtol}
+    return method.replace(direction=method.direction.replace(**changes))
+
+
+def _key(method: SweepMethod) -> str:
+    return method.model_dump_json(exclude={"label"})
+
+
 def _unpredictable(method: SweepMethod) -> str:
     """Why there is no local limit to compute for a method; empty where there is one."""
     optimizer = method.optimizer
@@ -210,42 +234,56 @@ class _Boundary:
     def points(self) -> Iterator[tuple[LimitPoint, float] | None]:
         """Yield points of the boundary with their sharpness, and None in between."""
         method = self._method
-        exact = "" if method.direction.solver != "cg" else ", the exact step's"
         if method.direction.solver == "explicit":
             limit = self._explicit()
             self.words = f"η < {limit.lr:.3g} at the initial weights"
             yield self._point(limit.lr, None, limit.sharpness)
         elif method.lr is None:
-            yield from self._tau_where_unstable(exact)
+            yield from self._tau_where_unstable()
         else:
             taus = _spread(method.tau_values)
             for tau in taus:
                 limit = self._proximal(tau)
-                self.words = f"η < {limit.lr:.3g} at the initial weights{exact}"
+                self.words = f"η < {limit.lr:.3g} at the initial weights"
                 yield self._point(limit.lr, tau, limit.sharpness)
             if len(taus) > 1:
-                self.words = f"the largest stable η at each τ, at the initial weights{exact}"
+                self.words = "the largest stable η at each τ, at the initial weights"
 
-    def _tau_where_unstable(self, exact: str) -> Iterator[tuple[LimitPoint, float] | None]:
-        """Bisect for τ: the larger it is, the smaller the largest stable η."""
+    def _tau_where_unstable(self) -> Iterator[tuple[LimitPoint, float] | None]:
+        """Seek the τ at which the largest stable η, which falls with τ, is the method's own.
+
+        By secants that keep a bracket (Illinois), on logarithms: nearly a straight line.
+        """
         method, lr = self._method, self._method.optimizer.lr
-        low, high = method.tau_values[0], method.tau_values[-1]
-        if self._proximal(high).lr >= lr:
-            self.words = f"stable over the whole range of τ, at the initial weights{exact}"
-            return
+
+        def excess(place: float) -> tuple[float, _Limit]:
+            limit = self._proximal(math.exp(place))
+            return math.log(min(max(limit.lr, 1e-300), 1e300) / lr), limit
+
+        left, right = (math.log(tau) for tau in (method.tau_values[0], method.tau_values[-1]))
+        above, limit = excess(right)
         yield None
-        at_low = self._proximal(low)
-        if at_low.lr < lr:
-            self.words = f"unstable over the whole range of τ, at the initial weights{exact}"
+        if above >= 0:
+            self.words = "stable over the whole range of τ, at the initial weights"
             return
+        below, limit = excess(left)
         yield None
-        while high > _RESOLUTION * low:
-            middle = math.sqrt(low * high)
-            limit = self._proximal(middle)
-            low, high = (middle, high) if limit.lr >= lr else (low, middle)
+        if below < 0:
+            self.words = "unstable over the whole range of τ, at the initial weights"
+            return
+        place = left
+        for _ in range(_MOST_GUESSES):
+            place = left + (right - left) * below / (below - above)
+            found, limit = excess(place)
             yield None
-        tau = math.sqrt(low * high)
-        self.words = f"τ < {tau:.3g} at the initial weights{exact}"
+            if abs(found) < _ACCURACY:
+                break
+            if found > 0:
+                left, below, above = place, found, above / 2
+            else:
+                right, above, below = place, found, below / 2
+        tau = math.exp(place)
+        self.words = f"τ < {tau:.3g} at the initial weights"
         yield self._point(lr, tau, limit.sharpness)
 
     def _point(
