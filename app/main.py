@@ -25,6 +25,8 @@ page = st.navigation(
         st.Page(PAGES / "home.py", title="Home", url_path="home", default=True),
         st.Page(PAGES / "train.py", title="Train", url_path="train"),
         st.Page(PAGES / "stability.py", title="Stability", url_path="stability"),
+        st.Page(PAGES / "compare.py", title="Compare", url_path="compare"),
+        st.Page(PAGES / "layers.py", title="Layers", url_path="layers"),
         st.Page(PAGES / "runs.py", title="Runs", url_path="runs"),
     ],
     position="top",

@@ -35,6 +35,40 @@ for event in train(load_config(CONFIG), NoControls()):
         print(event.words or event.outcome)
 '''
 
+RACE_SCRIPT = '''"""Reproduces proxprop race {id}{name}.
+
+Needs the package proxprop. The same config gives all contenders the same batches and initial
+weights anywhere; seconds are those of the machine it runs on.
+"""
+
+from proxprop.config import load_config
+from proxprop.events import Ended, Point
+from proxprop.racing import labels, place_of, race
+from proxprop.training import NoControls
+
+CONFIG = load_config(
+{config}
+)
+NAMES = labels(CONFIG.contenders)
+
+
+def who(member):
+    """Return a member's name and seed; member -1 speaks for the whole race."""
+    if member < 0:
+        return "race"
+    place = place_of(CONFIG, member)
+    return f"{{NAMES[place.contender]}}, seed {{CONFIG.seed + place.seed_index}}"
+
+
+for event in race(CONFIG, NoControls()):
+    if isinstance(event, Point) and event.table == "evaluations":
+        place = f"epoch {{event.epoch:.4g}}  {{event.seconds:.3f}} s"
+        numbers = "  ".join(f"{{name}} {{value:.4g}}" for name, value in event.values.items())
+        print(f"{{who(event.member)}}: {{place}}  {{numbers}}")
+    elif isinstance(event, Ended):
+        print(f"{{who(event.member)}}: {{event.words or event.outcome}}")
+'''
+
 
 def replayable(store: Store, run: Run) -> Config:
     """Return the run's config with the live changes recorded so far as planned ones.
@@ -58,16 +92,17 @@ def replayable(store: Store, run: Run) -> Config:
 
 
 def script(run: Run, config: Config) -> str:
-    """Return a Python script that reproduces the run with the library.
+    """Return a Python script that reproduces the run or race with the library.
 
     Raises:
-        ValueError: For races and sweeps, which the training loop alone cannot carry out.
+        ValueError: For sweeps, whose picture a script cannot draw.
     """
-    if not isinstance(config, RunConfig):
+    scripts = {"run": SCRIPT, "race": RACE_SCRIPT}
+    if run.kind not in scripts:
         raise ValueError(f"a {run.kind} is made of many runs; take its config and open it instead")
     values = config.model_dump(mode="json")
     name = "".join(c for c in run.name if c.isprintable() and c not in "\"'\\").strip()
-    return SCRIPT.format(
+    return scripts[run.kind].format(
         id=run.id,
         name=f" ({name})" if name else "",
         config=pprint.pformat(values, width=96, sort_dicts=False),

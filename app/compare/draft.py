@@ -5,14 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.draft import DEFAULTS, check
+from app.draft import DEFAULTS, Values, check
+from app.live.chart import XAxis
 from app.state import Draft
+from proxprop.catalog.optimizers import OPTIMIZERS
 from proxprop.config import ConfigError, Contender, RaceConfig, RunConfig, SearchConfig
 from proxprop.config.query import flatten
 
 MOST = 6
 FEWEST = 2
 OWN = ("direction.", "optimizer.")  # fields of a contender; all others are shared
+# What "add" offers, one after the other.
+PAIRINGS = (
+    ("explicit", "nesterov"),
+    ("exact", "nesterov"),
+    ("explicit", "adam"),
+    ("exact", "adam"),
+    ("cg", "nesterov"),
+    ("cg", "adam"),
+)
 SHARED = tuple(RaceConfig.model_fields.keys() - {"kind", "contenders", "seeds", "search"})
 
 
@@ -45,7 +56,12 @@ class RaceDraft:
         added: Ids of finished runs drawn beside it.
         baseline: Which contender times are compared with.
         targets: Target by quantity; the page's own choice where there is none.
+        quantity: Measure looked at; a key of `app.compare.chart.QUANTITIES`.
+        axis: Horizontal axis of the chart.
+        log: Whether the vertical axis is logarithmic; None for what suits the quantity.
+        smooth: Whether the chart draws running means.
         problem: What is wrong with the race as a whole, in words.
+        notice: What could not be read of the link, in words.
         written: The query last written to the URL, and when.
     """
 
@@ -58,7 +74,12 @@ class RaceDraft:
     added: list[str] = field(default_factory=list)
     baseline: int = 0
     targets: dict[str, float] = field(default_factory=dict)
+    quantity: str = "train_loss"
+    axis: XAxis = "epoch"
+    log: bool | None = None
+    smooth: bool = False
     problem: str = ""
+    notice: str = ""
     written: dict[str, str] = field(default_factory=dict)
     written_at: float = 0.0
     _touched: bool = False
@@ -107,20 +128,36 @@ class RaceDraft:
         for part in (self.task, *self.contenders):
             part.touched = False
 
-    def add(self, like: int | None = None) -> None:
-        """Add a contender: a copy of one, or the next explicit or implicit step on the last."""
-        if len(self.contenders) >= MOST:
-            return
-        at = len(self.contenders) - 1 if like is None else like
-        twin = self.contenders[at]
-        part = Part(dict(twin.values), place=self._place())
-        self.contenders.insert(at + 1, part)
-        self.touch()
+    def add(self) -> None:
+        """Add the first of the paper's pairings that does not compete yet, else another copy."""
+        competing = {_pairing(part.values) for part in self.contenders}
+        shared = {n: raw for n, raw in self.contenders[-1].values.items() if not n.startswith(OWN)}
+        for solver, optimizer in PAIRINGS:
+            if (solver, optimizer) not in competing:
+                spec = OPTIMIZERS[optimizer]
+                lr = spec.lr if solver == "explicit" else spec.proximal_lr
+                own = {"direction.solver": solver, "optimizer.name": optimizer, "optimizer.lr": lr}
+                values = {**DEFAULTS, **shared, **own}
+                self._insert(len(self.contenders), Part(values, place=self._place()))
+                return
+        self.duplicate(len(self.contenders) - 1)
+
+    def duplicate(self, index: int) -> None:
+        """Put a copy of a contender below it."""
+        twin = self.contenders[index]
+        self._insert(index + 1, Part(dict(twin.values), place=self._place()))
+
+    def _insert(self, at: int, part: Part) -> None:
+        if len(self.contenders) < MOST:
+            self.contenders.insert(at, part)
+            self.baseline += self.baseline >= at
+            self.touch()
 
     def remove(self, index: int) -> None:
         """Remove a contender; two stay."""
         if len(self.contenders) > FEWEST:
             del self.contenders[index]
+            self.baseline -= self.baseline > index
             self.baseline = min(self.baseline, len(self.contenders) - 1)
             self.touch()
 
@@ -157,3 +194,7 @@ class RaceDraft:
     def _place(self) -> str:
         self._made += 1
         return f"c{self._made}."
+
+
+def _pairing(values: Values) -> tuple[str, str]:
+    return values["direction.solver"], values["optimizer.name"]

@@ -77,7 +77,14 @@ def _more_fields() -> None:
     _optimizer()
     _schedule()
     _direction()
-    _machine()
+    machine()
+
+
+def contender_more() -> None:
+    """Show what a contender of a race may have of its own beyond its step sizes."""
+    _optimizer()
+    _schedule()
+    _direction()
 
 
 def _optimizer() -> None:
@@ -109,7 +116,8 @@ def _direction() -> None:
             fields.text("direction.cg_rtol")
 
 
-def _machine() -> None:
+def machine() -> None:
+    """Show where it computes, and how often it measures and saves."""
     left, right = st.columns(2)
     with left:
         fields.choose("precision")

@@ -98,9 +98,11 @@ def live_chart(
     y_format: str = ".3~g",
     empty: str = "Press Start: the curve appears here as the run goes on.",
     quantities: Sequence[Quantity] = (),
+    quantity: str = "",
     smoothing: float = 0.0,
+    smooth: bool = False,
     on_target: Callable[[], None] | None = None,
-    on_quantity: Callable[[], None] | None = None,
+    on_view: Callable[[], None] | None = None,
 ) -> None:
     """Draw `traces` and keep drawing as their runs go on, without rerunning the page.
 
@@ -122,11 +124,14 @@ def live_chart(
         y_format: d3 format of hover values, for example ".1%".
         empty: What to do next, shown while there is nothing to draw.
         quantities: What the person may look at; its title and axis replace the ones above.
+        quantity: Series of the quantity shown; the first if empty.
         smoothing: Epochs of the causal running mean that a button switches on; 0 for no button.
+        smooth: Whether it is on.
         on_target: Called once a dragged target is let go; `st.session_state[key].aimed` then holds
             `quantity` and `value`.
-        on_quantity: Called when another quantity is chosen; `st.session_state[key].looked` is its
-            series.
+        on_view: Called when quantity, axis, scale or smoothing change; the page then owns them, so
+            that they can be in its link. `st.session_state[key].looked` holds `quantity`, `x`,
+            `log` and `smooth`.
     """
     data = {
         "plotly": plotly_url(),
@@ -144,14 +149,16 @@ def live_chart(
         "empty": empty,
         "darkLines": DARK_LINES,
         "quantities": [quantity.as_data() for quantity in quantities],
+        "quantity": quantity or (quantities[0].series if quantities else ""),
         "smoothing": smoothing,
-        "tells": on_target is not None or on_quantity is not None,
+        "smooth": smooth,
+        "tells": on_view is not None,
     }
     events: dict[str, Any] = {}
     if data["tells"]:
         events = {
             "on_aimed_change": on_target or _nothing,
-            "on_looked_change": on_quantity or _nothing,
+            "on_looked_change": on_view or _nothing,
         }
     mount("chart", data, key=key, height=height, **events)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from app.routes.assets import module, plotly
+from app.routes.races import table_csv
 from app.routes.runs import artifact, config_json, points_csv, snippet, weights
 from app.routes.stream import stream
 
@@ -15,6 +16,7 @@ ROUTES = [
     Route("/api/runs/{run}/config.json", config_json),
     Route("/api/runs/{run}/snippet.py", snippet),
     Route("/api/runs/{run}/weights.safetensors", weights),
+    Route("/api/races/{run}/table.csv", table_csv),
     Route("/assets/plotly.min.js", plotly),
     Route("/assets/plotly-{digest}.min.js", plotly),
     Route("/assets/{digest}/{name}.js", module),

@@ -49,6 +49,7 @@ class Chart {
       this.given = data
       this.view = viewOf(data)
       this.takeTargets(data)
+      this.takeView(data)
       this.options = optionsOf(data, this.view)
       this.root.style.height = `${data.height}px`
       this.root.classList.toggle('pp-lecture', data.lecture)
@@ -92,6 +93,12 @@ class Chart {
     remember(this.options.key, this.view)
     this.ranges = null
     this.draw()
+    const now = JSON.stringify(told(this.view))
+    if (this.given.tells && now !== this.view.told) {
+      this.view.told = now
+      this.view.said = [...(this.view.said ?? []), now].slice(-20)
+      this.say('looked', told(this.view))
+    }
   }
 
   /** Look at another quantity of the same runs. */
@@ -105,7 +112,15 @@ class Chart {
     this.buildBar()
     this.follow()
     this.choose({})
-    this.say('looked', series)
+  }
+
+  /** What the page says of the view counts, unless it only repeats what we told it. */
+  takeView({ tells, quantity, x, logY, smooth }) {
+    const now = JSON.stringify(told({ quantity, x, log: logY, smooth }))
+    if (!tells || now === this.view.told || this.view.said?.includes(now)) return
+    const moved = quantity !== this.view.quantity || x !== this.view.x || logY !== this.view.log
+    if (moved) Object.assign(this.view, { xRange: null, yRange: null })
+    Object.assign(this.view, { quantity, x, log: logY, smooth, told: now })
   }
 
   /** Move the target; tell the page once it is let go. */
@@ -227,6 +242,11 @@ class Chart {
     window.Plotly?.purge(this.gd)
     this.root.remove()
   }
+}
+
+/** What of a view belongs to the page's link. */
+function told({ quantity, x, log, smooth }) {
+  return { quantity, x, log, smooth: Boolean(smooth) }
 }
 
 /** The view of this chart: kept in the page; axis and scale also for a reload of this tab. */

@@ -1,0 +1,150 @@
+"""The contenders: one line each with its colour and dash; a click opens its settings."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import state
+from app.charts.theme import DARK_LINES, LineStyle
+from app.compare import acting
+from app.compare.draft import FEWEST, MOST, Part, RaceDraft
+from app.compare.looks import looks
+from app.forms import fields
+from app.forms.step import step_group
+from app.forms.training import contender_more
+from app.words import FIELDS, direction_label
+from proxprop.config import Contender, RaceConfig
+from proxprop.racing import labels
+
+# A stroke's dashes in units of its length of 44, as Plotly draws them.
+STROKES = {"dash": "9 5", "dot": "3 4", "dashdot": "9 4 3 4", "longdash": "14 5"}
+STROKES |= {"longdashdot": "14 4 3 4"}
+
+
+def cards(draft: RaceDraft) -> None:
+    """Show a card for each contender, and a button for one more."""
+    config = draft.config()
+    names = _names(draft, config)
+    _swatches(draft, config)
+    for index, part in enumerate(draft.contenders):
+        _card(draft, index, part, names[index])
+    st.button(
+        "Add a contender",
+        key="race.add",
+        icon=":material/add:",
+        help=f"{FEWEST} to {MOST} contenders race.",
+        on_click=acting.add,
+        disabled=draft.live or len(draft.contenders) >= MOST,
+        width="stretch",
+    )
+
+
+def summary(part: Part) -> str:
+    """Return a contender's step sizes in one line."""
+    values = part.values
+    words = [f"η {fields.shown('', values['optimizer.lr'])}"]
+    if values["direction.solver"] != "explicit":
+        words.append(f"τ {fields.shown('', values['direction.tau'])}")
+    if values["optimizer.explicit_lr"] is not None:
+        words.append(f"explicit η {fields.shown('', values['optimizer.explicit_lr'])}")
+    return " · ".join(words)
+
+
+def stroke(style: LineStyle, dark: bool, width: int = 26) -> str:
+    """Return an SVG line with a contender's colour and dash."""
+    color = DARK_LINES.get(style.color, style.color) if dark else style.color
+    dash = f" stroke-dasharray='{STROKES[style.dash]}'" if style.dash in STROKES else ""
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='10'>"
+        f"<line x1='0' y1='5' x2='{width}' y2='5' stroke='{color}' stroke-width='4'{dash}/></svg>"
+    )
+
+
+def _card(draft: RaceDraft, index: int, part: Part, name: str) -> None:
+    with (
+        state.editing(part),
+        st.container(horizontal=True, gap="xxsmall", key=f"card-{index}", wrap=False),
+    ):
+        title = f"**{_plain(name)}** {summary(part)}"
+        with st.popover(title, key=f"{part.place}card", width="stretch"):
+            step_group()
+            with st.expander("More", key=f"{part.place}more"):
+                _name(index, part, name)
+                contender_more()
+        st.button(
+            "Copy",
+            key=f"{part.place}copy",
+            icon=":material/content_copy:",
+            type="tertiary",
+            help=f"Add a copy of “{name}”.",
+            on_click=acting.duplicate,
+            args=(index,),
+            disabled=draft.live or len(draft.contenders) >= MOST,
+        )
+        st.button(
+            "Remove",
+            key=f"{part.place}remove",
+            icon=":material/close:",
+            type="tertiary",
+            help=f"Remove “{name}”.",
+            on_click=acting.remove,
+            args=(index,),
+            disabled=draft.live or len(draft.contenders) <= FEWEST,
+        )
+    for field, message in part.problems.items():
+        label = FIELDS[field].label if field in FIELDS else ""
+        with st.container(key=f"refusal-card-{index}-{field.replace('.', '-')}"):
+            st.markdown(f":material/error: {label} {message}.")
+
+
+def _name(index: int, part: Part, name: str) -> None:
+    key = f"{part.place}name"
+    if st.session_state.get(key) != part.label:
+        st.session_state[key] = part.label
+    st.text_input(
+        "Name",
+        key=key,
+        placeholder=name,
+        max_chars=60,
+        help="What the charts and the table call it; empty for a name made from its settings.",
+        on_change=acting.rename,
+        args=(index, key),
+        disabled=part.live,
+    )
+
+
+def _names(draft: RaceDraft, config: RaceConfig | None) -> list[str]:
+    if config is not None:
+        return list(labels(config.contenders))
+    return [part.label or _raw_name(part) for part in draft.contenders]
+
+
+def _raw_name(part: Part) -> str:
+    solver, steps = part.values["direction.solver"], part.values["direction.cg_steps"]
+    return direction_label(solver, steps) if solver in ("explicit", "exact", "cg") else "?"
+
+
+def _swatches(draft: RaceDraft, config: RaceConfig | None) -> None:
+    """Draw each card's line at its left edge; the same line as on the charts."""
+    if config is None:
+        contenders: list[Contender] = [Contender()] * 0
+    else:
+        contenders = list(config.contenders)
+    rules = []
+    for dark in (False, True):
+        lines = [
+            f'.st-key-card-{index} [data-testid="stPopoverButton"]'
+            f'{{background-image:url("data:image/svg+xml,{_encoded(stroke(style, dark))}")}}'
+            for index, style in enumerate(looks(contenders))
+        ]
+        scheme = "dark" if dark else "light"
+        rules.append(f"@media (prefers-color-scheme: {scheme}) {{{''.join(lines)}}}")
+    st.html(f"<style>{''.join(rules)}</style>")
+
+
+def _encoded(svg: str) -> str:
+    return svg.replace("#", "%23").replace("<", "%3C").replace(">", "%3E")
+
+
+def _plain(name: str) -> str:
+    return "".join(f"\\{c}" if c in "\\*_`[]$:~#" else c for c in name)

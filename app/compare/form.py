@@ -1,0 +1,56 @@
+"""The Compare page's form as a whole: preset, contenders, what they share."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.compare import acting
+from app.compare.cards import cards
+from app.compare.draft import RaceDraft
+from app.compare.setting import setting
+from proxprop.config import RaceConfig
+from proxprop.racing import RACE_PRESETS
+
+
+def form(draft: RaceDraft) -> None:
+    """Show every control of a race in one column."""
+    if draft.notice:
+        st.caption(draft.notice)
+    _presets(draft)
+    cards(draft)
+    setting(draft)
+    if draft.problem:
+        with st.container(key="refusal-race"):
+            st.markdown(f":material/error: {draft.problem}")
+    if draft.live:
+        st.caption("All settings stay fixed until the race ends: it is fair to all.")
+
+
+def about(config: RaceConfig | None) -> str:
+    """Return what will be seen of these contenders, if a preset tells."""
+    found = _matching(config)
+    return "" if found is None else RACE_PRESETS[found].about
+
+
+def _presets(draft: RaceDraft) -> None:
+    names = [preset.label for preset in RACE_PRESETS]
+    found = _matching(draft.config())
+    shown = None if found is None else names[found]
+    if st.session_state.get(acting.PRESET) != shown:
+        st.session_state[acting.PRESET] = shown
+    st.selectbox(
+        "Preset",
+        names,
+        key=acting.PRESET,
+        help="Named fields of contenders; data, network and budget stay as they are.",
+        on_change=acting.take_preset,
+        disabled=draft.live,
+        **({} if shown else {"index": None, "placeholder": "your own contenders"}),
+    )
+
+
+def _matching(config: RaceConfig | None) -> int | None:
+    if config is None:
+        return None
+    same = (i for i, preset in enumerate(RACE_PRESETS) if preset.contenders == config.contenders)
+    return next(same, None)

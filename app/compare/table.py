@@ -1,0 +1,174 @@
+"""The race in numbers: one line a contender, with the line it has on the chart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from app.charts.theme import LineStyle
+from app.compare.cards import stroke
+from app.words import STATES, duration, number
+from proxprop.racing import Row, Stat
+from proxprop.racing.table import Measure
+
+MEASURES: dict[Measure, str] = {
+    "train_loss": "training loss",
+    "train_accuracy": "training accuracy",
+    "validation_loss": "validation loss",
+    "validation_accuracy": "accuracy",
+}
+CSS = """<style>
+.race-table { width: 100%; border-collapse: collapse; font-size: 0.86rem; }
+.race-table th { font-weight: 400; opacity: 0.75; text-align: right; padding: 0.1rem 0.5rem;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent);
+  vertical-align: bottom; white-space: nowrap; }
+.race-table td { text-align: right; padding: 0.16rem 0.5rem; white-space: nowrap;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent); }
+.race-table th:first-child, .race-table td:first-child { text-align: left; padding-left: 0; }
+.race-table th:nth-child(2), .race-table td:nth-child(2) { text-align: left; }
+.race-table td:first-child { font-weight: 600; white-space: normal; }
+.race-table small { opacity: 0.75; font-size: 0.92em; font-weight: 400; }
+.race-table .best { font-weight: 700; }
+.race-table svg { margin-right: 0.45rem; vertical-align: middle; }
+.race-table .night { display: none; }
+@media (prefers-color-scheme: dark) {
+  .race-table .day { display: none; } .race-table .night { display: inline; } }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row with its looks.
+
+    Attributes:
+        row: Its numbers.
+        style: Its line on the chart.
+        state: Key of `STATES`; empty while it waits for its turn.
+        beside: Whether it comes from another day: not measured in the same race.
+    """
+
+    row: Row
+    style: LineStyle
+    state: str
+    beside: bool = False
+
+
+def html(entries: Sequence[Entry], measure: Measure, target: float, baseline: int) -> str:
+    """Return the table as a person reads it.
+
+    Args:
+        entries: Contenders in their order, then runs of other days.
+        measure: What is looked at; the target is one of it.
+        target: The loss to fall to, or the accuracy to rise to.
+        baseline: Whose times the last column divides by.
+    """
+    sign = "≥" if measure.endswith("accuracy") else "≤"
+    goal = f"{MEASURES[measure]} {sign} {_value(target, measure)}"
+    heads = [
+        "",
+        "",
+        f"{MEASURES[measure]}<br>at the end",
+        "<br>best",
+        *(() if measure == "validation_accuracy" else ("<br>accuracy",)),
+        "time<br>per step",
+        f"{goal}<br>epochs",
+        "<br>time",
+        "time ÷<br>baseline",
+    ]
+    best = _leaders(entries, measure)
+    lines = [_line(entry, i, measure, baseline, best) for i, entry in enumerate(entries)]
+    head = "".join(f"<th>{words}</th>" for words in heads)
+    return f'{CSS}<table class="race-table"><tr>{head}</tr>{"".join(lines)}</table>'
+
+
+def _line(entry: Entry, index: int, measure: Measure, baseline: int, best: dict[str, int]) -> str:
+    row = entry.row
+    mark = "".join(
+        f'<span class="{theme}">{stroke(entry.style, theme == "night")}</span>'
+        for theme in ("day", "night")
+    )
+    words = "<br><small>not measured in the same race</small>" * entry.beside
+    seeds = f" <small>N = {len(row.members)}</small>" * (len(row.members) > 1)
+    ratio = "baseline" if index == baseline else _ratio(row)
+    cells = [
+        ("", mark + escape(row.label) + seeds + words),
+        ("", _outcome(entry)),
+        ("final", _stat(row.final[measure], measure)),
+        ("lowest", _stat(row.best[measure], measure)),
+    ]
+    if measure != "validation_accuracy":
+        cells.append(("accuracy", _stat(row.final["validation_accuracy"], "validation_accuracy")))
+    cells += [
+        ("step", _stat(row.step_seconds, "seconds")),
+        ("epochs", _reached(row, row.epochs_to_target, "epochs")),
+        ("time", _reached(row, row.seconds_to_target, "seconds")),
+        ("", ratio),
+    ]
+    made = "".join(
+        f"<td{' class=best' * (best.get(name) == index)}>{cell}</td>" for name, cell in cells
+    )
+    return f'<tr data-contender="{index}">{made}</tr>'
+
+
+def _outcome(entry: Entry) -> str:
+    row = entry.row
+    words = STATES.get(entry.state, "◌ waiting")
+    if entry.state == "diverged" and 0 < row.diverged < len(row.members):
+        words += f" {row.diverged} of {len(row.members)}"
+    return words
+
+
+def _leaders(entries: Sequence[Entry], measure: Measure) -> dict[str, int]:
+    """Return, by column, who is ahead; nobody where only one has a number."""
+    high = measure.endswith("accuracy")
+    columns = {
+        "final": [(-1 if high else 1) * entry.row.final[measure].mean for entry in entries],
+        "accuracy": [-entry.row.final["validation_accuracy"].mean for entry in entries],
+        "step": [entry.row.step_seconds.mean for entry in entries],
+        "epochs": [entry.row.epochs_to_target.mean for entry in entries],
+        "time": [entry.row.seconds_to_target.mean for entry in entries],
+    }
+    leaders = {}
+    for name, values in columns.items():
+        there = [(value, index) for index, value in enumerate(values) if not math.isnan(value)]
+        if len(there) > 1:
+            leaders[name] = min(there)[1]
+    return leaders
+
+
+def _stat(stat: Stat, kind: str) -> str:
+    if math.isnan(stat.mean):
+        return "–"
+    spread = f" <small>± {_value(stat.std, kind, 2)}</small>" if stat.n > 1 else ""
+    return _value(stat.mean, kind) + spread
+
+
+def _reached(row: Row, stat: Stat, kind: str) -> str:
+    some = f" <small>{row.reached} of {len(row.members)}</small>"
+    return _stat(stat, kind) + some * (0 < row.reached < len(row.members))
+
+
+def _ratio(row: Row) -> str:
+    ratio = row.ratios.get("seconds_to_target", math.nan)
+    return "–" if math.isnan(ratio) else f"{number(ratio)}×"
+
+
+def _value(value: float, kind: str, digits: int = 3) -> str:
+    if math.isnan(value):
+        return "–"
+    if kind.endswith("accuracy"):
+        return f"{100 * value:.1f} %"
+    if kind == "seconds":
+        return _seconds(value, digits)
+    return number(value, digits)
+
+
+def _seconds(value: float, digits: int) -> str:
+    if value == 0:
+        return "0 s"
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return duration(value) if value >= 100 else f"{number(value / size, digits)} {unit}"
+    return f"{number(value / 1e-9, digits)} ns"

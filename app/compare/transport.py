@@ -1,0 +1,62 @@
+"""Start, pause, resume, stop a race."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import actions
+from app.compare import acting
+from app.compare.draft import RaceDraft
+from app.runs.words import config_of
+from proxprop.runs.record import Run
+
+
+def transport(draft: RaceDraft, race: Run | None) -> None:
+    """Show the buttons that make sense for the race as it stands."""
+    with st.container(horizontal=True, horizontal_alignment="right", key="transport"):
+        if race is None or race.status == "ended":
+            _idle(draft, race)
+        elif race.status in ("queued", "starting"):
+            _button("Stop", "stop", race, key="stop", icon=":material/stop:")
+        else:
+            _moving(race)
+
+
+def differs(draft: RaceDraft, race: Run | None) -> bool:
+    """Whether the form says something else than the race on show."""
+    return race is not None and draft.config() not in (None, config_of(race))
+
+
+def _idle(draft: RaceDraft, race: Run | None) -> None:
+    # A race whose contenders all diverged is over; only one that was cut short can go on.
+    if race is not None and race.resumable and race.outcome != "diverged":
+        st.button(
+            "Resume",
+            key="resume",
+            icon=":material/replay:",
+            help="Go on from the last saved state.",
+            on_click=actions.resume,
+            args=(race.id,),
+        )
+    st.button(
+        "Start",
+        key="start",
+        type="primary",
+        icon=":material/play_arrow:",
+        help="Start a new race with these settings.  [Space]",
+        on_click=acting.start,
+        disabled=draft.config() is None,
+        shortcut="Space",
+    )
+
+
+def _moving(race: Run) -> None:
+    if race.status == "paused":
+        _button("Go on", "resume", race, key="go", icon=":material/play_arrow:", shortcut="Space")
+    else:
+        _button("Pause", "pause", race, key="pause", icon=":material/pause:", shortcut="Space")
+    _button("Stop", "stop", race, key="stop", icon=":material/stop:")
+
+
+def _button(label: str, action: actions.Action, race: Run, **options: object) -> None:
+    st.button(label, on_click=actions.control, args=(race.id, action), **options)  # type: ignore[arg-type]
