@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from proxprop.cli import runs, serve, train
+from proxprop.cli import race, runs, serve, train
 
 app = typer.Typer(
     name="proxprop",
@@ -14,6 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("train")(train.train)
+app.command("race")(race.race)
 app.command("serve")(serve.serve)
 app.add_typer(runs.app, name="runs")
 

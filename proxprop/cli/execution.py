@@ -50,13 +50,22 @@ def begin(store: Store, config: AnyConfig | None, name: str, resume: str | None)
     return run.id
 
 
-def carry_out(store: Store, run_id: str, quiet: bool) -> tuple[Ended, bool]:
-    """Carry out a run to its end; return how it ended and whether Ctrl-C stopped it."""
+def carry_out(
+    store: Store, run_id: str, quiet: bool, shown: type[ProgressBar] | None = None
+) -> tuple[Ended, bool]:
+    """Carry out a run to its end; return how it ended and whether Ctrl-C stopped it.
+
+    Args:
+        store: The run store.
+        run_id: A run that this process has begun.
+        quiet: Whether to show nothing on the way.
+        shown: How to show it; None for `ProgressBar`.
+    """
     wait_politely(os.environ)
     mailbox = Mailbox(store, run_id)
     console = Console(stderr=True, quiet=quiet)
     with _signals(mailbox, console) as pressed:
-        bar = ProgressBar(console, store.run(run_id).config, run_id)
+        bar = (shown or ProgressBar)(console, store.run(run_id).config, run_id)
         try:
             with bar:
                 ended = execute(store, run_id, mailbox, watch=bar.show)
@@ -137,6 +146,7 @@ class ProgressBar:
         elif isinstance(event, Point):
             self._point(event)
         elif isinstance(event, Ended):
+            self._budget.ended(event)
             self._draw()
 
     def _notice(self, notice: Notice) -> None:
@@ -156,10 +166,13 @@ class ProgressBar:
             self._draw()
 
     def _draw(self) -> None:
+        self._bar.update(self._task, completed=self._budget.fraction(), numbers=self._numbers())
+
+    def _numbers(self) -> str:
         numbers = f"epoch {self._epoch:.1f}  loss {self._loss:.3g}"
         if not math.isnan(self._accuracy):
             numbers += f"  accuracy {self._accuracy:.1%}"
-        self._bar.update(self._task, completed=self._budget.fraction(), numbers=numbers)
+        return numbers
 
 
 def show_result(store: Store, run_id: str, table: bool) -> dict[str, Any]:

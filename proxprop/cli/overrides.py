@@ -11,18 +11,24 @@ from proxprop.catalog.optimizers import OPTIMIZERS
 from proxprop.config import AnyConfig, ConfigError, Problem, RunConfig, load_config
 
 
-def build(file: Path | None, options: Mapping[str, Any], settings: Sequence[str]) -> AnyConfig:
+def build(
+    file: Path | None,
+    options: Mapping[str, Any],
+    settings: Sequence[str],
+    start: Mapping[str, Any] | None = None,
+) -> AnyConfig:
     """Return the config that a file and the options after it describe.
 
     Args:
-        file: A config as JSON; None for the defaults.
+        file: A config as JSON; None for `start`.
         options: Dotted field → value; None where an option was not given.
         settings: "field=value" texts; they come last.
+        start: Nested fields to begin with; None for the defaults of a run.
 
     Raises:
         ConfigError: With every problem in words.
     """
-    values = _read(file) if file else {}
+    values: dict[str, Any] = _read(file) if file else {**(start or {})}
     given = {name: value for name, value in options.items() if value is not None}
     given |= dict(map(_assignment, settings))
     limited = {"budget.seconds", "budget.steps"} & given.keys()

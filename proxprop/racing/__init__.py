@@ -41,7 +41,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from proxprop.racing.labels import direction_label, label_of, labels
+from proxprop.racing.labels import direction_label, label_of, labels, race_labels
 from proxprop.racing.members import Place, member_of, members_of, place_of
 from proxprop.racing.presets import RACE_PRESETS, RacePreset, default_race
 from proxprop.racing.searched import SearchPayload, TrialPayload, as_raced, raced_config
@@ -61,6 +61,7 @@ __all__ = [
     "place_of",
     "label_of",
     "labels",
+    "race_labels",
     "direction_label",
     # configs to start from
     "default_race",

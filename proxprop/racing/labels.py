@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from proxprop.catalog.optimizers import OPTIMIZERS
-from proxprop.config import Contender, DirectionConfig
+from proxprop.config import Contender, DirectionConfig, RaceConfig
 
 # Settings worth a word in a label, in this order, with their symbols.
 _SYMBOLS = {
@@ -23,6 +23,7 @@ _SYMBOLS = {
     "optimizer.clip_norm": "clipping",
     "optimizer.schedule": "schedule",
 }
+_SEARCHED = {"optimizer.lr", "direction.tau", "optimizer.explicit_lr"}
 _IMPLICIT_ONLY = {"direction.tau", "direction.layers", "direction.cg_rtol"}
 
 
@@ -39,24 +40,37 @@ def label_of(contender: Contender) -> str:
     return f"{direction_label(contender.direction)}, {OPTIMIZERS[contender.optimizer.name].label}"
 
 
-def labels(contenders: Sequence[Contender]) -> tuple[str, ...]:
+def race_labels(config: RaceConfig) -> tuple[str, ...]:
+    """Return a label for each contender of a race, no two alike.
+
+    They are the same before and after a search.
+    """
+    return labels(config.contenders, searched=config.search is not None)
+
+
+def labels(contenders: Sequence[Contender], searched: bool = False) -> tuple[str, ...]:
     """Return a label for each contender, no two alike.
 
     Contenders of the same direction and optimizer are told apart by the settings in which they
     differ, and identical ones by a number.
+
+    Args:
+        contenders: Who competes.
+        searched: Whether their step sizes are found by a search: they are no part of a name then.
     """
+    names = [name for name in _SYMBOLS if not (searched and name in _SEARCHED)]
     made = [label_of(contender) for contender in contenders]
     for label, count in Counter(made).items():
         if count > 1:
             alike = [index for index, other in enumerate(made) if other == label]
-            for index, words in zip(alike, _differences([contenders[i] for i in alike])):
+            for index, words in zip(alike, _differences([contenders[i] for i in alike], names)):
                 made[index] = f"{label}, {words}" if words else label
     return tuple(_numbered(made))
 
 
-def _differences(alike: Sequence[Contender]) -> list[str]:
+def _differences(alike: Sequence[Contender], names: Sequence[str]) -> list[str]:
     shown = [_settings(contender) for contender in alike]
-    names = [name for name in _SYMBOLS if len({str(settings[name]) for settings in shown}) > 1]
+    names = [name for name in names if len({str(settings[name]) for settings in shown}) > 1]
     return [", ".join(f"{_SYMBOLS[name]} {_word(s[name])}" for name in names) for s in shown]
 
 

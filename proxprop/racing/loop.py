@@ -12,7 +12,7 @@ from proxprop.config import RaceConfig, RunConfig
 from proxprop.data import Dataset, load
 from proxprop.events import Artifact, Ended, Event, Notice, Outcome, Snapshot, State
 from proxprop.racing.conductor import Conductor, Reason
-from proxprop.racing.labels import labels
+from proxprop.racing.labels import race_labels
 from proxprop.racing.lane import Lane
 from proxprop.racing.members import member_of, place_of
 from proxprop.racing.searched import ARTIFACT, as_raced, empty_search, with_result
@@ -143,7 +143,7 @@ class _Race:
             session.flush()
 
     def _round(self, seed_index: int) -> Iterator[Event]:
-        names = labels(self._raced.contenders)
+        names = race_labels(self._asked)
         places = [(c, member_of(self._raced, c, seed_index)) for c in range(len(names))]
         self._lanes = [
             self._lane(member, names[contender], self._raced.run(contender, seed_index))
@@ -200,7 +200,7 @@ def _progress(total: int, done: int, first: int, elapsed: float) -> Notice:
 
 def _verdict(config: RaceConfig, ended: dict[int, Ended]) -> tuple[str, dict[str, float]]:
     """Return who ends lowest in words, and its final values averaged over seeds."""
-    names = labels(config.contenders)
+    names = race_labels(config)
     ended = dict(sorted(ended.items()))  # sums must not depend on who was faster
     diverged = [e for e in ended.values() if e.outcome == "diverged"]
     who = sorted({place_of(config, end.member).contender for end in diverged})

@@ -14,7 +14,7 @@ import numpy as np
 
 from proxprop.config import RaceConfig
 from proxprop.events import Ended
-from proxprop.racing.labels import labels
+from proxprop.racing.labels import race_labels
 from proxprop.racing.members import members_of
 from proxprop.racing.searched import raced_config
 
@@ -163,7 +163,7 @@ def rows(
     if not 0 <= baseline < len(config.contenders):
         raise IndexError(f"baseline must be in 0…{len(config.contenders) - 1}, got {baseline}")
     made = []
-    for contender, label in enumerate(labels(config.contenders)):
+    for contender, label in enumerate(race_labels(config)):
         members = [m for m in members_of(config, contender) if m in steps or m in evaluations]
         lines = [
             _line(evaluations.get(m), steps.get(m), (ends or {}).get(m), target, measure)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from proxprop.racing import (
     RACE_PRESETS,
     RacePreset,
+    as_raced,
     default_race,
     labels,
     member_of,
     members_of,
     place_of,
+    race_labels,
 )
 
 from .driver import CG, EXACT, EXPLICIT, small
@@ -54,6 +57,19 @@ def test_labels_tell_contenders_apart_by_what_differs() -> None:
         "implicit (exact), SGD + Nesterov, τ 0.5, explicit η 1",
         "implicit (exact), SGD + Nesterov, τ 0.05, explicit η 0.05",
     )
+
+
+def test_searched_step_sizes_are_no_part_of_a_name() -> None:
+    hotter = {**EXACT, "direction": {"solver": "exact", "tau": 0.5}}
+    config = small(EXACT, hotter, EXPLICIT, search={"trials": 2})
+    expected = (
+        "implicit (exact), SGD + Nesterov",
+        "implicit (exact), SGD + Nesterov (2)",
+        "explicit, SGD + Nesterov",
+    )
+    assert race_labels(config) == expected
+    payload: Any = {"winners": [1, 0, 1]}
+    assert race_labels(as_raced(config, payload)) == expected
 
 
 def test_identical_contenders_are_numbered() -> None:
