@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from proxprop.penalty import (
     Variables,
 )
 from proxprop.slowmotion.fields import largest, picture
-from proxprop.slowmotion.numbers import Steps, numbers_of
+from proxprop.slowmotion.numbers import Number, Steps, matched_overshoot, numbers_of
 from proxprop.slowmotion.words import words_of
 
 Side = Literal["both", "explicit", "implicit"]
@@ -92,6 +92,7 @@ class FrameWriter:
         self.cg_steps = cg_steps
         self._energy: dict[str, dict[str, Any] | None] = {"explicit": None, "implicit": None}
         self._explicit_change: dict[int, dict[str, Any]] = {}
+        self._halves: dict[int, Tensor] = {}
 
     def frame(self, side: Side, stage: Stage, other: Stage) -> dict[str, Any]:
         """Return the frame of a stage (`other` is the second algorithm's, where both move)."""
@@ -124,14 +125,25 @@ class FrameWriter:
                 iteration,
             ),
             "equation_key": stage.equation,
-            "numbers": numbers_of(stage, self.network, self.start, self.steps),
+            "numbers": self._numbers(stage),
             "energy": {
                 name: {"before": before[name], "after": self._energy[name]} for name in before
             },
             "tiles": self._tiles(stage),
         }
 
+    def _numbers(self, stage: Stage) -> list[dict[str, Any]]:
+        numbers = numbers_of(stage, self.network, self.start, self.steps)
+        if stage.kind is StageKind.THETA_EXPLICIT and stage.subproblem is not None:
+            half = self._halves[stage.layer]
+            value = matched_overshoot(self.network, self.start, stage.layer, half, self.steps.tau)
+            matched = Number("overshoot_matched", r"\text{the same for } s = \tau", value)
+            numbers.insert(3, asdict(matched))
+        return numbers
+
     def _define(self, stage: Stage) -> None:
+        if stage.kind is StageKind.Z_HALF:
+            self._halves[stage.layer] = stage.after
         if stage.kind is StageKind.FORWARD_Z:
             self.start.z[stage.layer] = stage.after
         elif stage.kind is StageKind.FORWARD_A:

@@ -1,0 +1,169 @@
+"""The layers' measures along runs: small multiples, live and for finished runs alike."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import streamlit as st
+
+from app.charts.theme import DARK_LINES, VERMILION, line_style
+from app.layers.choice import Choice, key, lecture
+from app.live.assets import plotly_url
+from app.live.chart import Trace
+from app.live.component import mount
+from app.live.status import live_status
+from app.train.instruments import layers_of
+from proxprop.config import RunConfig
+from proxprop.runs.record import Run
+
+CAPTION = (
+    "Overshoot is the share left over of the change asked of a layer's output Z: it speaks of the "
+    "layer's own subproblem, not of training as a whole."
+)
+PANEL, FRAME = 172, 96  # pixels: one row of panels, what surrounds them
+DASHES = ("solid", "dot")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure, drawn for every layer.
+
+    Attributes:
+        name: What a person picks.
+        title: Of the vertical axis, with symbol.
+        columns: Measures drawn together.
+        log: Whether the axis is logarithmic.
+        full: Whether only the full tier records it.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    log: bool = True
+    full: bool = False
+
+
+ROWS = {
+    "overshoot": Row("Overshoot", "share left over", ("overshoot", "overshoot_explicit")),
+    "update": Row("Relative update", "‖ΔΘ‖ / ‖Θ‖", ("update",)),
+    "cosine": Row("Cosine of D and G", "cos∠(D, G)", ("cosine",), log=False),
+    "residual": Row("Residual of the solve", "‖r‖ / ‖G‖", ("residual",)),
+    "norm": Row("Length of D", "‖D‖", ("norm",)),
+    "dead": Row("Units without a gradient", "share of units", ("dead",), log=False),
+    "seconds": Row("Time of the solve", "t [s]", ("seconds",)),
+    "condition": Row("Condition of S", "κ(S)", ("condition",), full=True),
+    "bound": Row("Angle bound", "bound on cos∠(D, G)", ("bound",), log=False, full=True),
+    "top_energy": Row(
+        "Energy along the top 8", "share of ‖Δ‖²", ("top_energy",), log=False, full=True
+    ),
+}
+FIRST = ("overshoot", "update")
+
+
+def along(choice: Choice) -> None:
+    """Show the small multiples of one run or two."""
+    if choice.run is None:
+        st.info("No run yet. Start one on the Train page; its layers appear here as it goes on.")
+        return
+    runs = [choice.run, *([choice.other] if choice.other else [])]
+    labels = _labels(runs)
+    live_status(
+        [run.id for run in runs], key="layers-status", labels=labels if choice.other else None
+    )
+    chosen = st.pills(
+        "Measures",
+        list(ROWS),
+        format_func=lambda name: ROWS[name].name,
+        default=list(FIRST),
+        selection_mode="multi",
+        key=key("measures"),
+        label_visibility="collapsed",
+    )
+    if all(_tier(run) == "off" for run in runs):
+        st.info("Instruments were off for this run. Switch them on under More on the Train page.")
+        return
+    if not chosen:
+        st.info("Choose a measure above.")
+        return
+    multiples(runs, labels, [name for name in ROWS if name in chosen])
+    if any(ROWS[name].full for name in chosen) and all(_tier(run) != "full" for run in runs):
+        st.caption(
+            "Some of these measures are recorded by the full instruments only: More → "
+            "Instruments on the Train page."
+        )
+    st.caption(CAPTION)
+
+
+def multiples(runs: list[Run], labels: list[str], rows: list[str]) -> None:
+    """Draw one panel for each measure and layer, axes shared."""
+    layers = list(dict.fromkeys(name for run in runs for name in _layers(run)))
+    panels = [
+        {
+            "row": index,
+            "layer": layer,
+            "traces": [asdict(trace) for trace in _traces(runs, labels, ROWS[name].columns, layer)],
+        }
+        for index, name in enumerate(rows)
+        for layer in layers
+    ]
+    height = FRAME + PANEL * len(rows) * (1.3 if len(rows) <= 2 else 1)
+    data = {
+        "plotly": plotly_url(),
+        "rows": [{"title": ROWS[name].title, "log": ROWS[name].log} for name in rows],
+        "layers": layers,
+        "panels": panels,
+        "height": int(height),
+        "lecture": lecture(),
+        "darkLines": DARK_LINES,
+        "empty": "The measures appear here once the run has recorded them.",
+    }
+    mount("multiples", data, key="multiples", height=int(height))
+
+
+def _traces(
+    runs: list[Run], labels: list[str], columns: tuple[str, ...], layer: str
+) -> list[Trace]:
+    found = []
+    for run, label, dash in zip(runs, labels, DASHES):
+        color = _color(run)
+        for column in columns:
+            explicit = column.endswith("_explicit")
+            name = f"{label}: explicit, s = τ" if explicit else label
+            if len(columns) > 1 and not explicit:
+                name = f"{label}: its step"
+            found.append(
+                Trace(
+                    run.id,
+                    f"0/layers/{column}/{layer}",
+                    name,
+                    VERMILION if explicit else color,
+                    dash,
+                    width=2.0,
+                )
+            )
+    return found
+
+
+def _color(run: Run) -> str:
+    config = run.config
+    assert isinstance(config, RunConfig)
+    return line_style(config.direction.solver, config.optimizer.name).color
+
+
+def _labels(runs: list[Run]) -> list[str]:
+    names = [run.name or run.id for run in runs]
+    if len(set(names)) < len(names):
+        names = [f"{name} ({run.id})" for name, run in zip(names, runs)]
+    return names
+
+
+def _layers(run: Run) -> tuple[str, ...]:
+    config = run.config
+    assert isinstance(config, RunConfig)
+    return layers_of(run, config)[0]
+
+
+def _tier(run: Run) -> str:
+    config = run.config
+    assert isinstance(config, RunConfig)
+    return config.instruments.tier

@@ -1,0 +1,164 @@
+"""The page's one bar of controls."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.layers import choice
+from app.layers.choice import COUNTS, ETAS, NETS, STEPS, TAUS, VIEWS, Choice, asked, key
+from app.words import exact_number
+from proxprop.config import ConfigError
+from proxprop.runs.record import Run
+
+
+def view() -> str:
+    """Show which of the page's two views is on, and return it."""
+    choice.arrive()
+    chosen = st.segmented_control(
+        "View",
+        list(VIEWS),
+        format_func=VIEWS.__getitem__,
+        default=asked("view") if asked("view") in VIEWS else "step",
+        required=True,
+        key=key("view"),
+        label_visibility="collapsed",
+    )
+    return chosen or "step"
+
+
+def controls(shown: str) -> Choice:
+    """Show the controls of a view and return what they say; the URL follows."""
+    runs = choice.known_runs()
+    with st.container(key="layers-bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
+        return _along(runs) if shown == "time" else _one_step(runs)
+
+
+def _one_step(runs: dict[str, Run]) -> Choice:
+    options = [*NETS, *runs]
+    start = asked("run") or asked("of")
+    chosen = st.selectbox(
+        "Weights",
+        options,
+        index=options.index(start) if start in options else 0,
+        format_func=lambda name: _source(name, runs),
+        key=key("weights"),
+        on_change=_forget_steps,
+        help="Initial weights, or those a run has saved last; a live run saves every few seconds.",
+        width=250,
+    )
+    run = runs.get(chosen)
+    base = choice.settings(run, chosen if run is None else "mlp")
+    step = st.segmented_control(
+        "Implicit step",
+        list(STEPS),
+        format_func=STEPS.__getitem__,
+        default=asked("step") if asked("step") in STEPS else "cg",
+        required=True,
+        key=key("step"),
+        help="CG k: iterations of conjugate gradients, one by one. exact: the solution at once.",
+    )
+    iterations = int(choice.number("k", 3))
+    count = st.selectbox(
+        "k",
+        COUNTS,
+        index=COUNTS.index(iterations) if iterations in COUNTS else 2,
+        key=key("k"),
+        disabled=step == "exact",
+        help="CG iterations per layer.",
+        width=84,
+    )
+    tau = _slider(
+        "τ",
+        "tau",
+        TAUS,
+        base.direction.tau,
+        "Proximal step τ, no unit: how far a layer may move. The matched explicit step is s = τ.",
+    )
+    lr = _slider(
+        "η",
+        "eta",
+        ETAS,
+        base.optimizer.lr,
+        "Step size η, no unit. Both algorithms move the targets z by it.",
+    )
+    choice.leave(
+        {
+            "run": run.id if run else "",
+            "of": "" if run else chosen,
+            "step": step or "cg",
+            "k": str(count),
+            "tau": "" if tau == base.direction.tau else exact_number(tau),
+            "eta": "" if lr == base.optimizer.lr else exact_number(lr),
+        }
+    )
+    values = {
+        "direction.solver": step or "cg",
+        "direction.cg_steps": count,
+        "direction.tau": tau,
+        "optimizer.lr": lr,
+    }
+    try:
+        config = base.replace(**values)
+    except ConfigError:
+        # An optimizer that takes no such direction: the step itself is shown all the same.
+        config = base.replace(**values, **{"optimizer.name": "sgd"})
+    return Choice("step", run, None, choice.request_of(config, run))
+
+
+def _along(runs: dict[str, Run]) -> Choice:
+    options = list(runs)
+    if not options:
+        choice.leave({"view": "time"})
+        return Choice("time", None, None, None)
+    start, second = asked("run"), asked("with")
+    chosen = st.selectbox(
+        "Run",
+        options,
+        index=options.index(start) if start in options else 0,
+        format_func=lambda name: _source(name, runs),
+        key=key("run"),
+        help="Live or finished; instruments record every few steps.",
+        width=250,
+    )
+    others = ["", *(name for name in options if name != chosen)]
+    other = st.selectbox(
+        "Compare with",
+        others,
+        index=others.index(second) if second in others else 0,
+        format_func=lambda name: _source(name, runs) if name else "no other run",
+        key=key("with"),
+        help="A second run in the same figure, for example explicit against exact.",
+        width=250,
+    )
+    choice.leave({"view": "time", "run": chosen, "with": other})
+    return Choice("time", runs[chosen], runs.get(other), None)
+
+
+def _slider(label: str, name: str, grid: list[float], default: float, words: str) -> float:
+    start = choice.number(name, default)
+    options = sorted({*grid, start, default})
+    kept = st.session_state.get(key(name))
+    if kept is not None and kept not in options:
+        options = sorted([*options, kept])
+    return st.select_slider(
+        label,
+        options,
+        value=start,
+        format_func=exact_number,
+        key=key(name),
+        help=words,
+        width=168,
+    )
+
+
+def _forget_steps() -> None:
+    """Take the step sizes from the newly chosen weights' settings."""
+    choice.forget("tau", "eta")
+
+
+def _source(name: str, runs: dict[str, Run]) -> str:
+    if name in NETS:
+        return f"{NETS[name][0]}, initial weights"
+    run = runs[name]
+    state = "" if run.status == "ended" else f" · {run.status}"
+    return f"{run.name or run.id}{state}"

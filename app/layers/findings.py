@@ -1,0 +1,150 @@
+"""What the step did to each layer: overshoot, measures, and what must hold."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.charts.theme import BLUE, DARK_LINES, GREY, VERMILION, template
+
+OVERSHOOT_WORDS = (
+    "Each hidden layer is asked to move its output z to z½. Drawn is the share of that distance "
+    "left over after its weight step, ‖φ(θ⁺, a) − z½‖ / ‖φ(θ, a) − z½‖, for the implicit step and "
+    "for the explicit step matched to it (s = τ). Below 1 the step helps, above 1 it overshoots. "
+    "This speaks of the layer's own subproblem, not of training as a whole."
+)
+COLUMNS = {
+    "name": "layer",
+    "update_explicit": "‖Δθ‖/‖θ‖ explicit",
+    "update_implicit": "‖Δθ‖/‖θ‖ implicit",
+    "cosine": "cos∠(D, G)",
+    "bound": "its bound (exact D)",
+    "change_z": "‖Δz‖",
+    "change_a": "‖Δa‖",
+    "dead": "units not asked",
+    "residual": "CG residual",
+    "condition": "condition of S",
+    "top": "energy along top 8",
+    "route": "route",
+    "milliseconds": "solve [ms]",
+}
+
+
+def overshoot_figure(measures: list[dict[str, Any]], dark: bool = False) -> go.Figure:
+    """Return bars of what is left over, a pair for each hidden layer; bars start at 1."""
+    hidden = [row for row in measures if row["overshoot_matched"] is not None]
+    names = [f"layer {row['layer']}" for row in hidden]
+    shades = DARK_LINES if dark else {}
+    figure = go.Figure()
+    for name, field, color in (
+        ("implicit", "overshoot", BLUE),
+        ("explicit, s = τ", "overshoot_matched", VERMILION),
+    ):
+        values = [row[field] for row in hidden]
+        figure.add_bar(
+            name=name,
+            y=names,
+            base=1,
+            x=[value - 1 for value in values],
+            customdata=values,
+            orientation="h",
+            marker_color=shades.get(color, color),
+            text=[f"{value:.3g}" for value in values],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}, " + name + ": %{customdata:.4g}<extra></extra>",
+        )
+    found = [row[field] for row in hidden for field in ("overshoot", "overshoot_matched")]
+    low, high = math.log10(min([0.5, *found])), math.log10(max([2.0, *found]))
+    figure.add_vline(x=1, line={"color": GREY, "width": 1.5})
+    figure.update_layout(
+        template=template(dark),
+        title="What is left of the change asked of each layer",
+        height=118 + 58 * len(hidden),
+        margin={"l": 70, "r": 20, "t": 50, "b": 48},
+        xaxis={
+            "title": "left: the step helps — share left over — right: it overshoots",
+            "type": "log",
+            "range": [low - 0.16, high + 0.16],
+            "tickvals": [factor * 10.0**power for power in range(-3, 9) for factor in _ticks(high)],
+        },
+        yaxis={"autorange": "reversed"},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        bargap=0.35,
+    )
+    return figure
+
+
+def _ticks(high: float) -> tuple[int, ...]:
+    return (1, 2, 5) if high < 2 else (1,)
+
+
+def overshoots(trace: dict[str, Any]) -> None:
+    """Draw the overshoots, with what they mean and what they do not."""
+    st.plotly_chart(
+        overshoot_figure(trace["measures"], st.context.theme.type == "dark"),
+        theme=None,
+        key="overshoot",
+        config={
+            "displaylogo": False,
+            "modeBarButtons": [["toImage"]],
+            "toImageButtonOptions": {"format": "svg", "filename": "overshoot"},
+        },
+    )
+    st.caption(OVERSHOOT_WORDS)
+
+
+def verification(trace: dict[str, Any]) -> None:
+    """List what must hold at this state, with ticks and the errors found."""
+    st.subheader("What must hold, and does it", anchor=False)
+    rows = "".join(
+        f'<tr data-check="{check["key"]}" data-holds="{str(check["holds"]).lower()}">'
+        f"<td>{'✓' if check['holds'] else '✗ fails'}</td><td>{check['claim']}</td>"
+        f"<td>{check['found']}</td></tr>"
+        for check in trace["checks"]
+    )
+    st.html(f'<table class="proxprop-checks">{rows}</table>')
+    st.caption("Computed in float64 on the state shown; errors are relative to the step's length.")
+
+
+def measures_frame(measures: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the table of measures, a row a layer."""
+    rows = []
+    for row in measures:
+        seconds, residuals = row.get("seconds"), row["cg_residuals"]
+        told = {
+            **row,
+            "residual": residuals[-1] if residuals else None,
+            "top": sum(row["top_energy"]) if row.get("top_energy") else None,
+            "milliseconds": 1e3 * seconds if seconds is not None else None,
+        }
+        rows.append({label: told.get(field) for field, label in COLUMNS.items()})
+    return pd.DataFrame(rows)
+
+
+def measures(trace: dict[str, Any]) -> None:
+    """Show the table of measures and the trace to take away."""
+    st.subheader("Measures of this step", anchor=False)
+    frame = measures_frame(trace["measures"])
+    shares = ["units not asked", "energy along top 8"]
+    config: dict[str, Any] = {
+        label: st.column_config.NumberColumn(
+            format="percent" if label in shares else "%.3g" if label != "condition of S" else "%.0f"
+        )
+        for label in frame.columns
+        if label not in ("layer", "route")
+    }
+    st.dataframe(frame, hide_index=True, column_config=config, key="measures")
+    st.download_button(
+        "Every stage as JSON",
+        data=lambda: json.dumps(trace),
+        file_name="proxprop-step.json",
+        mime="application/json",
+        key="trace-json",
+        on_click="ignore",
+    )

@@ -1,0 +1,54 @@
+"""Slow motion: the trace of one step, played in the browser without a word to the server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app.charts.theme import BLUE, DARK_LINES, VERMILION
+from app.layers.choice import Choice, lecture
+from app.layers.tracing import TracingFailed, digest, get_tracer
+from app.live.component import mount
+from proxprop.slowmotion import TraceRequest
+
+
+def traced(request: TraceRequest) -> dict[str, Any] | None:
+    """Return the trace, telling how it goes meanwhile; words on the page if there is none."""
+    place = st.empty()
+
+    def tell(words: str, share: float | None) -> None:
+        place.progress(share or 0.0, text=f"Computing the step in float64: {words} …")
+
+    try:
+        found = get_tracer().trace(request, tell)
+    except TracingFailed as error:
+        place.error(str(error))
+        return None
+    place.empty()
+    return found
+
+
+def player(choice: Choice, trace: dict[str, Any]) -> None:
+    """Show the player."""
+    assert choice.request is not None
+    data = {
+        "trace": {name: trace[name] for name in ("layers", "frames")},
+        "digest": digest(choice.request),
+        "lecture": lecture(),
+        "colors": {"explicit": VERMILION, "implicit": BLUE},
+        "darkLines": DARK_LINES,
+    }
+    mount("slowmotion", data, key="slowmotion", height=None)
+
+
+def standing(trace: dict[str, Any]) -> str:
+    """Return one line on what is shown."""
+    told = trace["setting"]
+    same = told["explicit_lr"] == told["lr"]
+    last = "" if same else f", last layer's η {told['explicit_lr']:g}"
+    return (
+        f"{told['state'][0].upper()}{told['state'][1:]} · {told['data']}, N = {told['batch']} · "
+        f"J = {told['loss']:.3g} · η = {told['lr']:g}{last}, ρ = γ = 1/η, τ = {told['tau']:g}. "
+        "Momentum and Adam come after this: they take the direction in place of a gradient."
+    )

@@ -1,0 +1,188 @@
+// The player: one training step, stage by stage, without a word to the server.
+
+import { keeper, make, number, style, theme as themeOf } from './dom.js'
+import { Energy } from './slow_energy.js'
+import { Tile } from './slow_heatmap.js'
+import { math } from './slow_math.js'
+import { Network } from './slow_network.js'
+import { SLOW_CSS } from './slow_style.js'
+
+const SPEEDS = [['0.6 s', 600], ['1.2 s', 1200], ['2.5 s', 2500], ['5 s', 5000]]
+const MOST_TILES = 4
+const TYPING = 'input:not([type=range]),textarea,select,button,a,summary,[contenteditable=true],[role=slider],[role=radio],[role=combobox]'
+
+class Player {
+  constructor(parent) {
+    style('slow', SLOW_CSS)
+    parent.querySelectorAll(':scope > .pp-slow').forEach((old) => old.remove())
+    this.index = 0
+    this.pace = 1200
+    this.network = new Network((kind, layer) => this.jump(kind, layer))
+    this.energy = new Energy()
+    this.tiles = Array.from({ length: MOST_TILES }, () => new Tile())
+    this.root = make('section', { class: 'pp-slow', tabindex: 0, 'aria-label': 'Slow motion of one training step' })
+    this.root.append(this.transport(), this.network.root, this.stage())
+    parent.append(this.root)
+    this.keys = (event) => this.press(event)
+    document.addEventListener('keydown', this.keys)
+    this.hide = () => document.hidden && this.pause()
+    document.addEventListener('visibilitychange', this.hide)
+  }
+
+  transport() {
+    const button = (text, title, click, attributes = {}) =>
+      make('button', { type: 'button', title, 'aria-label': title, onclick: click, ...attributes }, text)
+    this.back = button('◀', 'Back (←)', () => this.go(this.index - 1), { 'data-go': 'back' })
+    this.play = button('Play', 'Play or pause (space)', () => this.toggle(), { class: 'pp-play', 'data-go': 'play' })
+    this.next = button('▶', 'Next (→)', () => this.go(this.index + 1), { 'data-go': 'next' })
+    this.slide = make('input', { type: 'range', min: 0, value: 0, 'aria-label': 'Stage' })
+    this.slide.addEventListener('input', () => this.go(Number(this.slide.value)))
+    this.count = make('span', { class: 'pp-count' })
+    this.layers = make('span', { class: 'pp-jump' })
+    this.speed = make(
+      'select',
+      { 'aria-label': 'Seconds per stage', title: 'Seconds per stage' },
+      ...SPEEDS.map(([name, value]) => make('option', { value, selected: value === this.pace }, name)),
+    )
+    this.speed.addEventListener('change', () => (this.pace = Number(this.speed.value)))
+    const keys = make('span', { class: 'pp-keys' }, '← → space')
+    return make('div', { class: 'pp-transport' }, this.back, this.play, this.next, this.slide, this.count, this.layers, this.speed, keys)
+  }
+
+  stage() {
+    this.heading = make('h3')
+    this.equation = make('div', { class: 'pp-equation' })
+    this.what = make('p', { class: 'pp-what' })
+    this.why = make('p', { class: 'pp-why' })
+    this.numbers = make('dl', { class: 'pp-numbers' })
+    this.pictures = make('div', { class: 'pp-tiles' }, ...this.tiles.map((tile) => tile.root))
+    const words = make('div', { 'aria-live': 'polite' }, this.heading, this.equation, this.what, this.why)
+    return make('div', { class: 'pp-stage' }, make('div', {}, words, this.numbers), this.pictures, this.energy.root)
+  }
+
+  update({ data, parentElement }) {
+    this.theme = themeOf(parentElement)
+    const { colors } = data
+    const shade = (name) => (this.theme.dark && data.darkLines[colors[name]]) || colors[name]
+    for (const [name, value] of Object.entries({
+      muted: this.theme.muted, grid: this.theme.grid, line: this.theme.line,
+      explicit: shade('explicit'), implicit: shade('implicit'),
+    })) this.root.style.setProperty(`--pp-${name}`, value)
+    this.root.classList.toggle('pp-lecture', data.lecture)
+    if (data.digest !== this.digest) {
+      this.digest = data.digest
+      this.take(data.trace)
+    }
+    this.show()
+  }
+
+  take(trace) {
+    this.pause()
+    const before = this.trace?.frames[this.index]
+    this.trace = trace
+    this.network.prepare(trace)
+    this.energy.prepare(trace)
+    this.slide.max = trace.frames.length - 1
+    // The same stage of the new step, where it has one: settings compare at a glance.
+    const same = before && trace.frames.findIndex((frame) => before.kind === frame.kind && before.layer === frame.layer)
+    this.index = same > 0 ? same : 0
+    const layers = trace.layers.map(({ layer }) => {
+      const jump = make('button', { type: 'button', 'data-layer': layer, title: `Jump to the weights of layer ${layer}` }, String(layer))
+      jump.addEventListener('click', () => this.jump('theta', layer))
+      return jump
+    })
+    this.layers.replaceChildren('layer', ...layers)
+  }
+
+  jump(kind, layer) {
+    const { frames } = this.trace
+    const fits = frames.map((frame, index) => ({ frame, index })).filter(({ frame }) =>
+      kind === 'loss' ? frame.kind === 'loss' : frame.kind !== 'loss' && frame.variable === kind && frame.layer === layer,
+    )
+    // The next one after here, so that clicking again goes from the forward pass to the step.
+    const found = fits.find(({ index }) => index > this.index) ?? fits[0]
+    if (found) this.go(found.index)
+  }
+
+  go(index, playing = false) {
+    if (!playing) this.pause()
+    this.index = Math.min(this.trace.frames.length - 1, Math.max(0, index))
+    this.show()
+  }
+
+  toggle() {
+    if (this.timer) return this.pause()
+    if (this.index === this.trace.frames.length - 1) this.go(0)
+    const tick = () => {
+      this.go(this.index + 1, true)
+      this.timer = this.index < this.trace.frames.length - 1 ? setTimeout(tick, this.pace) : null
+      this.label()
+    }
+    this.timer = setTimeout(tick, this.pace)
+    return this.label()
+  }
+
+  pause() {
+    clearTimeout(this.timer)
+    this.timer = null
+    this.label()
+  }
+
+  label() {
+    this.play.textContent = this.timer ? 'Pause' : 'Play'
+  }
+
+  press(event) {
+    if (!this.trace || event.ctrlKey || event.metaKey || event.altKey || !this.root.isConnected) return
+    const outside = !this.root.contains(event.target)
+    if (outside && event.target.closest?.(TYPING)) return
+    if (event.target.closest?.('select')) return
+    const act = { ArrowRight: () => this.go(this.index + 1), ArrowLeft: () => this.go(this.index - 1), ' ': () => this.toggle() }[event.key]
+    if (!act) return
+    event.preventDefault()
+    act()
+  }
+
+  show() {
+    const { frames } = this.trace
+    const frame = frames[this.index]
+    this.root.dataset.stage = String(this.index)
+    this.root.dataset.kind = frame.kind
+    this.count.textContent = `stage ${this.index + 1} of ${frames.length}`
+    this.slide.value = String(this.index)
+    this.back.disabled = this.index === 0
+    this.next.disabled = this.index === frames.length - 1
+    this.heading.textContent = frame.title
+    this.heading.dataset.side = frame.side
+    this.equation.dataset.key = frame.equation_key
+    this.equation.replaceChildren(math(frame.equation))
+    this.what.textContent = frame.what
+    this.why.textContent = frame.why
+    this.numbers.replaceChildren(
+      ...frame.numbers.flatMap(({ key, tex, value }) => {
+        const name = make('dt')
+        name.append(math(tex))
+        return [name, make('dd', { 'data-number': key, 'data-value': value }, number(value))]
+      }),
+    )
+    this.network.show(this.index)
+    this.energy.show(frame)
+    const columns = frame.tiles.length === 4 ? 2 : frame.tiles.length
+    const height = frame.tiles.length === 4 ? 96 : 220
+    this.pictures.style.setProperty('--pp-columns', columns)
+    this.pictures.style.setProperty('--pp-tile', `${height}px`)
+    this.tiles.forEach((tile, at) => {
+      tile.root.hidden = at >= frame.tiles.length
+      if (at < frame.tiles.length) tile.show(frame.tiles[at], this.theme)
+    })
+  }
+
+  destroy() {
+    this.pause()
+    document.removeEventListener('keydown', this.keys)
+    document.removeEventListener('visibilitychange', this.hide)
+    this.root.remove()
+  }
+}
+
+export const mount = keeper(Player)
