@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-VIEWS = {
-    "quadratic": "Drag a quadratic",
-    "layer": "A real layer",
-    "network": "A whole network",
-}
+from app import state
+
+FIRST = "stability.first"
+QUADRATIC, LAYERS, NETWORK = "Quadratic", "Layers", "Network"
 SENTENCES = {
-    "quadratic": r"An explicit step diverges once it passes $2/\lambda_{\max}$; the implicit step "
+    QUADRATIC: r"An explicit step diverges once it passes $2/\lambda_{\max}$; the implicit step "
     "on the same problem cannot.",
-    "layer": "The same factors over the measured spectrum of each layer, on real data.",
-    "network": "Many short runs over step sizes: where training diverges, and where theory "
-    "expects it.",
+    LAYERS: "The same factors on real layers and data: what one step leaves of the change asked "
+    "of a layer.",
+    NETWORK: "Many short runs over step sizes: where training diverges, and where theory expects "
+    "it.",
 }
 
 
@@ -28,10 +28,9 @@ def header() -> tuple[str, bool]:
     with right, st.container(horizontal=True, horizontal_alignment="right", key="views"):
         view = st.segmented_control(
             "View",
-            list(VIEWS),
-            default="quadratic",
+            list(SENTENCES),
+            default=_first_view(),
             required=True,
-            format_func=VIEWS.__getitem__,
             key="view",
             bind="query-params",
             label_visibility="collapsed",
@@ -39,9 +38,19 @@ def header() -> tuple[str, bool]:
         lecture = st.toggle(
             "Lecture", key="lecture", bind="query-params", help="Large type and thick lines."
         )
-    view = view or "quadratic"
     if lecture:
         st.html("<style>.st-key-sentence p { font-size: 1.5rem; line-height: 1.2; }</style>")
     with st.container(key="sentence"):
-        st.markdown(SENTENCES[view])
-    return view, lecture
+        st.markdown(SENTENCES[view or QUADRATIC])
+    return view or QUADRATIC, lecture
+
+
+def _first_view() -> str:
+    """Return the view of a link that names none: the one its other parts belong to."""
+    if state.arrived() or FIRST not in st.session_state:
+        query = st.query_params
+        written = query.get("view", "").capitalize()
+        of_parts = NETWORK if "sweep" in query else LAYERS if "net" in query else QUADRATIC
+        st.session_state[FIRST] = written if written in SENTENCES else of_parts
+    view: str = st.session_state[FIRST]
+    return view

@@ -17,6 +17,8 @@ export class Plane {
     })
     this.handle = shape('circle', { r: 9 })
     this.start.append(shape('circle', { r: 22, class: 'pp-grip' }), this.handle)
+    this.scene = shape('g')
+    svg.append(this.scene, this.start) // the start stays in place: it must not lose the focus
     svg.addEventListener('pointerdown', (event) => {
       svg.setPointerCapture(event.pointerId)
       this.dragging = true
@@ -61,9 +63,9 @@ export class Plane {
     spots.keep(sx - 16, sy - 16, sx + 16, sy + 16)
     shown.forEach(({ points }) => spots.keepPoints(points.map(place), 4))
     this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
-    this.svg.replaceChildren(
+    this.scene.replaceChildren(
       rings(reading, scene), minimum(scene), ...shown.map((line) => way(line, scene)),
-      ...exits(shown, scene, spots), ...names(shown, scene, spots), this.start,
+      ...exits(shown, scene, spots), ...names(shown, scene, spots),
     )
     this.start.setAttribute('transform', `translate(${pixels(sx)} ${pixels(sy)})`)
     this.handle.setAttribute('fill', theme.background)
