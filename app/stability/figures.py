@@ -54,7 +54,7 @@ def _panel(
     figure: go.Figure, view: LayerView, column: int, *, gain: bool, dark: bool, lecture: bool
 ) -> None:
     values = view.probe.eigenvalues
-    low = max(float(values.min()), float(values.max()) * 1e-7)
+    low = max(float(values.min()), float(values.max()) * 1e-5)
     grid = np.geomspace(low, float(values.max()), 200)
     curves = {
         "explicit": (grid, explicit_gain(grid, view.tau)),
@@ -120,7 +120,7 @@ def step_name(step: str, view: LayerView) -> str:
 def _title(view: LayerView, lecture: bool) -> str:
     probe = view.probe
     words = "implicit layer" if probe.implicit else "explicit layer"
-    size = 21 if lecture else 13
+    size = 24 if lecture else 13
     return (
         f"<b>{probe.name}</b><br><span style='font-size:{size}px'>"
         f"{words}, 2/λ<sub>max</sub> = {number(probe.subproblem_limit)}</span>"
@@ -142,12 +142,18 @@ def _style(
         height=height,
         font={"size": font},
         margin={"l": 96 if lecture else 64, "r": 12, "t": 110 if lecture else 76, "b": 10},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "yref": "container"},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 0.995,
+            "yanchor": "top",
+            "yref": "container",
+            "font": {"size": font},
+        },
         hovermode="closest",
     )
-    figure.update_layout(legend={"y": 0.995, "yanchor": "top"})
     figure.update_annotations(font_size=font, yshift=-2)
-    ticks = {"tickfont": {"size": 22 if lecture else 12}}
+    ticks = {"tickfont": {"size": 24 if lecture else 12}, "title_font": {"size": font}}
     figure.update_xaxes(type="log", nticks=4, title="eigenvalue λ", dtick=2, **ticks)
     if gain:
         figure.update_yaxes(type="log", range=np.log10(GAINS).tolist(), dtick=1, **ticks)

@@ -43,9 +43,9 @@ def real_layers(*, lecture: bool) -> None:
         return
     views = layer_views(result.layers, tau, cg_steps)
     figure = layers_figure(
-        views, gain=gain, dark=is_dark(), lecture=lecture, height=400 if lecture else 318
+        views, gain=gain, dark=is_dark(), lecture=lecture, height=380 if lecture else 318
     )
-    st.plotly_chart(figure, key="layers.figure", config=EXPORT)
+    st.plotly_chart(figure, key="layers.figure", theme=None, config=EXPORT)
     _limits(result, request.config, tau)
     st.caption(CAPTION.replace("2/λ_max", r"$2/\lambda_{\max}$"))
     with st.expander("Numbers of each layer", icon=":material/table_rows:"):

@@ -1,0 +1,40 @@
+// Loss as colour: dark is low. Cividis, made to read alike for all kinds of colour vision.
+
+const STOPS = ['#00224e', '#123570', '#3b496c', '#575d6d', '#707173', '#8a8678', '#a59c74', '#c3b369', '#e1cc55', '#fee838']
+export const DECADES = 2 // below the loss of a constant prediction
+
+const parts = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
+
+/** Share of the scale, 0 for low losses and 1 for the constant predictor's. */
+export function share(loss, constant) {
+  const value = 1 + Math.log10(loss / constant) / DECADES
+  return Math.min(1, Math.max(0, value))
+}
+
+export function color(at) {
+  const place = at * (STOPS.length - 1)
+  const low = Math.min(STOPS.length - 2, Math.floor(place))
+  const [from, to] = [parts(STOPS[low]), parts(STOPS[low + 1])]
+  return `rgb(${from.map((value, i) => Math.round(value + (place - low) * (to[i] - value))).join(' ')})`
+}
+
+/** Losses that a person reads beside the scale. */
+export function ticks(constant) {
+  const low = constant * 10 ** -DECADES
+  const found = []
+  for (let power = -6; power <= 6; power += 1) {
+    for (const digit of [1, 3]) {
+      const value = digit * 10 ** power
+      if (value >= low * 0.999 && value <= constant) found.push(value)
+    }
+  }
+  return found
+}
+
+/** Edges of cells around logarithmically placed centres. */
+export function edges(centres) {
+  const logs = centres.map(Math.log10)
+  if (logs.length === 1) return [logs[0] - 0.1, logs[0] + 0.1]
+  const inner = logs.slice(1).map((value, i) => (value + logs[i]) / 2)
+  return [2 * logs[0] - inner[0], ...inner, 2 * logs[logs.length - 1] - inner[inner.length - 1]]
+}
