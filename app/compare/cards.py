@@ -5,27 +5,23 @@ from __future__ import annotations
 import streamlit as st
 
 from app import state
-from app.charts.theme import DARK_LINES, LineStyle
 from app.compare import acting
 from app.compare.draft import FEWEST, MOST, Part, RaceDraft
 from app.compare.looks import looks
+from app.compare.strokes import stroke_css
 from app.forms import fields
 from app.forms.step import step_group
 from app.forms.training import contender_more
 from app.words import FIELDS, direction_label
-from proxprop.config import Contender, RaceConfig
+from proxprop.config import RaceConfig
 from proxprop.racing import labels
-
-# A stroke's dashes in units of its length of 44, as Plotly draws them.
-STROKES = {"dash": "9 5", "dot": "3 4", "dashdot": "9 4 3 4", "longdash": "14 5"}
-STROKES |= {"longdashdot": "14 4 3 4"}
 
 
 def cards(draft: RaceDraft) -> None:
     """Show a card for each contender, and a button for one more."""
     config = draft.config()
     names = _names(draft, config)
-    _swatches(draft, config)
+    _swatches(config)
     for index, part in enumerate(draft.contenders):
         _card(draft, index, part, names[index])
     st.button(
@@ -48,16 +44,6 @@ def summary(part: Part) -> str:
     if values["optimizer.explicit_lr"] is not None:
         words.append(f"explicit η {fields.shown('', values['optimizer.explicit_lr'])}")
     return " · ".join(words)
-
-
-def stroke(style: LineStyle, dark: bool, width: int = 26) -> str:
-    """Return an SVG line with a contender's colour and dash."""
-    color = DARK_LINES.get(style.color, style.color) if dark else style.color
-    dash = f" stroke-dasharray='{STROKES[style.dash]}'" if style.dash in STROKES else ""
-    return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='10'>"
-        f"<line x1='0' y1='5' x2='{width}' y2='5' stroke='{color}' stroke-width='4'{dash}/></svg>"
-    )
 
 
 def _card(draft: RaceDraft, index: int, part: Part, name: str) -> None:
@@ -124,26 +110,13 @@ def _raw_name(part: Part) -> str:
     return direction_label(solver, steps) if solver in ("explicit", "exact", "cg") else "?"
 
 
-def _swatches(draft: RaceDraft, config: RaceConfig | None) -> None:
+def _swatches(config: RaceConfig | None) -> None:
     """Draw each card's line at its left edge; the same line as on the charts."""
-    if config is None:
-        contenders: list[Contender] = [Contender()] * 0
-    else:
-        contenders = list(config.contenders)
-    rules = []
-    for dark in (False, True):
-        lines = [
-            f'.st-key-card-{index} [data-testid="stPopoverButton"]'
-            f'{{background-image:url("data:image/svg+xml,{_encoded(stroke(style, dark))}")}}'
-            for index, style in enumerate(looks(contenders))
-        ]
-        scheme = "dark" if dark else "light"
-        rules.append(f"@media (prefers-color-scheme: {scheme}) {{{''.join(lines)}}}")
-    st.html(f"<style>{''.join(rules)}</style>")
-
-
-def _encoded(svg: str) -> str:
-    return svg.replace("#", "%23").replace("<", "%3C").replace(">", "%3E")
+    styles = looks(config.contenders) if config is not None else []
+    places = [
+        f'.st-key-card-{index} [data-testid="stPopoverButton"]' for index in range(len(styles))
+    ]
+    st.html(stroke_css(places, styles))
 
 
 def _plain(name: str) -> str:

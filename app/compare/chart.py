@@ -15,9 +15,9 @@ from proxprop.config import Contender, RaceConfig, RunConfig
 from proxprop.racing import labels, members_of
 from proxprop.runs.record import Run
 
-CHART = 360
+CHART = 344
 KEY = "race"
-FEW = 60  # evaluations up to which each is drawn as a point
+FEW = 25  # evaluations up to which each is drawn as a point
 EMPTY = "Press Start: all contenders begin at the same weights and see the same batches."
 
 
@@ -53,7 +53,8 @@ def race_chart(
         x=draft.axis,
         log_y=draft.log if draft.log is not None else not shown.accuracy,
         height=CHART,
-        empty=EMPTY if race is None else "The first points come at once.",
+        fill=480,
+        empty=_empty(race, standing),
         quantities=[looked.quantity(draft, race) for looked in QUANTITIES.values()],
         quantity=shown.series,
         smoothing=3 * (task.evaluation.every if task is not None else 1.0),
@@ -61,6 +62,13 @@ def race_chart(
         on_target=_aimed,
         on_view=_looked,
     )
+
+
+def _empty(race: Run | None, standing: Standing | None) -> str:
+    if race is None:
+        return EMPTY
+    searching = standing is not None and standing.searching
+    return "Step sizes are searched first." if searching else "The first points come at once."
 
 
 def contender_of(run: Run) -> Contender:

@@ -17,8 +17,10 @@ def form(draft: RaceDraft) -> None:
     if draft.notice:
         st.caption(draft.notice)
     _presets(draft)
-    cards(draft)
-    setting(draft)
+    with st.container(key="race-cards", gap="xxsmall"):
+        cards(draft)
+    with st.container(key="race-setting", gap="xxsmall"):
+        setting(draft)
     if draft.problem:
         with st.container(key="refusal-race"):
             st.markdown(f":material/error: {draft.problem}")

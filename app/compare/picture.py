@@ -103,7 +103,7 @@ def _baseline(draft: RaceDraft, standing: Standing) -> None:
         label_visibility="collapsed",
         on_change=acting.set_baseline,
         args=("race.baseline",),
-        width=330,
+        width=250,
     )
 
 
@@ -122,10 +122,10 @@ def _links(draft: RaceDraft, race: Run) -> None:
     quantity = QUANTITIES[draft.quantity]
     asked = f"measure={quantity.measure}&target={quantity.target(draft, race):g}"
     files = (
-        (f"/api/races/{race.id}/table.csv?{asked}&baseline={draft.baseline}", "Table (CSV)"),
-        (f"/api/runs/{race.id}/points.csv", "Points (CSV)"),
-        (f"/api/runs/{race.id}/config.json", "Settings (JSON)"),
-        (f"/api/runs/{race.id}/snippet.py", "Python script"),
+        (f"/api/races/{race.id}/table.csv?{asked}&baseline={draft.baseline}", "table.csv"),
+        (f"/api/runs/{race.id}/points.csv", "points.csv"),
+        (f"/api/runs/{race.id}/config.json", "settings.json"),
+        (f"/api/runs/{race.id}/snippet.py", "script.py"),
     )
     links = [f'<a href="{url}" download>{label}</a>' for url, label in files]
     st.html(f'<div class="proxprop-links">{"".join(links)}</div>')

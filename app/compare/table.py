@@ -8,34 +8,17 @@ from dataclasses import dataclass
 from html import escape
 
 from app.charts.theme import LineStyle
-from app.compare.cards import stroke
+from app.compare.strokes import stroke_css
 from app.words import STATES, duration, number
 from proxprop.racing import Row, Stat
 from proxprop.racing.table import Measure
 
-MEASURES: dict[Measure, str] = {
-    "train_loss": "training loss",
-    "train_accuracy": "training accuracy",
-    "validation_loss": "validation loss",
+SHORT: dict[Measure, str] = {
+    "train_loss": "loss",
+    "train_accuracy": "train. accuracy",
+    "validation_loss": "val. loss",
     "validation_accuracy": "accuracy",
 }
-CSS = """<style>
-.race-table { width: 100%; border-collapse: collapse; font-size: 0.86rem; }
-.race-table th { font-weight: 400; opacity: 0.75; text-align: right; padding: 0.1rem 0.5rem;
-  border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent);
-  vertical-align: bottom; white-space: nowrap; }
-.race-table td { text-align: right; padding: 0.16rem 0.5rem; white-space: nowrap;
-  border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent); }
-.race-table th:first-child, .race-table td:first-child { text-align: left; padding-left: 0; }
-.race-table th:nth-child(2), .race-table td:nth-child(2) { text-align: left; }
-.race-table td:first-child { font-weight: 600; white-space: normal; }
-.race-table small { opacity: 0.75; font-size: 0.92em; font-weight: 400; }
-.race-table .best { font-weight: 700; }
-.race-table svg { margin-right: 0.45rem; vertical-align: middle; }
-.race-table .night { display: none; }
-@media (prefers-color-scheme: dark) {
-  .race-table .day { display: none; } .race-table .night { display: inline; } }
-</style>"""
 
 
 @dataclass(frozen=True)
@@ -65,35 +48,33 @@ def html(entries: Sequence[Entry], measure: Measure, target: float, baseline: in
         baseline: Whose times the last column divides by.
     """
     sign = "≥" if measure.endswith("accuracy") else "≤"
-    goal = f"{MEASURES[measure]} {sign} {_value(target, measure)}"
+    goal = f"to {sign} {_value(target, measure)}"
     heads = [
         "",
         "",
-        f"{MEASURES[measure]}<br>at the end",
-        "<br>best",
+        f"final<br>{SHORT[measure]}",
+        f"best<br>{SHORT[measure]}",
         *(() if measure == "validation_accuracy" else ("<br>accuracy",)),
-        "time<br>per step",
-        f"{goal}<br>epochs",
-        "<br>time",
+        "<br>per step",
+        f"epochs<br>{goal}",
+        f"time<br>{goal}",
         "time ÷<br>baseline",
     ]
     best = _leaders(entries, measure)
     lines = [_line(entry, i, measure, baseline, best) for i, entry in enumerate(entries)]
     head = "".join(f"<th>{words}</th>" for words in heads)
-    return f'{CSS}<table class="race-table"><tr>{head}</tr>{"".join(lines)}</table>'
+    places = [f'.race-table tr[data-contender="{i}"] i' for i in range(len(entries))]
+    strokes = stroke_css(places, [entry.style for entry in entries])
+    return f'{strokes}<div class="race-table"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
 
 
 def _line(entry: Entry, index: int, measure: Measure, baseline: int, best: dict[str, int]) -> str:
     row = entry.row
-    mark = "".join(
-        f'<span class="{theme}">{stroke(entry.style, theme == "night")}</span>'
-        for theme in ("day", "night")
-    )
     words = "<br><small>not measured in the same race</small>" * entry.beside
-    seeds = f" <small>N = {len(row.members)}</small>" * (len(row.members) > 1)
+    seeds = f"<br><small>N = {len(row.members)} seeds</small>" * (len(row.members) > 1)
     ratio = "baseline" if index == baseline else _ratio(row)
     cells = [
-        ("", mark + escape(row.label) + seeds + words),
+        ("", f"<i></i>{escape(row.label)}{seeds}{words}"),
         ("", _outcome(entry)),
         ("final", _stat(row.final[measure], measure)),
         ("lowest", _stat(row.best[measure], measure)),
@@ -141,12 +122,12 @@ def _leaders(entries: Sequence[Entry], measure: Measure) -> dict[str, int]:
 def _stat(stat: Stat, kind: str) -> str:
     if math.isnan(stat.mean):
         return "–"
-    spread = f" <small>± {_value(stat.std, kind, 2)}</small>" if stat.n > 1 else ""
+    spread = f"<br><small>± {_value(stat.std, kind, 2)}</small>" if stat.n > 1 else ""
     return _value(stat.mean, kind) + spread
 
 
 def _reached(row: Row, stat: Stat, kind: str) -> str:
-    some = f" <small>{row.reached} of {len(row.members)}</small>"
+    some = f"<br><small>{row.reached} of {len(row.members)}</small>"
     return _stat(stat, kind) + some * (0 < row.reached < len(row.members))
 
 

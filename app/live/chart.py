@@ -92,6 +92,7 @@ def live_chart(
     x_switch: bool = True,
     log_y: bool = False,
     height: int = 380,
+    fill: int = 0,
     show_marks: bool = True,
     lecture: bool = False,
     y2_title: str = "",
@@ -118,6 +119,8 @@ def live_chart(
         x_switch: Offer buttons for step, epoch and seconds.
         log_y: Start with a logarithmic vertical axis.
         height: Pixels of the whole component, toolbar included.
+        fill: Pixels of the window that the rest of the page takes: the chart grows into what is
+            left; 0 keeps it at `height`.
         show_marks: Draw live changes as labelled vertical lines.
         lecture: Larger type and thicker lines.
         y2_title: Title of the right axis, if a trace uses it.
@@ -144,6 +147,7 @@ def live_chart(
         "xSwitch": x_switch,
         "logY": log_y,
         "height": height,
+        "fill": fill,
         "showMarks": show_marks,
         "lecture": lecture,
         "empty": empty,
@@ -160,7 +164,7 @@ def live_chart(
             "on_aimed_change": on_target or _nothing,
             "on_looked_change": on_view or _nothing,
         }
-    mount("chart", data, key=key, height=height, **events)
+    mount("chart", data, key=key, height=None if fill else height, **events)
 
 
 def _nothing() -> None:

@@ -51,7 +51,7 @@ class Chart {
       this.takeTargets(data)
       this.takeView(data)
       this.options = optionsOf(data, this.view)
-      this.root.style.height = `${data.height}px`
+      this.root.style.height = data.fill ? `max(${data.height}px, calc(100vh - ${data.fill}px))` : `${data.height}px`
       this.root.classList.toggle('pp-lecture', data.lecture)
       this.empty.textContent = data.empty
       this.buildBar()

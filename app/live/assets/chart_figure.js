@@ -83,6 +83,7 @@ export function figure({ options, lines, ranges, view, theme, width, height, hub
     },
     yaxis: {
       ...axis(theme, size), range: ranges.y, title: title(options.yTitle, size, theme),
+      ...(options.yFormat.endsWith('%') ? { tickformat: ',.0%' } : {}),
       type: view.log ? 'log' : 'linear', ...(view.log ? logTicks(ranges.y, theme, size) : {}),
     },
     ...drawn,
