@@ -10,8 +10,8 @@ from proxprop.catalog.optimizers import OPTIMIZERS
 
 PAPER = "[Frerix, Möllenhoff, Moeller and Cremers, ICLR 2018](https://arxiv.org/abs/1706.04638)"
 FOOTNOTE = (
-    f"The method: {PAPER}. The paper writes τ for the step size, here η, and τ_θ for the proximal "
-    "step, here τ."
+    f"The method: {PAPER}. The paper writes τ for the step size, here η, and $\\tau_\\theta$ "
+    "for the proximal step, here τ."
 )
 
 

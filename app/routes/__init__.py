@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from app.routes.assets import module, plotly
@@ -9,7 +11,14 @@ from app.routes.races import table_csv
 from app.routes.runs import artifact, config_json, points_csv, snippet, weights
 from app.routes.stream import stream
 
+
+def home(request: Request) -> RedirectResponse:
+    """Send /home to the page that opens first: Streamlit gives that one no path of its own."""
+    return RedirectResponse("./")
+
+
 ROUTES = [
+    Route("/home", home),
     Route("/api/stream", stream),
     Route("/api/runs/{run}/artifacts/{member:int}/{name}", artifact),
     Route("/api/runs/{run}/points.csv", points_csv),

@@ -4,7 +4,7 @@ import { formatted, keeper, make, style, theme as themeOf } from './dom.js'
 import { hub } from './hub.js'
 
 const CSS = `
-.pp-tiles { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 16px;
+.pp-tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(84px, 1fr)); gap: 16px;
   font: 400 13px/1.3 var(--st-font); color: var(--st-text-color); font-variant-numeric: tabular-nums; }
 .pp-tiles > div { border-top: 2px solid var(--pp-grid); padding-top: 6px; min-width: 0; container-type: inline-size; }
 .pp-tiles dt { color: var(--pp-muted); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; font-weight: 400; }
