@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import streamlit as st
 
 from app.charts.theme import DARK_LINES, VERMILION, line_style
-from app.layers.choice import Choice, key, lecture
+from app.layers.choice import Choice, key, lecture, remember
 from app.live.assets import plotly_url
 from app.live.chart import Trace
 from app.live.component import mount
@@ -45,17 +45,15 @@ class Row:
 
 ROWS = {
     "overshoot": Row("Overshoot", "share left over", ("overshoot", "overshoot_explicit")),
-    "update": Row("Relative update", "‖ΔΘ‖ / ‖Θ‖", ("update",)),
-    "cosine": Row("Cosine of D and G", "cos∠(D, G)", ("cosine",), log=False),
-    "residual": Row("Residual of the solve", "‖r‖ / ‖G‖", ("residual",)),
+    "update": Row("Update", "‖ΔΘ‖ / ‖Θ‖", ("update",)),
+    "cosine": Row("Cosine", "cos∠(D, G)", ("cosine",), log=False),
+    "residual": Row("Residual", "‖r‖ / ‖G‖", ("residual",)),
     "norm": Row("Length of D", "‖D‖", ("norm",)),
-    "dead": Row("Units without a gradient", "share of units", ("dead",), log=False),
-    "seconds": Row("Time of the solve", "t [s]", ("seconds",)),
-    "condition": Row("Condition of S", "κ(S)", ("condition",), full=True),
-    "bound": Row("Angle bound", "bound on cos∠(D, G)", ("bound",), log=False, full=True),
-    "top_energy": Row(
-        "Energy along the top 8", "share of ‖Δ‖²", ("top_energy",), log=False, full=True
-    ),
+    "dead": Row("Idle units", "share of units", ("dead",), log=False),
+    "seconds": Row("Solve time", "t [s]", ("seconds",)),
+    "condition": Row("Condition", "κ(S)", ("condition",), full=True),
+    "bound": Row("Angle bound", "bound on cos", ("bound",), log=False, full=True),
+    "top_energy": Row("Top energy", "share of ‖Δ‖²", ("top_energy",), log=False, full=True),
 }
 FIRST = ("overshoot", "update")
 
@@ -67,31 +65,46 @@ def along(choice: Choice) -> None:
         return
     runs = [choice.run, *([choice.other] if choice.other else [])]
     labels = _labels(runs)
-    live_status(
-        [run.id for run in runs], key="layers-status", labels=labels if choice.other else None
-    )
-    chosen = st.pills(
-        "Measures",
-        list(ROWS),
-        format_func=lambda name: ROWS[name].name,
-        default=list(FIRST),
-        selection_mode="multi",
-        key=key("measures"),
-        label_visibility="collapsed",
-    )
+    _status(runs, labels)
+    chosen = _measures()
     if all(_tier(run) == "off" for run in runs):
         st.info("Instruments were off for this run. Switch them on under More on the Train page.")
         return
     if not chosen:
         st.info("Choose a measure above.")
         return
-    multiples(runs, labels, [name for name in ROWS if name in chosen])
+    multiples(runs, labels, chosen)
     if any(ROWS[name].full for name in chosen) and all(_tier(run) != "full" for run in runs):
         st.caption(
             "Some of these measures are recorded by the full instruments only: More → "
             "Instruments on the Train page."
         )
     st.caption(CAPTION)
+
+
+def _status(runs: list[Run], labels: list[str]) -> None:
+    """Show how those runs stand that go on."""
+    live = [(run.id, label) for run, label in zip(runs, labels) if run.status != "ended"]
+    if live:
+        names = [label for _, label in live] if len(runs) > 1 else None
+        live_status([run_id for run_id, _ in live], key="layers-status", labels=names)
+
+
+def _measures() -> list[str]:
+    """Show the measures to choose from; they are in the link."""
+    asked = [name for name in st.query_params.get("measures", "").split(".") if name in ROWS]
+    chosen = st.pills(
+        "Measures",
+        list(ROWS),
+        format_func=lambda name: ROWS[name].name,
+        default=asked or list(FIRST),
+        selection_mode="multi",
+        key=key("measures"),
+        label_visibility="collapsed",
+    )
+    told = [name for name in ROWS if name in chosen]
+    remember("measures", "" if told == list(FIRST) else ".".join(told))
+    return told
 
 
 def multiples(runs: list[Run], labels: list[str], rows: list[str]) -> None:
@@ -128,9 +141,7 @@ def _traces(
         color = _color(run)
         for column in columns:
             explicit = column.endswith("_explicit")
-            name = f"{label}: explicit, s = τ" if explicit else label
-            if len(columns) > 1 and not explicit:
-                name = f"{label}: its step"
+            name = f"{label}, explicit at s = τ" if explicit else label
             found.append(
                 Trace(
                     run.id,

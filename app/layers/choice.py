@@ -68,10 +68,21 @@ def arrive() -> None:
 def leave(values: dict[str, str]) -> None:
     """Write what differs from the defaults to the URL."""
     query = {name: text for name, text in values.items() if text and text != DEFAULTS.get(name)}
+    if values.get("view") == "time" and "measures" in st.query_params:
+        query["measures"] = st.query_params["measures"]  # a control further down the page
     if query != _query():
         kept = {"lecture": "1"} if lecture() else {}
         st.query_params.from_dict({**query, **kept})
         st.session_state[_WRITTEN] = (query, time.monotonic())
+
+
+def remember(name: str, text: str) -> None:
+    """Write one more value to the URL; empty for its default."""
+    query = {**_query(), name: text}
+    if text == _query().get(name, ""):
+        return
+    st.query_params.from_dict({key: value for key, value in query.items() if value})
+    st.session_state[_WRITTEN] = (_query(), time.monotonic())
 
 
 def forget(*names: str) -> None:

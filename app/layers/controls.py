@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from app.layers import choice
@@ -10,9 +12,12 @@ from app.words import exact_number
 from proxprop.config import ConfigError
 from proxprop.runs.record import Run
 
+STYLE = Path(__file__).with_name("style.css")
+
 
 def view() -> str:
     """Show which of the page's two views is on, and return it."""
+    st.html(STYLE)
     choice.arrive()
     chosen = st.segmented_control(
         "View",

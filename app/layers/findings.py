@@ -64,7 +64,12 @@ def overshoot_figure(measures: list[dict[str, Any]], dark: bool = False) -> go.F
     figure.add_vline(x=1, line={"color": GREY, "width": 1.5})
     figure.update_layout(
         template=template(dark),
-        title="What is left of the change asked of each layer",
+        title={
+            "text": "What is left of the change asked of each layer",
+            "x": 0,
+            "xanchor": "left",
+            "font": {"size": 17},
+        },
         height=118 + 58 * len(hidden),
         margin={"l": 70, "r": 20, "t": 50, "b": 48},
         xaxis={

@@ -137,7 +137,24 @@ class Multiples {
       })
     }))
     this.range(layout, columns)
+    this.blanks(layout, columns)
     return { data: this.lines.map(({ panel, trace }) => this.scatter(panel, trace)), layout }
+  }
+
+  /** Say why a panel stays empty where the others of its row do not. */
+  blanks(layout, columns) {
+    const filled = new Set(this.lines.filter(({ trace }) => hub.series(trace.run, trace.series)?.y.some((value) => value !== null))
+      .map(({ panel }) => panel.row * columns + this.data.layers.indexOf(panel.layer)))
+    for (let at = 0; at < columns * this.data.rows.length; at += 1) {
+      const row = Math.floor(at / columns)
+      const others = [...filled].some((one) => Math.floor(one / columns) === row)
+      if (filled.has(at) || !others) continue
+      const id = at ? String(at + 1) : ''
+      layout.annotations.push({
+        text: 'explicit layer: none', x: 0.5, xref: `x${id} domain`, y: 0.5, yref: `y${id} domain`, showarrow: false,
+        font: { color: this.theme.muted },
+      })
+    }
   }
 
   /** A log axis over less than two decades gets ticks at 2 and 5 as well. */

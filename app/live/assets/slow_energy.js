@@ -106,5 +106,5 @@ function axis([low, high]) {
     mark.append(math(`10^{${at < 0 ? '-' : ''}${Math.abs(at)}}`))
     marks.push(mark)
   }
-  return make('div', { class: 'pp-energy-axis' }, make('span', { class: 'pp-axis-name' }, 'logarithmic'), make('div', {}, ...marks))
+  return make('div', { class: 'pp-energy-axis' }, make('span', { class: 'pp-axis-name' }, 'log scale'), make('div', {}, ...marks))
 }

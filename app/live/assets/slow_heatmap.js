@@ -38,6 +38,7 @@ export class Tile {
     this.blank.hidden = Boolean(picture)
     this.blank.textContent = picture ? '' : tile.note
     this.scale.textContent = picture ? words(picture) : '\u00a0'
+    this.root.title = picture ? hint(picture) : ''
     if (!picture) return
     const image = picture.kind === 'maps' ? maps(picture, theme) : matrix(picture, theme)
     this.canvas.width = image.width
@@ -49,10 +50,15 @@ export class Tile {
   }
 }
 
-function words({ shape, scale, kind, count, rows, cols }) {
-  const size = kind === 'maps' ? `${count} of ${shape[1]} maps ${shape[2]} × ${shape[3]}` : shape.join(' × ')
-  const reduced = kind === 'matrix' && (shape[0] > rows || shape[1] > cols)
-  return `${size}${reduced ? ', largest per cell' : ''} · ±${number(scale)}`
+function words({ shape, scale, kind, count }) {
+  const size = kind === 'maps' ? `${count < shape[1] ? `${count} of ` : ''}${shape[1]} maps ${shape[2]} × ${shape[3]}` : shape.join(' × ')
+  return `±${number(scale)} · ${size}`
+}
+
+function hint({ scale, rows, cols, shape, kind }) {
+  const cells = kind === 'matrix' && (shape[0] > rows || shape[1] > cols)
+  const most = cells ? ' Each cell shows the value of largest size in its block.' : ''
+  return `Purple below zero, green above; full colour at ±${number(scale)}.${most}`
 }
 
 function matrix({ rows, cols, data }, theme) {

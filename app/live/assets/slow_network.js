@@ -167,7 +167,9 @@ function line(x1, y1, x2, y2) {
 }
 
 function short(sigma) {
-  return sigma.length > 8 ? 'σ' : sigma === 'The identity' ? '' : sigma
+  if (sigma === 'The identity') return ''
+  const told = sigma.replace(' and pooling', ', pool')
+  return told.length > 10 ? 'σ' : told
 }
 
 function svg(tag, attributes = {}) {

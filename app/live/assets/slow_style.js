@@ -91,7 +91,7 @@ export const SLOW_CSS = `
   font-size: .85em; }
 .pp-slow.pp-lecture .pp-energy-axis { grid-template-columns: 136px 1fr 4.8em; }
 .pp-energy-axis > div { grid-column: 2; position: relative; height: 20px; }
-.pp-axis-name { text-align: right; }
+.pp-axis-name { text-align: right; padding-right: 1.3em; }
 .pp-energy-axis div span { position: absolute; transform: translateX(-50%); }
 @media (max-width: 1020px) { .pp-stage { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); } }
 @media (max-width: 640px) { .pp-stage { grid-template-columns: minmax(0, 1fr); } .pp-keys { display: none; } }

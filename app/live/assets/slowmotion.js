@@ -162,7 +162,7 @@ class Player {
       ...frame.numbers.flatMap(({ key, tex, value }) => {
         const name = make('dt')
         name.append(math(tex))
-        return [name, make('dd', { 'data-number': key, 'data-value': value }, number(value))]
+        return [name, make('dd', { 'data-number': key, 'data-value': value }, key === 'lr' || key === 'tau' ? String(Number(value.toPrecision(6))) : number(value))]
       }),
     )
     this.network.show(this.index)
