@@ -1,7 +1,7 @@
 """Several contenders on one task, under equal conditions, in one worker.
 
 `race` carries out a `RaceConfig` as a loop of events (kind "race" of the run store). Contenders
-share initial weights, batches and data per seed and advance in turns of some 30 ms of training
+share initial weights, batches and data per seed and advance in turns of some 5 ms of training
 each, so that curves grow together and a busy machine is busy for all of them; each has a clock of
 its own that runs only while it trains. The first seed is raced to its end, then the next.
 
