@@ -23,8 +23,10 @@ def added_runs(draft: RaceDraft) -> list[Run]:
 
 def added_picker(draft: RaceDraft) -> None:
     """Let a person choose finished runs to draw beside the race."""
-    title = f"Finished runs ({len(draft.added)})" if draft.added else "Add a finished run"
-    with st.popover(title, key="race.added", icon=":material/playlist_add:"):
+    icon = ":material/playlist_add:"
+    with st.popover("Add a finished run", key="race.added", icon=icon, on_change="rerun") as group:
+        if not group.open:
+            return
         runs = _offered(draft)
         if not runs:
             st.caption("No run has finished yet; the Train page makes some.")

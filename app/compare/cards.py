@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from app import state
@@ -9,7 +11,9 @@ from app.compare import acting
 from app.compare.draft import FEWEST, MOST, Part, RaceDraft
 from app.compare.looks import looks
 from app.compare.strokes import stroke_css
+from app.draft import Values
 from app.forms import fields
+from app.forms.fold import fold
 from app.forms.step import step_group
 from app.forms.training import contender_more
 from app.words import FIELDS, direction_label
@@ -35,9 +39,8 @@ def cards(draft: RaceDraft) -> None:
     )
 
 
-def summary(part: Part) -> str:
+def step_sizes(values: Values) -> str:
     """Return a contender's step sizes in one line."""
-    values = part.values
     words = [f"η {fields.shown('', values['optimizer.lr'])}"]
     if values["direction.solver"] != "explicit":
         words.append(f"τ {fields.shown('', values['direction.tau'])}")
@@ -51,12 +54,8 @@ def _card(draft: RaceDraft, index: int, part: Part, name: str) -> None:
         state.editing(part),
         st.container(horizontal=True, gap="xxsmall", key=f"card-{index}", wrap=False),
     ):
-        title = f"**{_plain(name)}** {summary(part)}"
-        with st.popover(title, key=f"{part.place}card", width="stretch"):
-            step_group()
-            with st.expander("More", key=f"{part.place}more"):
-                _name(index, part, name)
-                contender_more()
+        title = f"**{_plain(name)}** {step_sizes(part.values)}"
+        fold(title, f"{part.place}card", partial(_fields, index, part, name))
         st.button(
             "Copy",
             key=f"{part.place}copy",
@@ -81,6 +80,13 @@ def _card(draft: RaceDraft, index: int, part: Part, name: str) -> None:
         label = FIELDS[field].label if field in FIELDS else ""
         with st.container(key=f"refusal-card-{index}-{field.replace('.', '-')}"):
             st.markdown(f":material/error: {label} {message}.")
+
+
+def _fields(index: int, part: Part, name: str) -> None:
+    step_group()
+    with st.expander("More", key=f"{part.place}more"):
+        _name(index, part, name)
+        contender_more()
 
 
 def _name(index: int, part: Part, name: str) -> None:

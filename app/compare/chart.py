@@ -53,7 +53,7 @@ def race_chart(
         x=draft.axis,
         log_y=draft.log if draft.log is not None else not shown.accuracy,
         height=CHART,
-        fill=480,
+        fill=440,
         empty=_empty(race, standing),
         quantities=[looked.quantity(draft, race) for looked in QUANTITIES.values()],
         quantity=shown.series,

@@ -29,6 +29,8 @@ def decode(word: str) -> RaceConfig:
         packed = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
         unpacked = zlib.decompressobj()
         text = unpacked.decompress(packed, LONGEST)
+        if not unpacked.eof:  # cut short, or longer than anything made here
+            raise ValueError("incomplete")
         values = json.loads(text.decode())
     except (binascii.Error, zlib.error, ValueError, RecursionError) as error:
         words = "this link is damaged; copy it whole, from the address bar"

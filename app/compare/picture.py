@@ -7,6 +7,7 @@ import streamlit as st
 from app.compare import acting
 from app.compare.added import added_picker, added_runs
 from app.compare.arrive import current, write_url
+from app.compare.cards import step_sizes
 from app.compare.chart import CHART, contender_of, race_chart
 from app.compare.draft import RaceDraft
 from app.compare.looks import looks
@@ -18,6 +19,7 @@ from app.live.status import live_status
 from app.services import get_service, get_store
 from app.words import duration
 from proxprop.config import RaceConfig
+from proxprop.config.query import flatten
 from proxprop.racing import Row
 from proxprop.runs.record import Run
 
@@ -70,13 +72,24 @@ def _table(draft: RaceDraft, race: Run, standing: Standing, added: list[Run]) ->
     others = [beside(run, table, measure, target, base) for run in added]
     styles = looks([*standing.config.contenders, *map(contender_of, added)])
     states = [_state(row, race) for row in table] + [run.outcome or "" for run in added]
+    notes = _searched(standing)
     entries = [
-        Entry(row, style, state, index >= len(table))
+        Entry(row, style, state, notes.get(index, ""), index >= len(table))
         for index, (row, style, state) in enumerate(
             zip([*table, *others], styles, states, strict=True)
         )
     ]
     st.html(html(entries, measure, target, base))
+
+
+def _searched(standing: Standing) -> dict[int, str]:
+    """Return the step sizes that a search chose, by contender."""
+    if standing.search is None:
+        return {}
+    return {
+        index: step_sizes(flatten(standing.config.run(index)))
+        for index in range(len(standing.config.contenders))
+    }
 
 
 def _state(row: Row, race: Run) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from app import state
 from app.compare import acting
 from app.compare.draft import RaceDraft
 from app.forms import fields
+from app.forms.fold import fold
 from app.forms.task import data_group, model_group
 from app.forms.training import budget, machine
 from app.words import exact_number
@@ -28,8 +31,7 @@ def setting(draft: RaceDraft) -> None:
         model_group()
         _budget(draft)
         _search(draft)
-        with st.popover("More", key="group.more", width="stretch"):
-            machine()
+        fold("More", "more", machine)
         fields.refusals("device", "precision", "evaluation.", "instruments.", "checkpoint.")
 
 
@@ -37,20 +39,23 @@ def _budget(draft: RaceDraft) -> None:
     values = draft.task.values
     seeds = "1 seed" if draft.seeds == 1 else f"{draft.seeds} seeds"
     title = f"Batch **{values['batch_size']}**  ·  **{budget(values)}**  ·  **{seeds}**"
-    with st.popover(title, key="group.budget", width="stretch"):
-        fields.text("batch_size")
-        left, right = st.columns(2)
-        with left:
-            fields.text("budget.epochs", placeholder="no limit")
-        with right:
-            fields.text("budget.seconds", placeholder="no limit")
-        st.caption(
-            "Equal for all. Seconds count each contender's own training clock; measuring, "
-            "drawing and pauses are left out."
-        )
-        _seeds(draft)
-        fields.text("seed")
+    fold(title, "budget", partial(_budget_fields, draft))
     fields.refusals("batch_size", "budget.", "seed")
+
+
+def _budget_fields(draft: RaceDraft) -> None:
+    fields.text("batch_size")
+    left, right = st.columns(2)
+    with left:
+        fields.text("budget.epochs", placeholder="no limit")
+    with right:
+        fields.text("budget.seconds", placeholder="no limit")
+    st.caption(
+        "Equal for all. Seconds count each contender's own training clock; measuring, drawing "
+        "and pauses are left out."
+    )
+    _seeds(draft)
+    fields.text("seed")
 
 
 def _seeds(draft: RaceDraft) -> None:
@@ -71,32 +76,35 @@ def _seeds(draft: RaceDraft) -> None:
 def _search(draft: RaceDraft) -> None:
     search = draft.search
     title = "off" if search is None else f"{search.trials} trials each"
-    with st.popover(f"Search of step sizes  **{title}**", key="group.search", width="stretch"):
-        _show("race.search", search is not None)
-        st.toggle(
-            "Search step sizes first",
-            key="race.search",
-            help=SEARCH_HELP,
-            on_change=acting.set_search,
-            args=("on", "race.search"),
-            disabled=draft.live,
-        )
-        st.caption(SEARCH_HELP)
-        if search is None:
-            return
-        _stops("trials", "Trials per contender", TRIALS, search.trials, draft.live)
-        _stops("epochs", "Epochs per trial", LENGTHS, search.epochs, draft.live)
-        _show("race.search.criterion", search.criterion)
-        st.segmented_control(
-            "The best trial has the lowest",
-            list(CRITERIA),
-            format_func=lambda name: CRITERIA[name],
-            key="race.search.criterion",
-            required=True,
-            on_change=acting.set_search,
-            args=("criterion", "race.search.criterion"),
-            disabled=draft.live,
-        )
+    fold(f"Search of step sizes  **{title}**", "search", partial(_search_fields, draft))
+
+
+def _search_fields(draft: RaceDraft) -> None:
+    search = draft.search
+    _show("race.search", search is not None)
+    st.toggle(
+        "Search step sizes first",
+        key="race.search",
+        on_change=acting.set_search,
+        args=("on", "race.search"),
+        disabled=draft.live,
+    )
+    st.caption(SEARCH_HELP)
+    if search is None:
+        return
+    _stops("trials", "Trials per contender", TRIALS, search.trials, draft.live)
+    _stops("epochs", "Epochs per trial", LENGTHS, search.epochs, draft.live)
+    _show("race.search.criterion", search.criterion)
+    st.segmented_control(
+        "The best trial has the lowest",
+        list(CRITERIA),
+        format_func=lambda name: CRITERIA[name],
+        key="race.search.criterion",
+        required=True,
+        on_change=acting.set_search,
+        args=("criterion", "race.search.criterion"),
+        disabled=draft.live,
+    )
 
 
 def _stops(field: str, label: str, stops: tuple[float, ...], value: float, locked: bool) -> None:

@@ -29,12 +29,14 @@ class Entry:
         row: Its numbers.
         style: Its line on the chart.
         state: Key of `STATES`; empty while it waits for its turn.
+        note: Its step sizes, where a search chose them; else empty.
         beside: Whether it comes from another day: not measured in the same race.
     """
 
     row: Row
     style: LineStyle
     state: str
+    note: str = ""
     beside: bool = False
 
 
@@ -71,10 +73,11 @@ def html(entries: Sequence[Entry], measure: Measure, target: float, baseline: in
 def _line(entry: Entry, index: int, measure: Measure, baseline: int, best: dict[str, int]) -> str:
     row = entry.row
     words = "<br><small>not measured in the same race</small>" * entry.beside
+    note = f"<br><small>{escape(entry.note)}</small>" if entry.note else ""
     seeds = f"<br><small>N = {len(row.members)} seeds</small>" * (len(row.members) > 1)
     ratio = "baseline" if index == baseline else _ratio(row)
     cells = [
-        ("", f"<i></i>{escape(row.label)}{seeds}{words}"),
+        ("", f"<i></i>{escape(row.label)}{note}{seeds}{words}"),
         ("", _outcome(entry)),
         ("final", _stat(row.final[measure], measure)),
         ("lowest", _stat(row.best[measure], measure)),
@@ -149,7 +152,14 @@ def _value(value: float, kind: str, digits: int = 3) -> str:
 def _seconds(value: float, digits: int) -> str:
     if value == 0:
         return "0 s"
+    if value >= 100:
+        return duration(value)
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if value >= size:
-            return duration(value) if value >= 100 else f"{number(value / size, digits)} {unit}"
+            return f"{_plain(value / size, digits)} {unit}"
     return f"{number(value / 1e-9, digits)} ns"
+
+
+def _plain(value: float, digits: int) -> str:
+    """Return a number without an exponent: two digits of 150 are 150."""
+    return f"{value:.0f}" if value >= 10**digits else number(value, digits)
