@@ -22,7 +22,7 @@ def live_map(
     Args:
         run: Id of the sweep.
         key: Identity on the page.
-        height: Pixels.
+        height: Pixels at least; a taller window gives it more.
         selected: The cell to mark.
         clickable: Whether a click asks for a cell's curve.
         lecture: Type of at least 18 pt.
@@ -38,6 +38,6 @@ def live_map(
         "clickable": clickable,
         "lecture": lecture,
     }
-    result = mount("map", data, key=key, height=height, on_cell_change=lambda: None)
+    result = mount("map", data, key=key, height=None, on_cell_change=lambda: None)
     cell = getattr(result, "cell", None)
     return int(cell) if isinstance(cell, (int, float)) else None

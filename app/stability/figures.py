@@ -17,6 +17,7 @@ LOW, HIGH = -2.0, 1.25  # of the factors, as on the quadratic
 GAINS = (1e-3, 1e3)
 STEPS = ("explicit", "exact", "cg")
 MAX_LAYERS = 6
+DECADES = 5.0  # of the spectrum, from its largest; below, all factors are 1
 
 
 def layers_figure(
@@ -54,7 +55,7 @@ def _panel(
     figure: go.Figure, view: LayerView, column: int, *, gain: bool, dark: bool, lecture: bool
 ) -> None:
     values = view.probe.eigenvalues
-    low = max(float(values.min()), float(values.max()) * 1e-5)
+    low = max(float(values.min()), float(values.max()) * 10**-DECADES)
     grid = np.geomspace(low, float(values.max()), 200)
     curves = {
         "explicit": (grid, explicit_gain(grid, view.tau)),
@@ -119,12 +120,11 @@ def step_name(step: str, view: LayerView) -> str:
 
 def _title(view: LayerView, lecture: bool) -> str:
     probe = view.probe
-    words = "implicit layer" if probe.implicit else "explicit layer"
-    size = 24 if lecture else 13
-    return (
-        f"<b>{probe.name}</b><br><span style='font-size:{size}px'>"
-        f"{words}, 2/λ<sub>max</sub> = {number(probe.subproblem_limit)}</span>"
-    )
+    words = "implicit" if probe.implicit else "explicit"
+    limit = f"2/λ<sub>max</sub> = {number(probe.subproblem_limit, 2 if lecture else 3)}"
+    if lecture:
+        return f"<b>{probe.name}</b><br><span style='font-size:24px'>{limit}</span>"
+    return f"<b>{probe.name}</b><br><span style='font-size:13px'>{words} layer, {limit}</span>"
 
 
 def _style(
@@ -154,9 +154,12 @@ def _style(
     )
     figure.update_annotations(font_size=font, yshift=-2)
     ticks = {"tickfont": {"size": 24 if lecture else 12}, "title_font": {"size": font}}
-    figure.update_xaxes(type="log", nticks=4, title="eigenvalue λ", dtick=2, **ticks)
+    figure.update_xaxes(type="log", title="eigenvalue λ", dtick=2, **ticks)
+    for column, view in enumerate(shown, start=1):
+        top = float(np.log10(view.probe.eigenvalues.max()))
+        figure.update_xaxes(range=[top - DECADES, top + 0.15], col=column)
     if gain:
-        figure.update_yaxes(type="log", range=np.log10(GAINS).tolist(), dtick=1, **ticks)
+        figure.update_yaxes(type="log", range=np.log10(GAINS).tolist(), dtick=2, **ticks)
         figure.update_yaxes(title="gain, delivered/asked", col=1)
         levels = {1.0: "all of it"}
     else:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.forms.task import model_title
-from app.runs.words import data_of, state_of, title_of
+from app.runs.words import data_of, title_of
 from app.services import get_store
 from app.stability.dark import is_dark
 from app.stability.figures import layers_figure
@@ -138,7 +138,8 @@ def _label(run: Run | None) -> str:
     except ConfigError:
         return run.id
     assert isinstance(config, RunConfig)
-    return f"{title_of(run)} · {data_of(config)}, {model_title(config)} · {state_of(run)}"
+    # No word on how it stands: the label must stay the same while the run goes on.
+    return f"{title_of(run)} · {data_of(config)}, {model_title(config)} · {run.id}"
 
 
 def _request(run: Run | None) -> ProbeRequest | None:

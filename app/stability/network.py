@@ -97,14 +97,15 @@ def _pick(name: str, label: str, options: list[str], now: str, runs: dict[str, R
         label,
         options,
         key=key,
-        format_func=lambda run_id: sweeps.title_of(runs[run_id]) if run_id else "nothing",
+        format_func=lambda run_id: sweeps.title_of(runs[run_id]) if run_id else "Compare with …",
+        label_visibility="collapsed",
         on_change=_picked,
-        args=(name,),
     )
 
 
-def _picked(name: str) -> None:
-    _link(**{name: st.session_state[f"pick.{name}"] or None, "cell": None})
+def _picked() -> None:
+    chosen = {part: st.session_state.get(f"pick.{part}") or None for part in ("sweep", "beside")}
+    _link(**chosen, cell=None)
 
 
 def _link(**parts: str | None) -> None:
@@ -133,26 +134,31 @@ def _go(run_id: str) -> None:
 def _one(run: Run, lecture: bool) -> None:
     config = sweeps.config_of(run)
     cell = _cell(config)
+    if run.outcome != "finished":
+        live_status(run.id, key="sweep-status", lecture=lecture)
     left, right = st.columns([1.75, 1]) if cell is not None else (st.container(), None)
     with left:
         clicked = live_map(
             run.id, key="map", height=HEIGHT[lecture], selected=cell, lecture=lecture
         )
     if clicked is not None and clicked != cell:
-        _link(cell=str(clicked))
+        _link(sweep=run.id, cell=str(clicked))
         st.rerun()
     if right is not None and config is not None and cell is not None:
         with right:
             _curve(run, config, cell, lecture)
-    live_status(run.id, key="sweep-status", lecture=lecture)
 
 
 def _two(run: Run, beside: Run, lecture: bool) -> None:
+    going = [one for one in (run, beside) if one.outcome != "finished"]
+    if going:
+        names = {run.id: "left", beside.id: "right"}
+        ids = [one.id for one in going]
+        live_status(ids, key="sweep-status", labels=[names[i] for i in ids], lecture=lecture)
     for column, one, key in zip(st.columns(2), (run, beside), ("map", "map-beside"), strict=True):
         with column:
             st.caption(sweeps.title_of(one))
             live_map(one.id, key=key, height=HEIGHT[lecture], clickable=False, lecture=lecture)
-    live_status([run.id, beside.id], key="sweep-status", labels=["left", "right"], lecture=lecture)
 
 
 def _cell(config: SweepConfig | None) -> int | None:

@@ -49,8 +49,7 @@ def _first_view() -> str:
     """Return the view of a link that names none: the one its other parts belong to."""
     if state.arrived() or FIRST not in st.session_state:
         query = st.query_params
-        written = query.get("view", "").capitalize()
         of_parts = NETWORK if "sweep" in query else LAYERS if "net" in query else QUADRATIC
-        st.session_state[FIRST] = written if written in SENTENCES else of_parts
+        st.session_state[FIRST] = QUADRATIC if "view" in query else of_parts
     view: str = st.session_state[FIRST]
     return view

@@ -7,10 +7,9 @@ import io
 import time
 
 from app.forms.task import layer_rows
-from app.runs.table import ago
 from app.runs.words import data_of
 from app.services import get_service, get_store
-from app.words import STATES, exact_number
+from app.words import exact_number
 from proxprop.config import ConfigError, RunConfig, SweepConfig, to_query
 from proxprop.runs.record import Run
 from proxprop.sweeping import MapPayload, default_sweep, find_sweep, plane_sweep
@@ -33,17 +32,16 @@ def config_of(run: Run) -> SweepConfig | None:
     return config if isinstance(config, SweepConfig) else None
 
 
-def title_of(run: Run, now: float | None = None) -> str:
-    """Return what distinguishes a sweep, in one line."""
+def title_of(run: Run) -> str:
+    """Return what distinguishes a sweep, in one line that stays the same as it goes on."""
     config = config_of(run)
-    state = STATES.get(run.outcome if run.status == "ended" and run.outcome else run.status, "")
-    when = ago((time.time() if now is None else now) - run.created)
+    when = f"{run.id}, {time.strftime('%d %b %H:%M', time.localtime(run.created))}"
     if run.name or config is None:
-        return f"{run.name or 'another version'} · {state} · {when}"
+        return f"{run.name or 'another version'} · {when}"
     plane = any(len(method.varies) == 2 for method in config.methods)
     what = "τ × η" if plane else f"{len(config.methods)} methods"
     cells = len(config.cells())
-    return f"{what}, {cells} cells, {data_of(config)} {layers_of(config)} · {state} · {when}"
+    return f"{what}, {cells} cells, {data_of(config)} {layers_of(config)} · {when}"
 
 
 def layers_of(config: SweepConfig) -> str:

@@ -32,7 +32,24 @@ class SweepMap extends Picture {
 
   update(component) {
     this.component = component
-    super.update(component)
+    super.update({ ...component, data: { ...component.data, height: this.high(component.data) } })
+  }
+
+  /** What the window leaves below the page's head, for the map and the words under it. */
+  high({ height, lecture }) {
+    const above = this.root.getBoundingClientRect().top + (this.root.closest('.stMain')?.scrollTop ?? 0)
+    return Math.max(height, Math.min(window.innerHeight - above - 140, this.root.clientWidth * (lecture ? 0.55 : 0.5)))
+  }
+
+  redraw() {
+    if (this.component && this.data) {
+      const height = this.high(this.component.data)
+      if (Math.abs(height - this.data.height) > 8) {
+        this.data.height = height
+        this.root.style.height = `${height}px`
+      }
+    }
+    super.redraw()
   }
 
   title({ payload }) {

@@ -1,7 +1,7 @@
 // The map as a picture: one band a method over the common step size, or the plane of η and τ.
 
 import { color, edges, share, ticks } from './map_scale.js'
-import { label, pixels, shape, textWidth } from './quadratic_svg.js'
+import { label, pixels, shape, subscripted, textWidth } from './quadratic_svg.js'
 
 const LIMITS = { explicit: '2/λ_max(∇²J)', exact: '2/λ_max(P∇²J)', cg: '2/λ_max(P∇²J), of exact' }
 
@@ -79,10 +79,10 @@ function bandLimits(method, { x, top, stripe, inner }, { size, theme }) {
     )
     if (named) return
     named = true
-    const text = LIMITS[method.solver].replace('_max', '')
-    const half = textWidth(text, size.font * size.small, theme.font) / 2
+    const text = LIMITS[method.solver]
+    const half = textWidth(text.replace('_max', 'm'), size.font * size.small, theme.font) / 2
     const middle = Math.min(Math.max(at, inner.left + half), inner.right - half)
-    parts.push(label(text, middle, top - size.font * 0.3, { size, theme, anchor: 'middle', scale: size.small }))
+    parts.push(subscripted(text, middle, top - size.font * 0.45, { size, theme, anchor: 'middle', scale: size.small }))
   })
   return parts
 }
@@ -117,7 +117,7 @@ function drawPlane(index, box, spec) {
       ...[[theme.background, 7], [theme.text, 3]].map(([stroke, width]) =>
         shape('path', { d, fill: 'none', stroke, 'stroke-width': width, 'data-predicted': method.solver }),
       ),
-      label(LIMITS[method.solver].replace('_max', ''), x(Math.log10(last.lr)), inner.top - font * 0.4, {
+      subscripted(LIMITS[method.solver], x(Math.log10(last.lr)), inner.top - font * 0.55, {
         size, theme, anchor: 'middle', scale: size.small,
       }),
     )
@@ -135,7 +135,7 @@ function drawCell(method, cell, seed, { x0, x1, y0, y1 }, { payload, theme }) {
   const outcome = method.outcomes[cell][seed]
   const loss = method.losses[cell][seed]
   const known = outcome !== null && outcome !== undefined
-  const fill = !known || outcome === 'diverged' || loss === null ? theme.panel : color(share(loss, payload.constant_loss))
+  const fill = !known || outcome === 'diverged' || loss === null ? (known ? theme.panel : theme.grid) : color(share(loss, payload.constant_loss))
   const rect = shape('rect', {
     x: pixels(x0 + 0.5), y: pixels(y0 + 0.5), width: pixels(Math.max(1, x1 - x0 - 1)), height: pixels(Math.max(1, y1 - y0 - 1)),
     fill, 'data-outcome': outcome ?? 'pending', opacity: known ? 1 : 0.7,
@@ -193,7 +193,7 @@ function scaleOf({ payload, size, theme, width, height }) {
   group.append(label('loss J', left, top - font * 0.6, { size, theme }))
   for (const value of ticks(payload.constant_loss)) {
     const y = bottom - share(value, payload.constant_loss) * (bottom - top)
-    group.append(label(String(value), left + font * 1.4, y + font * 0.35, { size, theme, color: theme.muted, scale: size.small }))
+    group.append(label(String(Number(value.toPrecision(2))), left + font * 1.4, y + font * 0.35, { size, theme, color: theme.muted, scale: size.small }))
   }
   const rows = [['×', 'diverged'], ['–', 'collapsed']]
   rows.forEach(([sign, words], i) => {

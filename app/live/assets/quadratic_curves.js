@@ -2,7 +2,7 @@
 
 import { number } from './dom.js'
 import { SPECTRUM_END } from './quadratic_reading.js'
-import { Spots, label, pixels, shape, stroke, tag, tagSize, through } from './quadratic_svg.js'
+import { Spots, label, pixels, shape, stroke, subscripted, tag, tagSize, through } from './quadratic_svg.js'
 import { shortName } from './quadratic_words.js'
 
 const LOW = -2
@@ -147,23 +147,4 @@ function names(kinds, reading, { x, y, inner, looks, size, theme, k }, spots) {
     const spot = spots.place(inside.length ? inside : [[inner.left + 12, inner.bottom - high - 8]], wide, high)
     return tag(text, looks[kind], spot, options)
   })
-}
-
-/** "λ_max = 1" with a lowered "max". */
-function subscripted(text, px, py, { size, theme, anchor }) {
-  const [symbol, rest] = text.split('_')
-  const element = label('', px, py, { size, theme, anchor })
-  if (!rest) {
-    element.textContent = text
-    return element
-  }
-  const [low, tail] = rest.split(/(?= )(.*)/)
-  const part = (content, shift, scale) => {
-    const span = shape('tspan', { dy: pixels(shift), 'font-size': size.font * scale })
-    span.textContent = content
-    return span
-  }
-  const drop = size.font * 0.22
-  element.append(part(symbol, 0, 1), part(low, drop, 0.75), part(tail, -drop, 1))
-  return element
 }

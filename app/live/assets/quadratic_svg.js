@@ -126,3 +126,19 @@ export function tagSize(text, { size, theme, scale = 1 }) {
   const font = size.font * scale
   return [font * 1.5 + 7 + textWidth(text, font, theme.font), font * 1.25]
 }
+
+/** Text whose λ_max and λ_min have a lowered index. */
+export function subscripted(text, x, y, { size, theme, anchor, scale = 1 }) {
+  const element = label('', x, y, { size, theme, anchor, scale })
+  const drop = size.font * scale * 0.22
+  let down = 0
+  text.split(/_(max|min)/).forEach((part, i) => {
+    if (!part) return
+    const shift = (i % 2 ? drop : 0) - down
+    down += shift
+    const span = shape('tspan', { dy: pixels(shift), 'font-size': size.font * scale * (i % 2 ? 0.75 : 1) })
+    span.textContent = part
+    element.append(span)
+  })
+  return element
+}
