@@ -1,0 +1,150 @@
+"""Seconds of the default map, and how many times faster than its runs one after another.
+
+``python -m benchmarks.sweep_speed``. The map is computed with everything that belongs to it. In
+between, after every few blocks, some of its runs are trained alone by ``proxprop.training``, so
+that both feel the same machine: ``--share`` of all runs, evenly spread, their time scaled up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from benchmarks.provenance import RESULTS, environment, write_result
+from proxprop.config import SweepConfig
+from proxprop.data import Dataset, load
+from proxprop.events import Ended, Snapshot
+from proxprop.runs.rehearsal import rehearse
+from proxprop.sweeping import default_sweep, sweep
+from proxprop.training import NoControls, train
+from proxprop.training.session import Session
+
+_TURNS = 5
+_BLOCKS_PER_TURN = 4
+_SETTLING = 0.1  # seconds after which no block is computing
+
+
+def main() -> None:
+    """Measure, print and write."""
+    arguments = _arguments()
+    console = Console()
+    rehearse()  # what a warm worker has behind it
+    rounds = [measure(default_sweep(), arguments.share) for _ in range(arguments.rounds)]
+    for number, found in enumerate(rounds, 1):
+        console.print(
+            f"round {number}: map {found['seconds']:.1f} s; one after another "
+            f"{found['one_by_one_seconds']:.1f} s, {found['ratio']:.1f} times as long "
+            f"(bare steps {found['bare_seconds']:.1f} s, {found['bare_ratio']:.1f} times)"
+        )
+    result = {
+        "environment": environment(torch.device("cpu")),
+        "sweep": default_sweep().model_dump(mode="json"),
+        "share_of_runs_trained_alone": arguments.share,
+        "rounds": rounds,
+    }
+    console.print(str(write_result("sweep_speed", result, arguments.output)))
+
+
+def measure(config: SweepConfig, share: float) -> dict[str, Any]:
+    """Compute a map in pieces, its runs alone in between; return seconds and ratios."""
+    data = load(config.data)
+    runs = len(config.cells()) * config.seeds
+    chosen = list(range(0, runs, max(1, round(1 / share))))
+    waiting = iter(chosen)
+    others = _Others(config, data, torch.get_num_threads())
+    seconds, snapshots, first_block, outcomes = 0.0, 0, None, ""
+    for event, took in _timed(sweep(config, NoControls())):
+        seconds += took
+        if isinstance(event, Ended):
+            outcomes = event.words
+        if not isinstance(event, Snapshot):
+            continue
+        snapshots += 1
+        first_block = first_block or seconds
+        if snapshots % _BLOCKS_PER_TURN == 0:
+            time.sleep(_SETTLING)
+            seconds += _SETTLING  # a block that was under way has used it
+            others.take(itertools.islice(waiting, len(chosen) // _TURNS))
+    others.take(waiting)
+    scale = runs / len(chosen)
+    return {
+        "seconds": seconds,
+        "first_block_after_seconds": first_block,
+        "one_by_one_seconds": others.trained * scale,
+        "bare_seconds": others.bare * scale,
+        "ratio": others.trained * scale / seconds,
+        "bare_ratio": others.bare * scale / seconds,
+        "outcomes": outcomes,
+    }
+
+
+class _Others:
+    """Runs of the map on their own, with all of torch's threads.
+
+    Attributes:
+        trained: Seconds they took as a person would make them.
+        bare: Seconds of their steps alone.
+    """
+
+    def __init__(self, config: SweepConfig, data: Dataset, threads: int) -> None:
+        self._config = config
+        self._data = data
+        self._threads = threads
+        self.trained = self.bare = 0.0
+
+    def take(self, members: Iterable[int]) -> None:
+        """Train these members, each in both ways."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        for member in members:
+            self.trained += _seconds(_train, self._config, member, self._data)
+            self.bare += _seconds(_steps_only, self._config, member, self._data)
+        torch.set_num_threads(before)
+
+
+def _timed(events: Iterator[Any]) -> Iterator[tuple[Any, float]]:
+    while True:
+        started = time.perf_counter()
+        event = next(events, None)
+        if event is None:
+            return
+        yield event, time.perf_counter() - started
+
+
+def _seconds(work: Any, *values: Any) -> float:
+    started = time.perf_counter()
+    work(*values)
+    return time.perf_counter() - started
+
+
+def _train(config: SweepConfig, member: int, data: Dataset) -> None:
+    """The run as a person would make it, with whole-set losses at both ends only."""
+    quiet = {"instruments.tier": "off", "evaluation.every": 1e4}
+    for _ in train(config.run(member).replace(**quiet), NoControls(), dataset=data):
+        pass
+
+
+def _steps_only(config: SweepConfig, member: int, data: Dataset) -> None:
+    """Nothing but its steps: no events, no evaluation; those that diverge go on to the end."""
+    session = Session(config.run(member), data, torch.device("cpu"))
+    for _ in range(config.steps):
+        session.advance()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, help="whole maps; default 3")
+    parser.add_argument("--share", type=float, default=0.25, help="part of the runs made alone")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the JSON")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
