@@ -1,7 +1,7 @@
 """Which runs of a sweep share a computation, and in which order: a function of the config alone.
 
-First every fourth step size of each method, then those between: the whole map is there, coarsely,
-after the first block. Seeds follow one another.
+First every fourth step size of each method, then those between: the whole range is there, coarsely,
+after the first blocks. Seeds follow one another.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from proxprop.config import Cell, SweepConfig, SweepMethod
 from proxprop.sweeping.rules import RULES
 
 # Stacked copies of small networks should stay in a core's cache (measured: a Cholesky
-# factorisation of 100 × 100 takes 45 µs among 25 copies and 120 µs among 75).
+# factorisation of 100 × 100 takes 45 µs among 25 copies and 120 µs among 75), and the first of
+# them should be done soon.
 _MOST_COPIES = {"cpu": 15, "cuda": 256}
 _FEWEST_COPIES = 8  # below, a long run would gain too little from company
 # A step of a block should be over in about a tenth of a second, and a block in about one.
