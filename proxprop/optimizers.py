@@ -6,6 +6,7 @@ Which optimizer goes with which direction, and what to know about it, is the tab
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,9 @@ from proxprop.models import weight_layers
 # and as deterministic. Adagrad's runs on the CPU in every supported version of torch.
 _FUSED = ("SGD", "Adam", "AdamW")
 _FUSED_ON_CPU = (*_FUSED, "Adagrad")
+
+# Where the state of a parameter says how many steps its whole group has made.
+_GROUP_STEP = "group_step"
 
 
 class Optimizer:
@@ -76,8 +80,19 @@ class Optimizer:
             part.step(closure)
 
     def state(self) -> list[list[dict[str, Any]]]:
-        """Return what each part remembers of each of its parameters, in order."""
-        return [[dict(part.state.get(p, {})) for p in _parameters(part)] for part in self.parts]
+        """Return what each part remembers of each of its parameters, in order.
+
+        Optimizers from elsewhere count steps in the parameters' group: kept with each parameter.
+        """
+        return [
+            [
+                dict(part.state.get(parameter, {}))
+                | ({_GROUP_STEP: group["step"]} if "step" in group else {})
+                for group in part.param_groups
+                for parameter in group["params"]
+            ]
+            for part in self.parts
+        ]
 
     def load_state(self, state: list[list[dict[str, Any]]]) -> None:
         """Restore what `state` returned, bit for bit.
@@ -92,9 +107,14 @@ class Optimizer:
                 "snapshot holds the state of another optimizer or model; resume with its own config"
             )
         for part, remembered in zip(self.parts, state):
-            for parameter, values in zip(_parameters(part), remembered):
-                if values:
-                    part.state[parameter] = values
+            counted = iter(remembered)
+            for group in part.param_groups:
+                for parameter, values in zip(group["params"], counted):
+                    values = dict(values)
+                    if _GROUP_STEP in values:
+                        group["step"] = values.pop(_GROUP_STEP)
+                    if values:
+                        part.state[parameter] = values
 
 
 def build_optimizer(config: OptimizerConfig, model: nn.Module) -> Optimizer:
@@ -161,7 +181,8 @@ def _torch_optimizer(
     on_cpu = groups[0]["params"][0].device.type == "cpu"
     if spec.torch_name in (_FUSED_ON_CPU if on_cpu else _FUSED):
         options["fused"] = True
-    built: torch.optim.Optimizer = getattr(torch.optim, spec.torch_name)(groups, **options)
+    source = importlib.import_module(spec.package or "torch.optim")
+    built: torch.optim.Optimizer = getattr(source, spec.torch_name)(groups, **options)
     return built
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Literal
 
 Solver = Literal["explicit", "exact", "cg"]
@@ -31,7 +32,7 @@ class OptimizerSpec:
     Attributes:
         name: Name in configs, URLs and the command line.
         label: Name a person reads.
-        torch_name: Class in `torch.optim`.
+        torch_name: Class in `torch.optim`, or in `package`.
         fields: Fields of `OptimizerConfig` it reads besides `lr`, `explicit_lr`, `weight_decay`.
         lr: Sensible step size η with explicit directions.
         proximal_lr: Sensible η with proximal directions at the default τ = 0.05.
@@ -41,6 +42,8 @@ class OptimizerSpec:
         partner: Optimizer used for parameters this one cannot update ("" for none).
         closure: True if a step evaluates the loss several times through a closure.
         pairings: Entries of the table that are not plain "yes".
+        package: Optional package that brings it ("" for torch itself).
+        install: Command that installs that package.
     """
 
     name: str
@@ -54,9 +57,21 @@ class OptimizerSpec:
     partner: str = ""
     closure: bool = False
     pairings: dict[Solver, Pairing] = field(default_factory=dict)
+    package: str = ""
+    install: str = ""
+
+    @property
+    def missing(self) -> str:
+        """What to install before it can be used, in words; "" where it can."""
+        if not self.package or find_spec(self.package) is not None:
+            return ""
+        name = self.package.replace("_", "-")
+        return f"it needs the package {name}, which is not installed: {self.install}"
 
     def pairing(self, solver: Solver) -> Pairing:
-        """Return the table's entry for `solver`."""
+        """Return the table's entry for `solver`; "no" while its package is missing."""
+        if self.missing:
+            return Pairing("no", self.missing)
         return self.pairings.get(solver, Pairing())
 
 
@@ -78,6 +93,8 @@ def _adaptive(
     fields: tuple[str, ...],
     lr: float,
     decoupled_decay: bool = False,
+    package: str = "",
+    install: str = "",
 ) -> OptimizerSpec:
     note = Pairing("yes", _EPS_NOTE)
     return OptimizerSpec(
@@ -90,6 +107,8 @@ def _adaptive(
         scale_invariant=True,
         decoupled_decay=decoupled_decay,
         pairings={"exact": note, "cg": note},
+        package=package,
+        install=install,
     )
 
 
@@ -139,6 +158,16 @@ _SPECS = (
             )
             for solver in SOLVERS
         },
+    ),
+    _adaptive(
+        "soap",
+        "SOAP",
+        "SOAP",
+        ("betas", "eps"),
+        3e-3,
+        decoupled_decay=True,
+        package="pytorch_optimizer",
+        install="pip install 'proxprop[soap]'",
     ),
     OptimizerSpec(
         "lbfgs",

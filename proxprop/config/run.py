@@ -171,7 +171,10 @@ def check_pairing(optimizer: OptimizerConfig, direction: DirectionConfig) -> Non
     Raises:
         ValueError: With the table's reason.
     """
-    pairing = OPTIMIZERS[optimizer.name].pairing(direction.solver)
+    spec = OPTIMIZERS[optimizer.name]
+    if spec.missing:
+        raise FieldError("optimizer.name", f"{optimizer.name!r} cannot be used yet: {spec.missing}")
+    pairing = spec.pairing(direction.solver)
     if pairing.support == "no":
         raise FieldError(
             "optimizer.name",

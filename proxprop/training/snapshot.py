@@ -24,8 +24,12 @@ def flatten(tree: Any, prefix: str, tensors: dict[str, Tensor], device: torch.de
     if isinstance(tree, Tensor):
         # clone after cpu(): on the CPU that call returns the tensor itself
         tensors[prefix] = tree.detach().cpu().clone(memory_format=torch.contiguous_format)
-        elsewhere = tree.device.type != device.type
-        return {_TENSOR: prefix, "host": True} if elsewhere else {_TENSOR: prefix}
+        entry: dict[str, Any] = {_TENSOR: prefix}
+        if tree.device.type != device.type:
+            entry["host"] = True
+        if _by_columns(tree):
+            entry["by_columns"] = True
+        return entry
     if isinstance(tree, dict):
         return {
             key: flatten(value, f"{prefix}/{key}", tensors, device) for key, value in tree.items()
@@ -50,10 +54,19 @@ def unflatten(rest: Any, tensors: dict[str, Tensor], device: torch.device) -> An
             name = rest[_TENSOR]
             if name not in tensors:
                 raise ValueError(f"snapshot lacks the tensor {name!r}; it is damaged")
-            return tensors[name].to("cpu" if rest.get("host") else device, copy=True)
+            tensor = tensors[name].to("cpu" if rest.get("host") else device, copy=True)
+            return tensor.t().contiguous().t() if rest.get("by_columns") else tensor
         if _NUMBER in rest:
             return float(rest[_NUMBER])
         return {key: unflatten(value, tensors, device) for key, value in rest.items()}
     if isinstance(rest, list):
         return [unflatten(value, tensors, device) for value in rest]
     return rest
+
+
+def _by_columns(tensor: Tensor) -> bool:
+    """Return whether a matrix lies in memory column after column, as eigenvectors do.
+
+    Products round differently for it, so a resumed run needs the same layout.
+    """
+    return tensor.ndim == 2 and not tensor.is_contiguous() and tensor.t().is_contiguous()

@@ -141,7 +141,7 @@ def test_pairings_that_the_table_excludes_are_refused(
 
 
 def test_plain_directions_go_with_every_optimizer() -> None:
-    for name in OPTIMIZERS:
+    for name in (name for name, spec in OPTIMIZERS.items() if not spec.missing):
         RunConfig(
             optimizer=OptimizerConfig(name=name), direction=DirectionConfig(solver="explicit")
         )

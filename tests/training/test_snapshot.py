@@ -55,3 +55,13 @@ def test_copies_share_no_memory_either_way():
 def test_what_cannot_be_held_is_refused_by_name():
     with pytest.raises(TypeError, match="t/a is a set"):
         flatten({"a": {1}}, "t", {}, CPU)
+
+
+def test_a_matrix_keeps_its_layout():
+    by_columns = torch.arange(6.0).reshape(2, 3).t()
+    tensors = {}
+    rest = flatten({"w": by_columns}, "t", tensors, CPU)
+    assert all(tensor.is_contiguous() for tensor in tensors.values())
+    back = unflatten(json.loads(json.dumps(rest)), tensors, CPU)["w"]
+    assert torch.equal(back, by_columns)
+    assert back.stride() == by_columns.stride()
