@@ -107,7 +107,7 @@ class Session:
         self._solve_seconds = 0.0
         self._recorder = recorder
         if recorder is not None:
-            recorder.begin()
+            recorder.begin("full" if self.settings.instruments == "full" else "cheap")
         reports = self._closure_step() if self.optimizer.spec.closure else self._plain_step()
         if recorder is not None:
             recorder.measure_updates()

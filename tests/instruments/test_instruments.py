@@ -11,19 +11,19 @@ from torch import nn
 
 from proxprop import convert, set_prox
 from proxprop.conversion import iter_prox_layers
-from proxprop.instruments import MEASURES, LayerRecorder
+from proxprop.instruments import CG_ITERATIONS, MEASURES, TOP, LayerRecorder
 
 TAU = 0.3
 LR = 0.05
 
 
-def recorded(model, inputs, targets):
+def recorded(model, inputs, targets, tier="cheap"):
     """Return the measures of one SGD step, and the model's state needed to check them."""
     recorder = LayerRecorder(model)
     for name, layer in iter_prox_layers(model):
         layer.observer = lambda record, name=name: recorder.solved(name, record)
     optimizer = torch.optim.SGD(model.parameters(), lr=LR)
-    recorder.begin()
+    recorder.begin(tier)
     optimizer.zero_grad()
     F.cross_entropy(model(inputs), targets).backward()
     recorder.measure_directions(TAU)
@@ -69,12 +69,13 @@ def dense(model, inputs, targets, index):
     return rows, delta, delta.T @ rows
 
 
+@pytest.mark.parametrize("count", [20, 4], ids=["more samples", "more columns"])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(("solver", "steps"), [("exact", 0), ("cg", 2)])
-def test_measures_equal_their_definitions(solver, steps, bias):
+def test_measures_equal_their_definitions(solver, steps, bias, count):
     model = mlp(bias)
     convert(model, tau=TAU, solver=solver, cg_steps=max(1, steps))
-    inputs, targets = batch()
+    inputs, targets = batch(count)
     reference = [dense(model, inputs, targets, index) for index in (0, 2, 4)]
     values, before = recorded(model, inputs, targets)
     for index, (rows, delta, gradient) in zip((0, 2, 4), reference):
@@ -121,7 +122,8 @@ def test_columns_stay_the_same_whatever_the_solver():
     set_prox(model, solver="explicit")
     explicit, _ = recorded(model, *batch())
     assert list(explicit) == list(implicit)
-    assert {name.split("/")[0] for name in implicit} == set(MEASURES)
+    cheap = {name for name, measure in MEASURES.items() if measure.tier == "cheap"}
+    assert {name.split("/")[0] for name in implicit} == cheap
     for column, value in explicit.items():
         measure = column.split("/")[0]
         unknown = measure in ("cosine", "overshoot", "residual", "seconds")
@@ -163,3 +165,88 @@ def test_recording_leaves_no_hooks_behind():
     convert(model)
     recorded(model, *batch())
     assert not any(module._forward_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize("count", [20, 5], ids=["more samples", "more columns"])
+def test_the_full_tier_equals_its_definitions(count):
+    model = mlp()
+    convert(model, tau=TAU, solver="cg", cg_steps=3)
+    inputs, targets = batch(count)
+    reference = [dense(model, inputs, targets, index) for index in (0, 2)]
+    values, _ = recorded(model, inputs, targets, "full")
+    for index, (rows, delta, gradient) in zip((0, 2), reference):
+        u, singular, _ = torch.linalg.svd(rows, full_matrices=False)
+        eigenvalues = singular.square()
+        system = rows.T @ rows + torch.eye(rows.shape[1], dtype=rows.dtype) / TAU
+        kappa = (1 + TAU * eigenvalues[0]) / (1 + TAU * eigenvalues[-1])
+        expected = {
+            "lambda_max": eigenvalues[0],
+            "condition": kappa,
+            "bound": 2 * kappa.sqrt() / (1 + kappa),
+            "top_energy": (u[:, :TOP].T @ delta).square().sum() / delta.square().sum(),
+        }
+        for measure, value in expected.items():
+            assert values[f"{measure}/{index}"] == pytest.approx(value.item(), rel=1e-9), measure
+        for step in (1, 2, 3):
+            residual = krylov_residual(system, gradient, step)
+            assert values[f"residual_{step}/{index}"] == pytest.approx(residual, rel=1e-7)
+        assert all(math.isnan(values[f"residual_{step}/{index}"]) for step in CG_ITERATIONS[3:])
+        assert values[f"dual/{index}"] in (0.0, 1.0)
+    recorded_measures = {name.split("/")[0] for name in values}
+    assert recorded_measures == set(MEASURES)
+
+
+def krylov_residual(system, rhs, steps):
+    """Return the relative residual of the best point of each unit's Krylov space."""
+    left = []
+    for unit in rhs[rhs.norm(dim=1) > 0]:
+        powers = [unit / unit.norm()]
+        for _ in range(steps - 1):
+            powers.append(system @ powers[-1])
+            powers[-1] = powers[-1] / powers[-1].norm()
+        space = torch.linalg.qr(torch.stack(powers, 1)).Q
+        best = space @ torch.linalg.solve(space.T @ system @ space, space.T @ unit)
+        left.append(unit - system @ best)
+    return (torch.stack(left).norm() / rhs.norm()).item()
+
+
+def test_the_full_tier_of_a_convolution_is_that_of_its_patches():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.Tanh(), nn.Flatten(), nn.Linear(48, 3))
+    model.double()
+    inputs, targets = torch.randn(5, 2, 4, 4, dtype=torch.float64), torch.randint(3, (5,))
+    patches = F.unfold(inputs, 3, padding=1).mT.reshape(-1, 18)
+    rows = torch.cat([patches, torch.ones(len(patches), 1, dtype=patches.dtype)], 1)
+    convert(model, tau=TAU, solver="exact")
+    values, _ = recorded(model, inputs, targets, "full")
+    largest = torch.linalg.eigvalsh(rows.T @ rows)[-1].item()
+    assert values["lambda_max/0"] == pytest.approx(largest, rel=1e-9)
+    assert 0 < values["top_energy/0"] < 1
+    assert math.isnan(values["residual_1/0"])  # no CG, no iterations
+
+
+def test_the_full_tier_says_nothing_of_a_layer_too_large(monkeypatch):
+    from proxprop.instruments import spectral
+
+    monkeypatch.setattr(spectral, "DENSE_LIMIT", 5)
+    model = mlp()
+    convert(model, tau=TAU, solver="exact")
+    values, _ = recorded(model, *batch(), "full")
+    assert math.isnan(values["lambda_max/0"])
+    assert values["cosine/0"] > 0
+
+
+def test_the_residual_of_many_units_is_that_of_some_of_them(monkeypatch):
+    from proxprop.instruments import steps
+
+    model = mlp()
+    convert(model, tau=TAU, solver="cg", cg_steps=1)
+    inputs, targets = batch()
+    rows, _, gradient = dense(model, inputs, targets, 0)
+    monkeypatch.setattr(steps, "RESIDUAL_UNITS", 3)
+    values, _ = recorded(model, inputs, targets)
+    direction = torch.cat([model[0].weight.grad, model[0].bias.grad[:, None]], 1)
+    system = rows.T @ rows + torch.eye(rows.shape[1], dtype=rows.dtype) / TAU
+    some = torch.tensor([0, 2, 4])
+    left = (gradient - direction @ system)[some].norm() / gradient[some].norm()
+    assert values["residual/0"] == pytest.approx(left.item(), rel=1e-9)
