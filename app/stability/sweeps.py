@@ -93,7 +93,8 @@ def map_csv(payload: MapPayload) -> str:
             for index, seed in enumerate(payload["seeds"]):
                 measured = (method[name][cell][index] for name in ("outcomes", "losses"))  # type: ignore[literal-required]
                 rest = (method["accuracies"][cell][index], method["steps"][cell][index])
-                writer.writerow([method["label"], lr, tau, s, seed, *measured, *rest])
+                place = (lr, None if method["solver"] == "explicit" else tau, s)
+                writer.writerow([method["label"], *place, seed, *measured, *rest])
     return text.getvalue()
 
 

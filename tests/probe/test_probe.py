@@ -23,7 +23,9 @@ from proxprop.spectrum import NetworkCurvature, layer_requests, layer_response, 
 CONFIG = RunConfig().replace(
     **{"model.widths": (12, 7), "batch_size": 40, "seed": 3, "optimizer.explicit_lr": 0.25}
 )
-CONV = RunConfig().replace(**{"model.name": "small-convnet", "model.widths": (3, 4), "batch_size": 10})
+CONV = RunConfig().replace(
+    **{"model.name": "small-convnet", "model.widths": (3, 4), "batch_size": 10}
+)
 
 
 def probe(config: RunConfig, folder: Path, weights: str | None = None) -> ProbeResult:
@@ -81,7 +83,7 @@ def test_limits_are_the_networks(tmp_path: Path) -> None:
     for tau, sharpness in result.implicit:
         still = curvature.proximal_limit(tau=tau, explicit_ratio=1e-9).sharpness
         assert sharpness == pytest.approx(still, rel=1e-2)
-    assert result.loss == pytest.approx(float(F.cross_entropy(model(inputs), targets)), rel=1e-12)
+    assert result.loss == pytest.approx(F.cross_entropy(model(inputs), targets).item(), rel=1e-12)
 
 
 def test_limit_between_measured_taus_lies_on_the_line_in_log_log() -> None:
@@ -99,7 +101,7 @@ def test_weights_of_a_run_are_looked_into(tmp_path: Path) -> None:
     file = tmp_path / "0000000007.safetensors"
     save_file({f"model/{name}": tensor for name, tensor in model.state_dict().items()}, file)
     result = probe(CONFIG, tmp_path, str(file))
-    assert result.loss == pytest.approx(float(F.cross_entropy(model(inputs), targets)), rel=1e-12)
+    assert result.loss == pytest.approx(F.cross_entropy(model(inputs), targets).item(), rel=1e-12)
 
 
 def test_strong_units_stand_for_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,60 @@
+"""The layers' figure draws the numbers it is given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.charts.theme import DARK_LINES
+from app.stability.figures import MAX_LAYERS, layers_figure
+from proxprop.probe import LayerProbe, layer_views
+from proxprop.spectrum import cg_filter, cg_polynomial
+
+VALUES = np.array([40.0, 5.0, 0.5])
+REQUEST = np.array([[0.6, 0.0, 0.8]])
+
+
+def probe(name: str = "linear1") -> LayerProbe:
+    energy = (REQUEST**2).sum(axis=0)
+    return LayerProbe(
+        name, 9, 3, 1, "primal", 40.0, 0.0, 0.5, 45.5, True, 1.0, VALUES, energy, REQUEST
+    )
+
+
+def traces(figure: object) -> dict[str, object]:
+    return {trace.name: trace for trace in figure.data if trace.name}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("gain", [False, True])
+def test_lines_are_the_closed_forms(gain: bool) -> None:
+    figure = layers_figure(layer_views((probe(),), 0.2, 1), gain=gain)
+    lines = traces(figure)
+    explicit, exact = lines["explicit, s = 0.2"], lines["implicit (exact), τ = 0.2"]
+    grid = np.asarray(exact.x)
+    factor = 1 / (1 + 0.2 * grid)
+    np.testing.assert_allclose(exact.y, 1 - factor if gain else factor, rtol=1e-12)
+    np.testing.assert_allclose(explicit.y, 0.2 * grid if gain else 1 - 0.2 * grid, atol=1e-12)
+    cg = lines["implicit (CG 1)"]
+    unit = np.array([0.6, 0.8])
+    there = VALUES[[0, 2]]
+    polynomial = cg_polynomial(there, np.sqrt(there) * unit, 0.2, 1)
+    expected = cg_filter(there, polynomial)
+    np.testing.assert_allclose(np.asarray(cg.y)[[0, 2]], 1 - expected if gain else expected)
+
+
+def test_limit_is_marked_where_the_explicit_factor_passes_minus_one() -> None:
+    figure = layers_figure(layer_views((probe(),), 0.2, 1))
+    assert [shape.x0 for shape in figure.layout.shapes if shape.x0 == shape.x1] == [10.0]
+
+
+def test_lecture_is_large_and_dark_takes_the_dark_palette() -> None:
+    figure = layers_figure(layer_views((probe(),), 0.2, 1), dark=True, lecture=True)
+    assert figure.layout.font.size == 24  # CSS pixels, 18 pt
+    assert figure.layout.xaxis.tickfont.size == 24
+    assert traces(figure)["explicit, s = 0.2"].line.color == DARK_LINES["#D55E00"]
+
+
+def test_a_deep_network_shows_its_first_layers() -> None:
+    views = layer_views(tuple(probe(f"linear{i}") for i in range(9)), 0.2, 1)
+    titles = [note.text for note in layers_figure(views).layout.annotations]
+    assert len(titles) == MAX_LAYERS

@@ -1,0 +1,192 @@
+"""The Stability page without a browser: true values of known results, refusals in words."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+
+from app import services
+from app.stability import sweeps
+from app.stability.layers import DEFAULT, limit_tiles, momentum_factor
+from app.stability.probing import PROBER
+from proxprop.config import RunConfig, from_query
+from proxprop.probe import ProbeRequest
+from proxprop.runs.store import Store
+from proxprop.sweeping import default_sweep, sweep_map
+from tests.app.conftest import known_run, open_page, query, text
+from tests.app.stability.conftest import SWEEP, known_sweep
+
+
+def component(at: object, name: str) -> dict[str, object]:
+    """Return what the page hands to one of our components."""
+    found = [
+        json.loads(item.proto.json)
+        for item in at.get("bidi_component")  # type: ignore[attr-defined]
+        if item.proto.component_name.endswith(f"proxprop_{name}")
+    ]
+    assert found, f"no component {name}"
+    return dict(found[0])
+
+
+def test_quadratic_gets_the_palette_and_nothing_else_to_compute(store: Store) -> None:
+    at = open_page("stability", lecture="1")
+    data = component(at, "quadratic")
+    looks = {kind: look["color"] for kind, look in data["looks"].items()}  # type: ignore[attr-defined]
+    assert looks == {
+        "explicit": "#D55E00",
+        "exact": "#0072B2",
+        "cg": "#56B4E9",
+        "momentum": "#E69F00",
+    }
+    assert data["lecture"] is True
+    assert not at.exception
+
+
+def test_layers_show_the_measured_numbers(
+    store: Store, cached_probe: Callable[[ProbeRequest], None]
+) -> None:
+    cached_probe(ProbeRequest(config=RunConfig()))
+    at = open_page("stability", view="Layers", tau="0.5", cg="1")
+    values = {metric.label: metric.value for metric in at.metric}
+    # Nesterov at β = .95: 2(1 + β)/(1 + 2β) = 3.9/2.9 in place of 2.
+    assert values == {
+        "Loss J here": "2.25",
+        "Network, explicit": "η < 2.69",
+        "Network, implicit, τ = 0.5": "η < 5.38",
+        "Its implicit layers alone": "η < 336",
+    }
+    table = at.dataframe[0].value
+    assert table["layer"].tolist() == ["linear1", "linear2"]
+    assert table["weight step"].tolist() == ["implicit", "explicit"]
+    assert table["own limit 2/λ_max"].tolist() == ["0.25", "0.5"]
+    assert table["condition at τ"].tolist() == ["2.5", "1"]
+    # τ = s = .5: factors −3 and 0 explicit, .2 and .5 implicit, energies .64 and .36.
+    assert table["left over, explicit"].tolist() == ["2.4", "1"]
+    assert table["left over, implicit"].tolist() == ["0.34", "0.333"]
+    assert "not training" in text(at)
+    assert not at.exception
+
+
+def test_layers_of_a_run_that_is_gone_are_told_in_words(
+    store: Store, cached_probe: Callable[[ProbeRequest], None]
+) -> None:
+    cached_probe(ProbeRequest(config=RunConfig()))
+    at = open_page("stability", view="Layers", net="nothere1")
+    assert "There is no run 'nothere1'" in text(at)
+    assert at.selectbox(key="net").value == DEFAULT
+
+
+def test_link_to_a_run_opens_its_layers(
+    store: Store, cached_probe: Callable[[ProbeRequest], None]
+) -> None:
+    run_id = known_run(store)
+    store.add_checkpoint(run_id, 40, "checkpoints/x.safetensors")
+    file = str(store.home / "checkpoints/x.safetensors")
+    cached_probe(ProbeRequest(config=RunConfig(), weights=file, step=40))
+    at = open_page("stability", net=run_id)
+    assert at.selectbox(key="net").value == run_id
+    assert at.metric[0].value == "2.25"
+
+
+def test_failed_measurement_is_told_in_words(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PROBER, "_timeout", 0.0)
+    at = open_page("stability", view="Layers")
+    assert "could not be measured: The measurement took longer than 0 s" in text(at)
+    assert not at.exception
+
+
+def test_momentum_changes_the_limit_and_adam_has_none() -> None:
+    plain = RunConfig().replace(**{"optimizer.name": "sgd"})
+    heavy = RunConfig().replace(**{"optimizer.name": "momentum", "optimizer.momentum": 0.5})
+    adam = RunConfig().replace(**{"optimizer.name": "adam"})
+    assert momentum_factor(plain) == (2.0, "")
+    assert momentum_factor(heavy)[0] == pytest.approx(3.0)
+    assert "not those of this run's optimizer" in momentum_factor(adam)[1]
+
+
+def test_without_a_sweep_the_page_says_what_to_do(store: Store) -> None:
+    at = open_page("stability", view="Network")
+    assert "No map yet" in text(at)
+    assert {button.label for button in at.button} == set(sweeps.PRESETS)
+
+
+def test_link_to_a_sweep_shows_its_map_and_cell(store: Store) -> None:
+    known_sweep(store)
+    older = known_sweep(store)
+    known_sweep(store)
+    at = open_page("stability", sweep=older, cell="4")
+    data = component(at, "map")
+    assert (data["run"], data["selected"], data["clickable"]) == (older, 4, True)
+    curve = component(at, "chart")
+    assert curve["title"] == "implicit (exact), η 2, τ 0.1"
+    series = [trace["series"] for trace in curve["traces"]]  # type: ignore[attr-defined]
+    assert series == ["8/steps/loss", "9/steps/loss"]
+    assert "2/λ_max = 3" in text(at)
+    assert not at.exception
+
+
+def test_two_sweeps_stand_side_by_side(store: Store) -> None:
+    left, right = known_sweep(store), known_sweep(store)
+    at = open_page("stability", sweep=left, beside=right)
+    maps = [
+        json.loads(item.proto.json)["run"]
+        for item in at.get("bidi_component")
+        if item.proto.component_name.endswith("proxprop_map")
+    ]
+    assert maps == [left, right]
+
+
+def test_unknown_sweep_is_told_in_words(store: Store) -> None:
+    at = open_page("stability", sweep="nothere1")
+    assert "There is no sweep 'nothere1'" in text(at)
+    assert not at.exception
+
+
+def test_start_makes_one_sweep_and_stop_stops_it(store: Store) -> None:
+    at = open_page("stability", view="Network")
+    at.button(key="start.Map over step sizes").click().run()
+    (run,) = store.runs(kind="sweep")
+    assert run.config == default_sweep()
+    assert query(at)["sweep"] == run.id
+    at.button(key="start.Map over step sizes").click().run()
+    assert len(store.runs(kind="sweep")) == 1  # the one that goes on is shown
+    at.button(key="stop").click().run()
+    assert [control.action for control in store.take_controls(run.id)] == ["stop"]
+
+
+def test_map_as_a_table_has_a_line_a_run(store: Store) -> None:
+    payload = sweep_map(services.get_store(), known_sweep(store))
+    assert payload is not None
+    rows = list(csv.DictReader(io.StringIO(sweeps.map_csv(payload))))
+    assert len(rows) == 12
+    assert float(rows[3].pop("lr")) == pytest.approx(1.0)
+    assert float(rows[3].pop("s")) == pytest.approx(1.0)
+    assert rows[3] == {
+        "method": "explicit",
+        "tau": "",
+        "seed": "1",
+        "outcome": "finished",
+        "train_loss": "0.25",
+        "accuracy": "0.4",
+        "steps": "5",
+    }
+    assert (rows[4]["outcome"], rows[4]["train_loss"], rows[4]["steps"]) == ("diverged", "", "3")
+    assert rows[6]["outcome"] == ""
+
+
+def test_cell_opens_as_the_run_it_is() -> None:
+    config = from_query(sweeps.cell_query(SWEEP, 4))
+    assert config == SWEEP.run(8)
+    assert config.direction.tau == pytest.approx(0.1)
+
+
+def test_tiles_say_where_there_is_nothing_to_limit() -> None:
+    from proxprop.probe import ProbeResult
+
+    flat = ProbeResult(10, 0, 0.5, -1.0, (), (), "", ())
+    values = [value for _, value, _ in limit_tiles(flat, RunConfig(), 0.1)]
+    assert values == ["0.5", "any η", "–", "–"]

@@ -1,0 +1,129 @@
+"""Real layers and the map of a whole network, as a person sees them."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+
+from proxprop.config import SweepConfig
+from proxprop.runs.store import Store
+from proxprop.sweeping import sweep_map
+
+pytestmark = pytest.mark.browser
+
+LONG = 120_000  # milliseconds; a deadline on a condition, not a measurement
+PLOT = ".st-key-layers-figure .js-plotly-plot"
+CELLS = ".st-key-map .pp-map [data-outcome]"
+METHODS = (
+    {
+        "direction": {"solver": "explicit"},
+        "optimizer": {"name": "sgd"},
+        "lr": {"low": 0.05, "high": 5e4, "count": 4},
+    },
+    {
+        "direction": {"solver": "exact"},
+        "optimizer": {"name": "sgd", "explicit_lr": 0.1},
+        "tau": {"low": 0.01, "high": 10.0, "count": 4},
+    },
+)
+SWEEP = SweepConfig.parse(
+    {"model": {"name": "mlp", "widths": (6,)}, "steps": 12, "seeds": 2, "methods": METHODS}
+)
+
+
+@pytest.fixture(autouse=True)
+def patience(page):
+    """Wait as long as a busy machine may need."""
+    page.set_default_timeout(LONG)
+
+
+@pytest.fixture
+def store(server):
+    """The server's store, read as another process would."""
+    opened = Store(server.home / "proxprop.db")
+    yield opened
+    opened.close()
+
+
+def line(page, name):
+    """Return x and y of a named line of the first layer."""
+    return page.evaluate(
+        f"""(name) => {{
+            const trace = document.querySelector('{PLOT}')?.data?.find((one) => one.name === name)
+            return trace && [Array.from(trace.x), Array.from(trace.y)]
+        }}""",
+        name,
+    )
+
+
+def wait_for_line(page, name):
+    page.wait_for_function(
+        f"""(name) => document.querySelector('{PLOT}')?.data?.some((one) => one.name === name)""",
+        arg=name,
+    )
+    return line(page, name)
+
+
+def test_real_layers_are_measured_and_turn_with_tau(page, server):
+    page.goto(f"{server.url}/stability?view=Layers")
+    x, y = wait_for_line(page, "implicit (exact), τ = 0.05")
+    assert y == pytest.approx([1 / (1 + 0.05 * value) for value in x], rel=1e-9)
+    page.wait_for_selector(".stMetric >> text=η <")
+    assert page.locator("text=not training").count() == 1
+    page.locator(".st-key-tau input").focus()
+    page.keyboard.press("ArrowRight")
+    x, y = wait_for_line(page, "implicit (exact), τ = 0.1")
+    assert y == pytest.approx([1 / (1 + 0.1 * value) for value in x], rel=1e-9)
+    page.wait_for_url("**tau=0.1*")
+    page.reload()
+    wait_for_line(page, "implicit (exact), τ = 0.1")
+
+
+def test_map_fills_in_and_a_cell_opens_its_curve_and_its_run(page, server, store):
+    run_id = store.create_run(SWEEP)  # the server's service takes it from the queue
+    page.goto(f"{server.url}/stability?sweep={run_id}")
+    page.wait_for_function(
+        f"""(() => {{
+            const cells = [...document.querySelectorAll('{CELLS}')]
+            return cells.length === 16 && cells.every((cell) => cell.dataset.outcome !== 'pending')
+        }})()"""
+    )
+    deadline = time.monotonic() + LONG / 1000
+    while store.run(run_id).status != "ended":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    payload = sweep_map(store, run_id)
+    shown = page.evaluate(
+        f"[...document.querySelectorAll('{CELLS}')].map((cell) => cell.dataset.outcome)"
+    )
+    known = [outcome for method in payload["methods"] for o in method["outcomes"] for outcome in o]
+    assert sorted(shown) == sorted(known)
+    assert "diverged" in shown
+    limit = payload["methods"][0]["limits"][0]["points"][0]["s"]
+    assert math.isfinite(limit)
+    page.wait_for_selector(".st-key-map [data-predicted=explicit]", state="attached")
+    cell = page.locator(CELLS).nth(15).bounding_box()
+    page.mouse.click(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] / 2)
+    page.wait_for_url("**cell=7*")
+    page.wait_for_function(
+        """document.querySelector('.st-key-cell .js-plotly-plot')?.data
+             ?.find((trace) => trace.name === 'seed 0')?.x?.at(-1) === 12"""
+    )
+    drawn = page.evaluate(
+        """Array.from(document.querySelector('.st-key-cell .js-plotly-plot').data
+             .find((trace) => trace.name === 'seed 0').y)"""
+    )
+    assert drawn == pytest.approx(store.points(run_id, "steps", 14)["loss"].tolist(), rel=1e-5)
+    page.click(".st-key-open button")
+    page.wait_for_url("**/train?*direction.tau=10*")
+
+
+def test_a_sweep_stops_when_told(page, server, store):
+    endless = SWEEP.replace(steps=100_000, seed=9)
+    run_id = store.create_run(endless)
+    page.goto(f"{server.url}/stability?sweep={run_id}")
+    page.click(".st-key-stop button")
+    page.wait_for_selector(".st-key-go button")
+    assert store.run(run_id).outcome == "stopped"
