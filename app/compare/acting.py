@@ -96,6 +96,13 @@ def set_target(quantity: str, value: float) -> None:
     draft.touch()
 
 
+def set_searched(key: str) -> None:
+    """Look at the search in place of the race, or back."""
+    draft = current()
+    draft.searched = st.session_state[key]
+    draft.touch()
+
+
 def set_view(quantity: str, axis: XAxis, log: bool, smooth: bool) -> None:
     """Take over what is looked at, so that it is in the link."""
     draft = current()

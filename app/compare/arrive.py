@@ -88,6 +88,7 @@ def _view_query(draft: RaceDraft) -> dict[str, str]:
         "x": "" if draft.axis == "epoch" else draft.axis,
         "log": "" if usual else str(int(bool(draft.log))),
         "smooth": "1" if draft.smooth else "",
+        "search": "1" if draft.searched else "",
         **{f"target.{name}": f"{value:g}" for name, value in draft.targets.items()},
     }
 
@@ -100,6 +101,7 @@ def _take_view(draft: RaceDraft, query: dict[str, str]) -> None:
     if query.get("log") in ("0", "1"):
         draft.log = query["log"] == "1"
     draft.smooth = query.get("smooth") == "1"
+    draft.searched = query.get("search") == "1"
     draft.targets = _targets(query)
 
 

@@ -16,7 +16,8 @@ from app.forms import fields
 from app.forms.fold import fold
 from app.forms.step import step_group
 from app.forms.training import contender_more
-from app.words import FIELDS, direction_label
+from app.words import FIELDS, SOLVERS, direction_label
+from proxprop.catalog.optimizers import OPTIMIZERS
 from proxprop.config import RaceConfig
 from proxprop.racing import labels
 
@@ -84,9 +85,21 @@ def _card(draft: RaceDraft, index: int, part: Part, name: str) -> None:
 
 def _fields(index: int, part: Part, name: str) -> None:
     step_group()
+    _note(part)
     with st.expander("More", key=f"{part.place}more"):
         _name(index, part, name)
         contender_more()
+
+
+def _note(part: Part) -> None:
+    """Tell what the table of pairings says of this one; heuristics are told beside the choice."""
+    spec = OPTIMIZERS.get(part.values["optimizer.name"])
+    solver = part.values["direction.solver"]
+    if spec is None or solver not in SOLVERS:
+        return
+    pairing = spec.pairing(solver)
+    if pairing.note and pairing.support == "yes":
+        st.caption(pairing.note)
 
 
 def _name(index: int, part: Part, name: str) -> None:
@@ -113,7 +126,7 @@ def _names(draft: RaceDraft, config: RaceConfig | None) -> list[str]:
 
 def _raw_name(part: Part) -> str:
     solver, steps = part.values["direction.solver"], part.values["direction.cg_steps"]
-    return direction_label(solver, steps) if solver in ("explicit", "exact", "cg") else "?"
+    return direction_label(solver, steps) if solver in SOLVERS else "?"
 
 
 def _swatches(config: RaceConfig | None) -> None:

@@ -60,6 +60,7 @@ class RaceDraft:
         axis: Horizontal axis of the chart.
         log: Whether the vertical axis is logarithmic; None for what suits the quantity.
         smooth: Whether the chart draws running means.
+        searched: Whether the search is looked at in place of the race.
         problem: What is wrong with the race as a whole, in words.
         notice: What could not be read of the link, in words.
         written: The query last written to the URL, and when.
@@ -78,6 +79,7 @@ class RaceDraft:
     axis: XAxis = "epoch"
     log: bool | None = None
     smooth: bool = False
+    searched: bool = False
     problem: str = ""
     notice: str = ""
     written: dict[str, str] = field(default_factory=dict)

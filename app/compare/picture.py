@@ -42,7 +42,7 @@ def _numbers(race_id: str | None) -> None:
     race = None if race_id is None else get_store().run(race_id)
     standing = None if race is None else standing_of(race)
     added = added_runs(draft)
-    if standing is not None and standing.searching and standing.search is not None:
+    if standing is not None and standing.search is not None and _wants_search(draft, standing):
         _search(standing)
     else:
         race_chart(draft, race, standing, added)
@@ -58,8 +58,7 @@ def _below(draft: RaceDraft, race: Run | None, standing: Standing | None, added:
             _baseline(draft, standing)
         added_picker(draft)
         if standing is not None and standing.search is not None and not standing.searching:
-            with st.popover("Search of step sizes", key="race.searched"):
-                _search(standing)
+            _search_toggle(draft)
         if race is not None:
             _links(draft, race)
 
@@ -129,6 +128,22 @@ def _search(standing: Standing) -> None:
     figure = search_figure(payload, standing.config.contenders, dark=dark, title=words)
     figure.update_layout(height=CHART)
     st.plotly_chart(figure, theme=None, key="race.search.figure", config={"displayModeBar": False})
+
+
+def _wants_search(draft: RaceDraft, standing: Standing) -> bool:
+    return standing.searching or draft.searched
+
+
+def _search_toggle(draft: RaceDraft) -> None:
+    if st.session_state.get("race.searched") != draft.searched:
+        st.session_state["race.searched"] = draft.searched
+    st.toggle(
+        "Show the search",
+        key="race.searched",
+        help="The trials before the race, in place of the race's curves.",
+        on_change=acting.set_searched,
+        args=("race.searched",),
+    )
 
 
 def _links(draft: RaceDraft, race: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -41,10 +42,20 @@ def search_figure(
         template=template(dark),
         title={"text": title, "x": 0, "font": {"size": 15.5}},
         xaxis={"type": "log", "title": "step size η", "dtick": 1},
-        yaxis={"type": "log", "title": words},
+        yaxis={"type": "log", "title": words, **_ticks(payload["results"])},
         hovermode="closest",
     )
     return figure
+
+
+def _ticks(trials: Sequence[TrialPayload]) -> dict[str, object]:
+    """Return ticks at 1, 2 and 5 of each decade."""
+    scores = [r["score"] for r in trials if r["score"]]
+    if not scores:
+        return {}
+    decades = range(math.floor(math.log10(min(scores))), math.ceil(math.log10(max(scores))) + 1)
+    values = [float(f"{factor}e{decade}") for decade in decades for factor in (1, 2, 5)]
+    return {"tickvals": values, "ticktext": [exact_number(value) for value in values]}
 
 
 def _dots(trials: Sequence[TrialPayload], name: str, color: str, top: float) -> go.Scatter:

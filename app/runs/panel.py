@@ -15,7 +15,8 @@ from app.train.downloads import download_links
 from proxprop.config import RunConfig
 from proxprop.runs.record import Run
 
-TRAIN = Path(__file__).resolve().parents[2] / "pages" / "train.py"
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+TRAIN, COMPARE = PAGES / "train.py", PAGES / "compare.py"
 
 
 def panel(chosen: list[Run]) -> None:
@@ -35,6 +36,10 @@ def panel(chosen: list[Run]) -> None:
 
 def _single(run: Run) -> None:
     single = isinstance(config_of(run), RunConfig)
+    if run.kind == "race" and st.button(
+        "Open", key="open", type="primary", icon=":material/open_in_full:"
+    ):
+        st.switch_page(COMPARE, query_params={"race": run.id})
     if single and st.button("Open", key="open", type="primary", icon=":material/open_in_full:"):
         st.switch_page(TRAIN, query_params={"run": run.id})
     if resumable(run):
@@ -64,6 +69,17 @@ def _single(run: Run) -> None:
         args=(run.id,),
     ):
         st.switch_page(TRAIN)
+    if (
+        single
+        and run.status == "ended"
+        and st.button(
+            "Compare",
+            key="compare",
+            icon=":material/stacked_line_chart:",
+            help="Draw it beside a race on the Compare page.",
+        )
+    ):
+        st.switch_page(COMPARE, query_params={"runs": run.id})
 
 
 @st.dialog("Delete?")

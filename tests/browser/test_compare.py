@@ -88,6 +88,7 @@ def cells(page):
 
 def wait_for_end(page, store, race):
     until(lambda: store.run(race).status == "ended")
+    assert store.run(race).outcome == "finished", store.run(race).words
     page.wait_for_selector(".st-key-start button")
     page.wait_for_selector(".race-table")
 

@@ -22,7 +22,7 @@ export function buildBar(options, view, { choose, look, save }) {
   )
   const smooth = button(
     'smooth',
-    { 'data-smooth': '', title: 'Running mean over the past; the measured values stay, faintly' },
+    { 'data-smooth': '', title: 'Running mean of the last few evaluations; the measured values stay, faintly' },
     () => choose({ smooth: !view.smooth }),
   )
   const reset = button('reset zoom', { 'data-reset': '', hidden: true }, () =>

@@ -148,7 +148,7 @@ function targetLine({ value }, theme) {
 function arrivals(lines, { target }, view, size) {
   const found = lines
     .filter(({ trace, hidden }) => !hidden && !trace.faint && trace.label)
-    .map((line) => ({ line, x: reached(line, target.value, target.below) }))
+    .map((line) => ({ line, x: reached({ x: line.x, y: line.measured ?? line.y }, target.value, target.below) }))
     .filter(({ x }) => x !== null)
   if (!found.length) return []
   const words = { step: 'step', epoch: 'epoch', seconds: 's' }[view.x]

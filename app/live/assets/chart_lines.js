@@ -30,8 +30,11 @@ export function linesOf(options, hub, view, theme) {
     line.hidden = view.hidden.has(trace.label)
     const context = whole ? whole.members.map((one) => faint(about, trace, shown, one, view, label)) : []
     if (span && !trace.faint && series) {
+      // What was measured stays, with its band; it also decides when the target is reached.
       context.push(faint(about, trace, shown, { key: trace.series, series }, view, label))
-      line.y = smoothed(series, span)
+      line.measured = line.y
+      line.y = smoothed(series, span, view.log)
+      line.std = null
       line.smooth = true
     }
     context.forEach((one) => (one.hidden = line.hidden))

@@ -72,9 +72,14 @@ export function bandOf({ x, y, std }, floor) {
 
 /**
  * A running mean over the past `span` epochs: each point depends on earlier ones only, so that what
- * is drawn once is never drawn differently later.
+ * is drawn once is never drawn differently later. On a log axis the mean is of the logarithms:
+ * otherwise a falling loss would be all past.
  */
-export function smoothed({ epoch, y }, span) {
+export function smoothed({ epoch, y }, span, log) {
+  if (log) {
+    const logs = y.map((value) => (value > 0 ? Math.log(value) : null))
+    return smoothed({ epoch, y: logs }, span, false).map((value) => (value === null ? null : Math.exp(value)))
+  }
   let mean = null
   let weight = 0
   return y.map((value, i) => {
