@@ -16,6 +16,7 @@ from torch import nn
 from proxprop.catalog.optimizers import OPTIMIZERS, OptimizerSpec
 from proxprop.config import OptimizerConfig
 from proxprop.conversion import param_groups
+from proxprop.hessian_free import HessianFree
 from proxprop.models import weight_layers
 
 # One kernel per parameter instead of a loop over tensors: about twice as fast on small networks,
@@ -132,22 +133,25 @@ def build_optimizer(config: OptimizerConfig, model: nn.Module) -> Optimizer:
     groups = param_groups(model, lr=config.lr, explicit_lr=config.explicit_lr)
     ignored = []
     if spec.closure:
-        ignored += _ignored_by_lbfgs(config)
+        ignored += _ignored_with_closures(config, spec)
         groups = [{"name": "all", "params": list(model.parameters()), "lr": config.lr}]
     elif config.weight_decay and spec.torch_name == "Rprop":
         ignored.append(f"Rprop has no weight decay; {config.weight_decay:g} is ignored")
-    part = _torch_optimizer(spec, config, groups)
+    if spec.torch_name == "HessianFree":
+        part: torch.optim.Optimizer = HessianFree(model, config.lr, config.max_iter)
+    else:
+        part = _torch_optimizer(spec, config, groups)
     return Optimizer(spec, (part,), config.clip_norm, tuple(ignored))
 
 
-def _ignored_by_lbfgs(config: OptimizerConfig) -> list[str]:
-    ignored = []
+def _ignored_with_closures(config: OptimizerConfig, spec: OptimizerSpec) -> list[str]:
+    name, ignored = spec.label.partition(" (")[0], []
     if config.explicit_lr is not None and config.explicit_lr != config.lr:
-        ignored.append("L-BFGS has one step size for all layers; explicit_lr is ignored")
+        ignored.append(f"{name} has one step size for all layers; explicit_lr is ignored")
     if config.clip_norm is not None:
-        ignored.append("clipping would break the line search of L-BFGS; clip_norm is ignored")
+        ignored.append(f"clipping would break the line search of {name}; clip_norm is ignored")
     if config.weight_decay:
-        ignored.append(f"L-BFGS has no weight decay; {config.weight_decay:g} is ignored")
+        ignored.append(f"{name} has no weight decay; {config.weight_decay:g} is ignored")
     return ignored
 
 

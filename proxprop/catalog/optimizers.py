@@ -32,7 +32,7 @@ class OptimizerSpec:
     Attributes:
         name: Name in configs, URLs and the command line.
         label: Name a person reads.
-        torch_name: Class in `torch.optim`, or in `package`.
+        torch_name: Class in `torch.optim`, in `package` or in proxprop itself.
         fields: Fields of `OptimizerConfig` it reads besides `lr`, `explicit_lr`, `weight_decay`.
         lr: Sensible step size η with explicit directions.
         proximal_lr: Sensible η with proximal directions at the default τ = 0.05.
@@ -42,7 +42,7 @@ class OptimizerSpec:
         partner: Optimizer used for parameters this one cannot update ("" for none).
         closure: True if a step evaluates the loss several times through a closure.
         pairings: Entries of the table that are not plain "yes".
-        package: Optional package that brings it ("" for torch itself).
+        package: Optional package that brings or carries it ("" for torch itself).
         install: Command that installs that package.
     """
 
@@ -111,6 +111,10 @@ def _adaptive(
         install=install,
     )
 
+
+_CURVATURE_NOTE = (
+    "It solves with the whole network's curvature for the gradient; a proximal direction is none."
+)
 
 _SPECS = (
     OptimizerSpec("sgd", "SGD", "SGD", (), lr=0.05, proximal_lr=1.0),
@@ -182,6 +186,21 @@ _SPECS = (
             "exact": Pairing("heuristic", _LBFGS_NOTE),
             "cg": Pairing("heuristic", _LBFGS_NOTE),
         },
+    ),
+    OptimizerSpec(
+        "hessian-free",
+        "Hessian-free (Gauss-Newton CG)",
+        "HessianFree",
+        ("max_iter",),
+        lr=1.0,
+        closure=True,
+        pairings={
+            "explicit": Pairing("yes", "Gauss-Newton CG on each batch with adapted damping."),
+            "exact": Pairing("no", _CURVATURE_NOTE),
+            "cg": Pairing("no", _CURVATURE_NOTE),
+        },
+        package="curvlinops",
+        install="pip install 'proxprop[curvature]'",
     ),
 )
 

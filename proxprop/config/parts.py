@@ -148,7 +148,7 @@ class OptimizerConfig(Config):
         alpha: Decay rate of RMSprop's mean square.
         rho: Decay rate of Adadelta's averages.
         history_size: Pairs L-BFGS keeps.
-        max_iter: L-BFGS iterations per batch.
+        max_iter: Iterations per batch of L-BFGS, or CG steps of the Hessian-free optimizer.
         weight_decay: Decay coefficient; coupled decay acts at η, not η·τ.
         schedule: Evolution of the step sizes.
         clip_norm: Norm above which the joint direction is scaled down; None for never.
