@@ -84,18 +84,21 @@ def expected(values):
     return quadratic, lines
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "",
-        "?s=0.37&kappa=57&angle=-71&beta=0.62&k=2&x=0.93&y=-1.41",
-        "?s=31&kappa=3.3&angle=12&beta=0.9&k=3",
-        "?s=2&kappa=1&angle=90&beta=0.31&k=1&x=1&y=0.5",
-    ],
-)
-def test_numbers_on_the_screen_are_the_librarys(page, server, query):
-    open_quadratic(page, server, query)
-    shown = drawn(page)
+def test_numbers_on_the_screen_are_the_librarys(page, server):
+    open_quadratic(page, server, "?s=0.37&kappa=57&angle=-71&beta=0.62&k=2&x=0.93&y=-1.41")
+    compare(drawn(page))
+    for settings in (
+        {"s": "31", "kappa": "3.3", "angle": "12", "beta": "0.9", "k": "3"},
+        {"s": "2", "kappa": "1", "angle": "90", "beta": "0.31", "k": "1"},
+        {"s": "2.2", "kappa": "10", "angle": "30", "beta": "0"},
+    ):
+        for name, text in settings.items():
+            write(page, name, text)
+        compare(drawn(page))
+
+
+def compare(shown):
+    """Hold what is on the screen against the library."""
     values = shown["values"]
     quadratic, lines = expected(values)
     assert set(shown["lines"]) == set(lines)
@@ -114,7 +117,7 @@ def test_numbers_on_the_screen_are_the_librarys(page, server, query):
 
 def test_dragging_through_the_limit_turns_picture_and_words(page, server):
     open_quadratic(page, server)
-    for exponent in [*np.linspace(-1.6, 1.6, 17), 1.69, -1.69, 1.2, -0.5]:
+    for exponent in [*np.linspace(-1.6, 1.6, 9), 0.3, 0.36, 1.69, -1.69, 1.2]:
         turn(page, "s", f"{exponent:.3f}")  # wildly, through the limit and back
         shown = drawn(page)
         s, ways = shown["values"]["s"], shown["ways"]
@@ -210,19 +213,27 @@ def test_bad_number_is_refused_beside_its_field(page, server):
     assert words.is_hidden()
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
-def test_lecture_mode_is_large_and_nothing_is_cut(page, server, size):
-    page.set_viewport_size({"width": size[0], "height": size[1]})
+def test_lecture_mode_is_large_and_nothing_is_cut(page, server):
     open_quadratic(page, server, "?lecture=1&s=3")
-    drawn(page)
-    smallest = page.evaluate(
-        f"""Math.min(...[...document.querySelectorAll('{VIEW} svg.pp-scene text')]
-              .map((text) => parseFloat(getComputedStyle(text).fontSize)))"""
-    )
-    assert smallest >= 24  # CSS pixels, 18 pt
-    bottom = page.locator(f"{VIEW} .pp-said").bounding_box()
-    assert bottom["y"] + bottom["height"] <= size[1]
-    cut = page.evaluate(
+    for width, height in ((1280, 720), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function(
+            f"document.querySelector('{VIEW} .pp-plane')?.viewBox.baseVal.width > {width} / 3"
+        )
+        drawn(page)
+        sizes = page.evaluate(
+            f"""[...document.querySelectorAll('{VIEW} svg.pp-scene text')]
+                  .map((text) => parseFloat(getComputedStyle(text).fontSize))"""
+        )
+        assert min(sizes) >= 24  # CSS pixels, 18 pt
+        bottom = page.locator(f"{VIEW} .pp-said").bounding_box()
+        assert bottom["y"] + bottom["height"] <= height
+        assert cut_off(page) == []
+
+
+def cut_off(page):
+    """Return the words that stick out of their picture."""
+    return page.evaluate(
         f"""[...document.querySelectorAll('{VIEW} svg.pp-scene')].flatMap((scene) => {{
               const frame = scene.getBoundingClientRect()
               return [...scene.querySelectorAll('text')].filter((text) => {{
@@ -232,4 +243,3 @@ def test_lecture_mode_is_large_and_nothing_is_cut(page, server, size):
               }}).map((text) => text.textContent)
             }})"""
     )
-    assert cut == []

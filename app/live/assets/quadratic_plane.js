@@ -25,6 +25,7 @@ export class Plane {
       this.start.focus({ preventScroll: true })
       this.take(event)
     })
+    svg.addEventListener('mousedown', (event) => event.preventDefault()) // it would take the focus away
     svg.addEventListener('pointermove', (event) => this.dragging && this.take(event))
     for (const end of ['pointerup', 'pointercancel']) svg.addEventListener(end, () => (this.dragging = false))
     this.start.addEventListener('keydown', (event) => {
