@@ -60,6 +60,7 @@ def measure(config: SweepConfig, share: float) -> dict[str, Any]:
     waiting = iter(chosen)
     others = _Others(config, data, torch.get_num_threads())
     seconds, snapshots, first_block, outcomes = 0.0, 0, None, ""
+    started = time.process_time()
     for event, took in _timed(sweep(config, NoControls())):
         seconds += took
         if isinstance(event, Ended):
@@ -72,6 +73,7 @@ def measure(config: SweepConfig, share: float) -> dict[str, Any]:
             time.sleep(_SETTLING)
             seconds += _SETTLING  # a block that was under way has used it
             others.take(itertools.islice(waiting, len(chosen) // _TURNS))
+    processor = time.process_time() - started - others.processor - others.bare_processor
     others.take(waiting)
     scale = runs / len(chosen)
     return {
@@ -79,6 +81,9 @@ def measure(config: SweepConfig, share: float) -> dict[str, Any]:
         "first_block_after_seconds": first_block,
         "one_by_one_seconds": others.trained * scale,
         "bare_seconds": others.bare * scale,
+        # Work done, whatever else the machine is doing; the map spreads its own over all cores.
+        "processor_seconds": processor,
+        "one_by_one_processor_seconds": others.processor * scale,
         "ratio": others.trained * scale / seconds,
         "bare_ratio": others.bare * scale / seconds,
         "outcomes": outcomes,
@@ -91,21 +96,27 @@ class _Others:
     Attributes:
         trained: Seconds they took as a person would make them.
         bare: Seconds of their steps alone.
+        processor: Processor seconds of `trained`.
+        bare_processor: Processor seconds of `bare`.
     """
 
     def __init__(self, config: SweepConfig, data: Dataset, threads: int) -> None:
         self._config = config
         self._data = data
         self._threads = threads
-        self.trained = self.bare = 0.0
+        self.trained = self.bare = self.processor = self.bare_processor = 0.0
 
     def take(self, members: Iterable[int]) -> None:
         """Train these members, each in both ways."""
         before = torch.get_num_threads()
         torch.set_num_threads(self._threads)
         for member in members:
+            started = time.process_time()
             self.trained += _seconds(_train, self._config, member, self._data)
+            self.processor += time.process_time() - started
+            started = time.process_time()
             self.bare += _seconds(_steps_only, self._config, member, self._data)
+            self.bare_processor += time.process_time() - started
         torch.set_num_threads(before)
 
 

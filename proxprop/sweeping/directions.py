@@ -17,6 +17,7 @@ from proxprop.solvers import (
     conjugate_gradient,
     dual_conjugate_gradient,
     gram_dtype,
+    host_can_read,
 )
 
 
@@ -106,10 +107,11 @@ def _solve(
 def _inverse(gram: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
     """(gram + I/τ)⁻¹ of every copy, and which to trust; see `proxprop.solvers.damped_inverse`.
 
-    Where there is none, 1/(1/τ + trace): a bounded direction of descent.
+    Where there is none, 1/(1/τ + trace): a bounded direction of descent. The Gram is overwritten.
     """
     damping = 1.0 / tau.to(gram.dtype)
-    system = gram.expand(len(tau), -1, -1).clone()
+    shared = len(gram) < len(tau)
+    system = gram.expand(len(tau), -1, -1).clone() if shared else gram
     diagonal = system.diagonal(dim1=-2, dim2=-1)
     bound = diagonal.sum(-1) + damping
     diagonal += damping[:, None]
@@ -117,8 +119,10 @@ def _inverse(gram: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
     pivots = factor.diagonal(dim1=-2, dim2=-1)
     condition = (pivots.amax(-1) / pivots.amin(-1)).square()
     solved = (info == 0) & (condition <= 0.1 / torch.finfo(gram.dtype).eps)
-    identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-    factor = torch.where(solved[:, None, None], factor, identity * bound.sqrt()[:, None, None])
+    if not (host_can_read(solved) and bool(solved.all())):
+        identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+        stand_in = identity * bound.sqrt()[:, None, None]
+        factor = torch.where(solved[:, None, None], factor, stand_in)
     # A loss that is no number will not be one in float64 either.
     trusted = (solved & (condition <= CONDITION_FOR_FLOAT64)) | ~bound.isfinite()
     return torch.cholesky_inverse(factor), trusted
