@@ -113,7 +113,7 @@ def main() -> None:
     for column in ("", "tier", "overhead", "quartiles", "bar", "a recorded step costs"):
         table.add_column(column, justify="left" if column in ("", "tier") else "right")
     for case in (case for case in CASES if arguments.case in case.name):
-        for solver in ("exact", "cg", "explicit"):
+        for solver in arguments.solvers.split(","):
             name = f"{case.name}, {solver}"
             found[name] = measure(case, solver, device, arguments.rounds)
             for tier, entry in found[name]["tiers"].items():
@@ -136,6 +136,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument("--rounds", type=int, default=12, help="rounds of every case; default 12")
     parser.add_argument("--case", default="MLP, batch 500", help="cases whose name contains this")
+    parser.add_argument("--solvers", default="exact,cg,explicit", help="default exact,cg,explicit")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the JSON")
     return parser.parse_args()
 

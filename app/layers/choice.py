@@ -57,6 +57,12 @@ def known_runs() -> dict[str, Run]:
     return found
 
 
+def missing(runs: dict[str, Run]) -> list[str]:
+    """Return the runs that the link names but that cannot be shown."""
+    named = [asked(name) for name in ("run", "with")]
+    return [name for name in named if name and name not in runs]
+
+
 def arrive() -> None:
     """Let the URL win where it changed by itself: a link, the back button."""
     query, (written, when) = _query(), st.session_state.get(_WRITTEN, ({}, 0.0))

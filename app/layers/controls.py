@@ -34,6 +34,8 @@ def view() -> str:
 def controls(shown: str) -> Choice:
     """Show the controls of a view and return what they say; the URL follows."""
     runs = choice.known_runs()
+    for name in choice.missing(runs):
+        st.warning(f"There is no run {name!r} of one network; choose another, or initial weights.")
     with st.container(key="layers-bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
         return _along(runs) if shown == "time" else _one_step(runs)
 
@@ -86,6 +88,8 @@ def _one_step(runs: dict[str, Run]) -> Choice:
         base.optimizer.lr,
         "Step size η, no unit. Both algorithms move the targets z by it.",
     )
+    if run is not None and run.status != "ended":
+        st.button("Newest weights", key=key("newest"), help="Those the run has saved since.")
     choice.leave(
         {
             "run": run.id if run else "",

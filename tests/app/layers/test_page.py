@@ -1,0 +1,119 @@
+"""The Layers page's controls, link and words, with a trace computed once."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.layers import player
+from app.layers.findings import measures_frame, overshoot_figure
+from app.layers.tracing import TracingFailed
+from tests.app.conftest import known_run, open_page, query, text
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Requests the page makes; the tracing process itself is tested beside."""
+    made = []
+
+    class Fake:
+        def trace(self, request, tell):
+            made.append(request)
+            raise TracingFailed("The loss is not finite: choose another run.")
+
+    monkeypatch.setattr(player, "get_tracer", Fake)
+    return made
+
+
+def test_the_default_is_the_digits_mlp_with_three_cg_steps(store, asked):
+    at = open_page("layers")
+    (request,) = asked
+    assert request.run is None
+    assert request.config.model.widths == (128, 64)
+    assert (request.config.direction.solver, request.config.direction.cg_steps) == ("cg", 3)
+    assert query(at) == {}
+    assert at.error[0].value == "The loss is not finite: choose another run."
+    assert not at.exception
+
+
+def test_a_link_says_it_all(store, asked):
+    at = open_page("layers", of="conv", step="exact", tau="0.07", eta="3")
+    request = asked[-1]
+    assert request.config.model.name == "small-convnet"
+    assert request.config.direction.solver == "exact"
+    assert request.config.direction.tau == 0.07
+    assert request.config.optimizer.lr == 3
+    assert query(at) == {"of": "conv", "step": "exact", "tau": "0.07", "eta": "3"}
+
+
+def test_a_runs_step_sizes_are_those_in_force(store, asked):
+    run_id = known_run(store)  # τ was turned to 0.5 on the way
+    at = open_page("layers", run=run_id)
+    assert asked[-1].run == run_id
+    assert asked[-1].config.direction.tau == 0.5
+    assert query(at) == {"run": run_id}
+
+
+def test_choosing_other_weights_takes_their_step_sizes(store, asked):
+    run_id = known_run(store)
+    at = open_page("layers", tau="0.2")
+    assert asked[-1].config.direction.tau == 0.2
+    at.selectbox(key="layers.weights").set_value(run_id).run()
+    assert asked[-1].run == run_id
+    assert asked[-1].config.direction.tau == 0.5
+    assert query(at) == {"run": run_id}
+    at.select_slider(key="layers.tau").set_value(1.0).run()
+    assert asked[-1].config.direction.tau == 1.0
+    assert asked[-1].run == run_id
+
+
+def test_nonsense_in_a_link_falls_back_and_an_unknown_run_is_told(store, asked):
+    at = open_page("layers", run="nothere1", tau="-3", k="many", view="what")
+    assert "There is no run 'nothere1'" in text(at)
+    assert asked[-1].config.direction.tau == 0.05
+    assert asked[-1].config.direction.cg_steps == 3
+    assert not at.exception
+
+
+def test_without_runs_the_view_along_a_run_says_what_to_do(store, asked):
+    at = open_page("layers", view="time")
+    assert "Start one on the Train page" in text(at)
+    assert asked == []
+
+
+ROW = {
+    "layer": 1,
+    "name": "linear1",
+    "update_explicit": 0.01,
+    "update_implicit": 0.001,
+    "change_z": 0.3,
+    "change_a": 0.4,
+    "dead": 0.25,
+    "overshoot": 0.8,
+    "overshoot_matched": 5.0,
+    "cg_residuals": [0.5, 0.25],
+    "cosine": 0.7,
+    "bound": 0.2,
+    "condition": 40.0,
+    "top_energy": [0.1, 0.2],
+    "route": "dual",
+    "seconds": 0.002,
+}
+LAST = {**ROW, "layer": 2, "overshoot": None, "overshoot_matched": None}
+
+
+def test_bars_of_the_overshoot_start_at_one_and_carry_the_numbers():
+    figure = overshoot_figure([ROW, LAST])
+    implicit, explicit = figure.data
+    assert (implicit.base, explicit.base) == (1, 1)
+    assert list(implicit.y) == ["layer 1"]  # the last layer has no such problem
+    assert implicit.base + implicit.x[0] == pytest.approx(0.8)
+    assert explicit.base + explicit.x[0] == pytest.approx(5.0)
+    assert list(explicit.text) == ["5"]
+
+
+def test_the_table_of_measures_holds_the_traces_values():
+    row = measures_frame([ROW]).iloc[0]
+    assert row["CG residual"] == 0.25
+    assert row["energy along top 8"] == pytest.approx(0.3)
+    assert row["solve [ms]"] == pytest.approx(2.0)
+    assert row["route"] == "dual"
