@@ -89,6 +89,7 @@ def _fields(index: int, part: Part, name: str) -> None:
     with st.expander("More", key=f"{part.place}more"):
         _name(index, part, name)
         contender_more()
+        _absent(part)
 
 
 def _note(part: Part) -> None:
@@ -100,6 +101,14 @@ def _note(part: Part) -> None:
     pairing = spec.pairing(solver)
     if pairing.note and pairing.support == "yes":
         st.caption(pairing.note)
+
+
+def _absent(part: Part) -> None:
+    """Tell which optimizers an extra package would bring, and how to install it."""
+    for spec in OPTIMIZERS.values():
+        pairing = spec.pairings.get(part.values["direction.solver"])
+        if spec.missing and (pairing is None or pairing.support != "no"):
+            st.caption(f"{spec.label}: {spec.missing}")
 
 
 def _name(index: int, part: Part, name: str) -> None:

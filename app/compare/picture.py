@@ -15,6 +15,7 @@ from app.compare.quantities import QUANTITIES
 from app.compare.search import search_figure
 from app.compare.standing import Standing, beside, standing_of
 from app.compare.table import Entry, html
+from app.guard import guard
 from app.live.status import live_status
 from app.services import get_service, get_store
 from app.words import duration
@@ -38,16 +39,18 @@ def picture(race: Run | None) -> None:
 
 
 def _numbers(race_id: str | None) -> None:
-    draft = current()
-    race = None if race_id is None else get_store().run(race_id)
-    standing = None if race is None else standing_of(race)
-    added = added_runs(draft)
-    if standing is not None and standing.search is not None and _wants_search(draft, standing):
-        _search(standing)
-    else:
-        race_chart(draft, race, standing, added)
-    _below(draft, race, standing, added)
-    write_url(draft)
+    # A refresh of this part alone does not pass the guard around the page.
+    with guard():
+        draft = current()
+        race = None if race_id is None else get_store().run(race_id)
+        standing = None if race is None else standing_of(race)
+        added = added_runs(draft)
+        if standing is not None and standing.search is not None and _wants_search(draft, standing):
+            _search(standing)
+        else:
+            race_chart(draft, race, standing, added)
+        _below(draft, race, standing, added)
+        write_url(draft)
 
 
 def _below(draft: RaceDraft, race: Run | None, standing: Standing | None, added: list[Run]) -> None:

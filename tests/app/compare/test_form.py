@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,32 @@ def test_starting_what_the_store_cannot_take_is_told(
     monkeypatch.setattr(services.get_service(), "start", full)
     at = press(open_page("compare"), "start")
     assert [error.value for error in at.error] == ["No space left on device"]
+
+
+def test_what_an_extra_package_would_bring_is_told_and_not_offered(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = replace(OPTIMIZERS["adamw"], package="nowhere_to_be_found", install="pip install it")
+    monkeypatch.setitem(OPTIMIZERS, "adamw", absent)
+    at = unfold(open_page("compare"), "c1.card")
+    assert "AdamW" not in at.selectbox(key="c1.choice.optimizer.name").options
+    assert "AdamW: it needs the package nowhere-to-be-found" in text(at)
+    assert "pip install it" in text(at)
+
+
+def test_the_table_of_pairings_speaks_on_the_card(store: Store) -> None:
+    at = unfold(open_page("compare"), "c2.card")
+    at.selectbox(key="c2.choice.optimizer.name").select("adam").run()
+    assert "proximal directions can be smaller than eps" in text(at)
+    at.selectbox(key="c2.choice.optimizer.name").select("lbfgs").run()
+    assert "Heuristic: L-BFGS models a gradient" in text(at)
+
+
+def test_a_race_deleted_under_ones_eyes_is_told(store: Store) -> None:
+    race = known_race(store, seeds=1)
+    at = open_page("compare", race=race)
+    store.delete(race)
+    store.purge(race)
+    at.run()
+    assert not at.exception
+    assert f"There is no run '{race}'" in text(at)
