@@ -16,6 +16,8 @@ if race is not None:
 with st.container(horizontal=True):
     if st.button("Run it live", key="live", type="primary", icon=":material/play_arrow:"):
         st.switch_page("../pages/train.py")
+    if st.button("Drag a quadratic", key="stability", icon=":material/query_stats:"):
+        st.switch_page("../pages/stability.py")
     if st.button("All runs", key="runs", icon=":material/list:"):
         st.switch_page("../pages/runs.py")
 if race is not None:

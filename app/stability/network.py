@@ -202,25 +202,13 @@ def _curve(run: Run, config: SweepConfig, cell: int, lecture: bool) -> None:
 def _words(run: Run) -> None:
     st.caption(CAPTION)
     payload = sweep_map(get_store(), run.id)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        files = f"/api/runs/{run.id}"
-        st.html(
-            '<div class="proxprop-links">'
-            f'<a href="{files}/config.json" download>Settings (JSON)</a>'
-            f'<a href="{files}/artifacts/0/map" download="proxprop-{run.id}-map.json">Map (JSON)'
-            f'</a><a href="{files}/points.csv" download>Curves (CSV)</a></div>',
-            width="content",
-        )
-        if payload is not None:
-            st.download_button(
-                "Map (CSV)",
-                data=lambda: sweeps.map_csv(payload),
-                file_name=f"proxprop-{run.id}-map.csv",
-                mime="text/csv",
-                key="map.csv",
-                type="tertiary",
-                on_click="ignore",
-            )
+    files = f"/api/runs/{run.id}"
+    st.html(
+        '<div class="proxprop-links">'
+        f'<a href="{files}/config.json" download>Settings (JSON)</a>'
+        f'<a href="{files}/artifacts/0/map" download="proxprop-{run.id}-map.json">Map (JSON)</a>'
+        f'<a href="{files}/points.csv" download>Curves (CSV)</a></div>'
+    )
     if payload is not None and (words := sweeps.limit_words(payload)):
         with st.expander("What is predicted, and where not", icon=":material/rule:"):
             st.markdown("\n".join(f"- {line}" for line in words))

@@ -7,7 +7,7 @@ import streamlit as st
 from app import state
 
 FIRST = "stability.first"
-QUADRATIC, LAYERS, NETWORK = "Quadratic", "Layers", "Network"
+QUADRATIC, LAYERS, NETWORK = "Quadratic", "Real layers", "Whole network"
 SENTENCES = {
     QUADRATIC: r"An explicit step diverges once it passes $2/\lambda_{\max}$; the implicit step "
     "on the same problem cannot.",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 
 from app.forms.task import layer_rows
@@ -78,24 +76,6 @@ def cell_title(config: SweepConfig, cell: int) -> str:
     if method.direction.solver == "explicit":
         return f"{method.name}, {eta}"
     return f"{method.name}, {eta}, τ {exact_number(float(f'{place.tau:.3g}'))}"
-
-
-COLUMNS = ("method", "lr", "tau", "s", "seed", "outcome", "train_loss", "accuracy", "steps")
-
-
-def map_csv(payload: MapPayload) -> str:
-    """Return the map as a table: one line a run."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for method in payload["methods"]:
-        for cell, (lr, tau, s) in enumerate(zip(method["lr"], method["tau"], method["s"])):
-            for index, seed in enumerate(payload["seeds"]):
-                measured = (method[name][cell][index] for name in ("outcomes", "losses"))  # type: ignore[literal-required]
-                rest = (method["accuracies"][cell][index], method["steps"][cell][index])
-                place = (lr, None if method["solver"] == "explicit" else tau, s)
-                writer.writerow([method["label"], *place, seed, *measured, *rest])
-    return text.getvalue()
 
 
 def limit_words(payload: MapPayload) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 
@@ -200,6 +201,26 @@ def test_link_holds_every_control_and_reload_restores_them(page, server):
     assert drawn(page) == before
     page.click(f"{VIEW} [data-do=reset]")
     page.wait_for_function("!window.location.search.includes('s=')")
+
+
+def test_pictures_and_numbers_can_be_taken_away(page, server):
+    open_quadratic(page, server, "?s=3")
+    files = {}
+    for name, format in (("trajectories", "csv"), ("factors", "csv"), ("trajectories", "svg")):
+        figure = page.locator(f"{VIEW} figure", has=page.locator(f"[data-export={name}-{format}]"))
+        with page.expect_download() as download:
+            figure.locator("summary").click()
+            figure.locator(f"[data-export={name}-{format}]").click()
+        assert download.value.suggested_filename == f"proxprop-{name}.{format}"
+        files[name, format] = download.value.path().read_text()
+    shown = drawn(page)
+    rows = list(csv.DictReader(files["trajectories", "csv"].splitlines()))
+    last = [float(rows[-1]["exact_x"]), float(rows[-1]["exact_y"])]
+    assert last == shown["lines"]["exact"]["path"][-1]
+    rows = list(csv.DictReader(files["factors", "csv"].splitlines()))
+    assert [float(row["explicit"]) for row in rows] == shown["lines"]["explicit"]["curve"]
+    assert "Where do the steps lead?" in files["trajectories", "svg"]
+    assert "left the picture at step" in files["trajectories", "svg"]
 
 
 def test_bad_number_is_refused_beside_its_field(page, server):

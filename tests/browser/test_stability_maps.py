@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import time
 
@@ -67,7 +68,7 @@ def wait_for_line(page, name):
 
 
 def test_real_layers_are_measured_and_turn_with_tau(page, server):
-    page.goto(f"{server.url}/stability?view=Layers")
+    page.goto(f"{server.url}/stability?view=Real+layers")
     x, y = wait_for_line(page, "implicit (exact), τ = 0.05")
     assert y == pytest.approx([1 / (1 + 0.05 * value) for value in x], rel=1e-9)
     page.wait_for_selector(".stMetric >> text=η <")
@@ -104,6 +105,13 @@ def test_map_fills_in_and_a_cell_opens_its_curve_and_its_run(page, server, store
     limit = payload["methods"][0]["limits"][0]["points"][0]["s"]
     assert math.isfinite(limit)
     page.wait_for_selector(".st-key-map [data-predicted=explicit]", state="attached")
+    with page.expect_download() as download:
+        page.click(".st-key-map .pp-save summary")
+        page.click(".st-key-map [data-export=map-csv]")
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    assert [row["outcome"] for row in rows] == known
+    losses = [x for method in payload["methods"] for cell in method["losses"] for x in cell]
+    assert [float(r["train_loss"]) if r["train_loss"] else None for r in rows] == losses
     cell = page.locator(CELLS).nth(15).bounding_box()
     page.mouse.click(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] / 2)
     page.wait_for_url("**cell=7*")

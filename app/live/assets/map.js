@@ -2,7 +2,9 @@
 
 import { formatted, keeper, make, number, style } from './dom.js'
 import { drawMap } from './map_draw.js'
+import { mapRows } from './map_scale.js'
 import { CAPTION, Picture } from './picture.js'
+import { menu } from './quadratic_export.js'
 import { shape } from './quadratic_svg.js'
 
 const CSS = `
@@ -12,6 +14,8 @@ const CSS = `
 .pp-map .pp-tip { position: absolute; pointer-events: none; max-width: 330px; padding: 6px 10px; border-radius: 5px; z-index: 4;
   background: var(--st-background-color); border: 1px solid var(--st-border-color); font: 400 14px/1.35 var(--st-font); }
 .pp-map .pp-tip[hidden] { display: none; }
+
+.pp-picture > .pp-save { position: absolute; right: 0; top: 0; }
 `
 
 class SweepMap extends Picture {
@@ -24,6 +28,11 @@ class SweepMap extends Picture {
     this.tip = make('div', { class: 'pp-tip', role: 'status', hidden: true })
     this.body.classList.add('pp-map')
     this.cells = []
+    this.saving = menu('map', () => ({
+      svg: this.svg, title: 'Where does training diverge?', theme: this.theme, rows: mapRows(this.payload),
+    }))
+    this.saving.hidden = true
+    this.root.append(this.saving)
     this.svg.addEventListener('pointermove', (event) => this.hover(this.at(event), event))
     this.svg.addEventListener('pointerleave', () => (this.tip.hidden = true))
     this.svg.addEventListener('click', (event) => this.choose(this.at(event)))
@@ -59,6 +68,7 @@ class SweepMap extends Picture {
   }
 
   draw(payload) {
+    this.saving.hidden = Boolean(this.data.lecture)
     if (!this.svg.isConnected) this.body.replaceChildren(this.svg, this.tip)
     const width = this.root.clientWidth
     const height = this.data.height - CAPTION

@@ -31,6 +31,20 @@ export function ticks(constant) {
   return found
 }
 
+/** The map as a table: one line a run. */
+export function mapRows({ methods, seeds }) {
+  const head = ['method', 'lr', 'tau', 's', 'seed', 'outcome', 'train_loss', 'accuracy', 'steps']
+  const rows = methods.flatMap((method) =>
+    method.s.flatMap((s, cell) =>
+      seeds.map((seed, i) => [
+        `"${method.label.replaceAll('"', '""')}"`, method.lr[cell], method.solver === 'explicit' ? '' : method.tau[cell], s, seed,
+        ...['outcomes', 'losses', 'accuracies', 'steps'].map((name) => method[name][cell][i] ?? ''),
+      ]),
+    ),
+  )
+  return [head, ...rows]
+}
+
 /** Edges of cells around logarithmically placed centres. */
 export function edges(centres) {
   const logs = centres.map(Math.log10)

@@ -1,7 +1,19 @@
 // What is drawn, to take away: a picture with its caption, or the numbers.
 
-import { make } from './dom.js'
+import { make, style } from './dom.js'
 import { shape } from './quadratic_svg.js'
+
+const CSS = `
+.pp-save { position: relative; flex: none; font: 400 13px/1.25 var(--st-font); color: var(--st-text-color); }
+.pp-save :is(button, summary) { font: inherit; color: inherit; background: transparent; border: 1px solid var(--st-border-color);
+  border-radius: 5px; padding: 2px 8px; margin: 0; cursor: pointer; white-space: nowrap; list-style: none; }
+.pp-save :is(button, summary):hover { background: var(--st-secondary-background-color); }
+.pp-save :is(button, summary):focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
+.pp-save summary::-webkit-details-marker { display: none; }
+.pp-save > div { position: absolute; right: 0; top: calc(100% + 4px); display: flex; gap: 4px; padding: 4px; z-index: 5;
+  background: var(--st-background-color); border: 1px solid var(--st-border-color); border-radius: 5px; }
+.pp-save > div button { border: 0; }
+`
 
 function download(name, blob) {
   const link = make('a', { href: URL.createObjectURL(blob), download: name })
@@ -11,10 +23,11 @@ function download(name, blob) {
 
 /** A menu with SVG, PNG and CSV; `get` gives {svg, title, theme, rows}. */
 export function menu(name, get) {
+  style('save', CSS)
   const choice = (format) =>
     make('button', { type: 'button', 'data-export': `${name}-${format}`, onclick: () => save(name, format, get()) }, format.toUpperCase())
   const box = make(
-    'details', {}, make('summary', { title: 'Save what is drawn' }, 'export'),
+    'details', { class: 'pp-save' }, make('summary', { title: 'Save what is drawn' }, 'export'),
     make('div', {}, ...['svg', 'png', 'csv'].map(choice)),
   )
   box.addEventListener('focusout', (event) => {

@@ -41,17 +41,12 @@ export const CSS = `
 .pp-refusal[hidden] { display: none; }
 .pp-buttons { display: flex; gap: 8px; margin-top: 6px; }
 .pp-quadratic sub { font-size: .75em; line-height: 0; }
-.pp-quadratic button, .pp-quadratic summary { font: inherit; line-height: 1.25; color: inherit; background: transparent;
+.pp-buttons button { font: inherit; line-height: 1.25; color: inherit; background: transparent;
   border: 1px solid var(--st-border-color); border-radius: 5px; padding: 4px 10px; margin: 0; cursor: pointer; white-space: nowrap; }
-.pp-quadratic button:hover, .pp-quadratic summary:hover { background: var(--st-secondary-background-color); }
-.pp-quadratic button.pp-go { background: var(--st-primary-color); border-color: var(--st-primary-color);
+.pp-buttons button:hover { background: var(--st-secondary-background-color); }
+.pp-buttons button.pp-go { background: var(--st-primary-color); border-color: var(--st-primary-color);
   color: var(--st-background-color); flex: 1; font-weight: 600; }
-.pp-quadratic :is(button, summary, input):focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
-.pp-quadratic details { position: relative; flex: none; }
-.pp-quadratic summary { list-style: none; padding: 1px 8px; font-size: 13px; }
-.pp-quadratic summary::-webkit-details-marker { display: none; }
-.pp-quadratic details > div { position: absolute; right: 0; top: calc(100% + 4px); display: flex; gap: 4px; padding: 4px; z-index: 5;
-  background: var(--st-background-color); border: 1px solid var(--st-border-color); border-radius: 5px; }
+.pp-quadratic :is(.pp-buttons button, input):focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
 .pp-quadratic.pp-narrow { grid-template: "plane" 340px "said" auto "controls" auto "curves" 320px / 100%; }
 .pp-quadratic.pp-narrow .pp-caption { grid-area: said; }
 .pp-quadratic.pp-narrow .pp-said { font-size: 15px !important; gap: 0 14px; }

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
 
 import pytest
 
-from app import services
 from app.stability import sweeps
 from app.stability.layers import DEFAULT, limit_tiles, momentum_factor
 from app.stability.probing import PROBER
 from proxprop.config import RunConfig, from_query
 from proxprop.probe import ProbeRequest
 from proxprop.runs.store import Store
-from proxprop.sweeping import default_sweep, sweep_map
+from proxprop.sweeping import default_sweep
 from tests.app.conftest import known_run, open_page, query, text
 from tests.app.stability.conftest import SWEEP, known_sweep
 
@@ -50,7 +47,7 @@ def test_layers_show_the_measured_numbers(
     store: Store, cached_probe: Callable[[ProbeRequest], None]
 ) -> None:
     cached_probe(ProbeRequest(config=RunConfig()))
-    at = open_page("stability", view="Layers", tau="0.5", cg="1")
+    at = open_page("stability", view="Real layers", tau="0.5", cg="1")
     values = {metric.label: metric.value for metric in at.metric}
     # Nesterov at β = .95: 2(1 + β)/(1 + 2β) = 3.9/2.9 in place of 2.
     assert values == {
@@ -75,7 +72,7 @@ def test_layers_of_a_run_that_is_gone_are_told_in_words(
     store: Store, cached_probe: Callable[[ProbeRequest], None]
 ) -> None:
     cached_probe(ProbeRequest(config=RunConfig()))
-    at = open_page("stability", view="Layers", net="nothere1")
+    at = open_page("stability", view="Real layers", net="nothere1")
     assert "There is no run 'nothere1'" in text(at)
     assert at.selectbox(key="net").value == DEFAULT
 
@@ -94,7 +91,7 @@ def test_link_to_a_run_opens_its_layers(
 
 def test_failed_measurement_is_told_in_words(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PROBER, "_timeout", 0.0)
-    at = open_page("stability", view="Layers")
+    at = open_page("stability", view="Real layers")
     assert "could not be measured: The measurement took longer than 0 s" in text(at)
     assert not at.exception
 
@@ -109,7 +106,7 @@ def test_momentum_changes_the_limit_and_adam_has_none() -> None:
 
 
 def test_without_a_sweep_the_page_says_what_to_do(store: Store) -> None:
-    at = open_page("stability", view="Network")
+    at = open_page("stability", view="Whole network")
     assert "No map yet" in text(at)
     assert {button.label for button in at.button} == set(sweeps.PRESETS)
 
@@ -147,7 +144,7 @@ def test_unknown_sweep_is_told_in_words(store: Store) -> None:
 
 
 def test_start_makes_one_sweep_and_stop_stops_it(store: Store) -> None:
-    at = open_page("stability", view="Network")
+    at = open_page("stability", view="Whole network")
     at.button(key="start.Map over step sizes").click().run()
     (run,) = store.runs(kind="sweep")
     assert run.config == default_sweep()
@@ -156,26 +153,6 @@ def test_start_makes_one_sweep_and_stop_stops_it(store: Store) -> None:
     assert len(store.runs(kind="sweep")) == 1  # the one that goes on is shown
     at.button(key="stop").click().run()
     assert [control.action for control in store.take_controls(run.id)] == ["stop"]
-
-
-def test_map_as_a_table_has_a_line_a_run(store: Store) -> None:
-    payload = sweep_map(services.get_store(), known_sweep(store))
-    assert payload is not None
-    rows = list(csv.DictReader(io.StringIO(sweeps.map_csv(payload))))
-    assert len(rows) == 12
-    assert float(rows[3].pop("lr")) == pytest.approx(1.0)
-    assert float(rows[3].pop("s")) == pytest.approx(1.0)
-    assert rows[3] == {
-        "method": "explicit",
-        "tau": "",
-        "seed": "1",
-        "outcome": "finished",
-        "train_loss": "0.25",
-        "accuracy": "0.4",
-        "steps": "5",
-    }
-    assert (rows[4]["outcome"], rows[4]["train_loss"], rows[4]["steps"]) == ("diverged", "", "3")
-    assert rows[6]["outcome"] == ""
 
 
 def test_cell_opens_as_the_run_it_is() -> None:
