@@ -20,8 +20,9 @@ CAPTION = (
     "Overshoot is the share left over of the change asked of a layer's output Z: it speaks of the "
     "layer's own subproblem, not of training as a whole."
 )
-PANEL, FRAME = 172, 96  # pixels: one row of panels, what surrounds them
-DASHES = ("solid", "dot")
+PANEL, FRAME = 160, 96  # pixels: one row of panels, what surrounds them
+DASHES = ("solid", "longdash")
+MATCHED_DASHES = ("dash", "dot")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def multiples(runs: list[Run], labels: list[str], rows: list[str]) -> None:
         for index, name in enumerate(rows)
         for layer in layers
     ]
-    height = FRAME + PANEL * len(rows) * (1.3 if len(rows) <= 2 else 1)
+    height = FRAME + PANEL * max(2, len(rows))
     data = {
         "plotly": plotly_url(),
         "rows": [{"title": ROWS[name].title, "log": ROWS[name].log} for name in rows],
@@ -137,7 +138,7 @@ def _traces(
     runs: list[Run], labels: list[str], columns: tuple[str, ...], layer: str
 ) -> list[Trace]:
     found = []
-    for run, label, dash in zip(runs, labels, DASHES):
+    for run, label, own, matched in zip(runs, labels, DASHES, MATCHED_DASHES):
         color = _color(run)
         for column in columns:
             explicit = column.endswith("_explicit")
@@ -148,7 +149,7 @@ def _traces(
                     f"0/layers/{column}/{layer}",
                     name,
                     VERMILION if explicit else color,
-                    dash,
+                    matched if explicit else own,
                     width=2.0,
                 )
             )

@@ -17,8 +17,8 @@ from proxprop.slowmotion import TraceRequest
 VIEWS = {"step": "One step", "time": "Along a run"}
 STEPS = {"cg": "CG k", "exact": "exact"}
 NETS = {
-    "mlp": ("digits, MLP", {}),
-    "conv": ("digits, ConvNet", {"model.name": "small-convnet", "model.widths": (8, 16)}),
+    "mlp": ("initial: MLP", {}),
+    "conv": ("initial: ConvNet", {"model.name": "small-convnet", "model.widths": (8, 16)}),
 }
 TAUS = log_grid(1e-3, 10.0)
 ETAS = log_grid(1e-3, 100.0)

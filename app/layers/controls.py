@@ -167,7 +167,7 @@ def _forget_steps() -> None:
 
 def _source(name: str, runs: dict[str, Run]) -> str:
     if name in NETS:
-        return f"{NETS[name][0]}, initial weights"
+        return NETS[name][0]
     run = runs[name]
     state = "" if run.status == "ended" else f" · {run.status}"
     return f"{run.name or run.id}{state}"

@@ -100,7 +100,7 @@ def _explicit(stage: Stage, depth: int) -> Words:
     theta, l = f"θ{_sub(stage.layer)}", stage.layer  # noqa: E741
     if l == depth:
         return Words(
-            f"Weights: {theta}, explicit",
+            f"{theta}, explicit",
             "The last layer's weights take a gradient step on the loss.",
             "Its problem is the loss itself, not a least-squares fit; the paper takes this step in "
             "both algorithms.",
@@ -114,7 +114,7 @@ def _explicit(stage: Stage, depth: int) -> Words:
         else f"What is left to z{_sub(l)} as asked for is {left:.2f} of the distance before."
     )
     return Words(
-        f"Weights: {theta}, explicit",
+        f"{theta}, explicit",
         "Algorithm 1 takes one gradient step on the misfit. This is what plain gradient descent "
         "does to this layer.",
         why,
@@ -131,7 +131,7 @@ def _cg(stage: Stage, cg_steps: int | None) -> Words:
         else "Each new direction is conjugate to the ones before: what they achieved stays."
     )
     return Words(
-        f"Weights: {theta}, implicit, CG {j} of {cg_steps}",
+        f"{theta}, implicit: CG {j} of {cg_steps}",
         "Algorithm 2 solves for the best weights step by step, with conjugate gradients from zero.",
         why,
     )
@@ -143,7 +143,7 @@ def _implicit(stage: Stage, cg_steps: int | None) -> Words:
     assert stage.subproblem is not None
     left = stage.subproblem.overshoot
     return Words(
-        f"Weights: {theta}, implicit ({by})",
+        f"{theta}, implicit ({by})",
         "Algorithm 2 goes where fit and distance balance: close to the z asked for, not far from "
         "the old weights.",
         f"Both are weighed at the new weights; that makes the step implicit. "

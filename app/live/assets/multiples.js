@@ -104,7 +104,7 @@ class Multiples {
     }
     const layout = {
       width: this.gd.clientWidth, height: this.gd.clientHeight, showlegend: false, uirevision: this.runs,
-      margin: { l: font * 5, r: 12, t: font * 2, b: font * 3.2 }, hovermode: 'closest',
+      margin: { l: font * 5, r: 12, t: font * 2, b: font * 3.2 }, hovermode: 'x', hoverdistance: 60,
       paper_bgcolor: theme.background, plot_bgcolor: theme.background,
       font: { family: theme.font, size: font, color: theme.text }, annotations: [], shapes: [],
       hoverlabel: { bgcolor: theme.background, bordercolor: theme.grid, font: { family: theme.font, size: font, color: theme.text } },

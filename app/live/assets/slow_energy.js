@@ -99,7 +99,7 @@ function makeRow(part) {
 }
 
 function axis([low, high]) {
-  const step = Math.max(1, Math.ceil((high - low) / 4))
+  const step = Math.max(1, Math.ceil((high - low) / 3))
   const marks = []
   for (let at = Math.ceil(low); at <= high; at += step) {
     const mark = make('span', { style: `left: ${(100 * (at - low)) / (high - low)}%` })

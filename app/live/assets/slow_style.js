@@ -20,7 +20,7 @@ export const SLOW_CSS = `
 .pp-keys { color: var(--pp-muted); font-size: .88em; }
 .pp-network { display: block; width: 100%; max-width: var(--pp-natural); height: auto; max-height: 150px;
   margin: 2px auto -4px; }
-.pp-slow.pp-lecture .pp-network { max-width: calc(1.25 * var(--pp-natural)); max-height: 200px; }
+.pp-slow.pp-lecture .pp-network { max-width: calc(1.25 * var(--pp-natural)); max-height: 150px; }
 .pp-box { cursor: pointer; }
 .pp-box rect { fill: var(--st-background-color); stroke: var(--pp-line); stroke-width: 1.3; }
 .pp-box text, .pp-over { fill: var(--st-text-color); text-anchor: middle; }
@@ -53,7 +53,9 @@ export const SLOW_CSS = `
 .pp-equation math { font-size: inherit; white-space: nowrap; }
 .pp-what { margin: 2px 0 3px; font-weight: 500; }
 .pp-why { margin: 0 0 8px; color: var(--pp-muted); }
-.pp-numbers { display: grid; grid-template-columns: auto 1fr; gap: 2px 14px; margin: 0; align-items: baseline; }
+.pp-numbers { display: grid; grid-template-columns: auto 1fr; gap: 3px 14px; margin: 0; align-items: baseline; }
+.pp-slow.pp-lecture h3 { font-size: 21px; }
+.pp-slow.pp-lecture .pp-equation { font-size: 19px; }
 .pp-slow mtext { font-family: var(--st-font); font-size: .93em; }
 .pp-numbers dt { margin: 0; color: var(--pp-muted); font-weight: 400; }
 .pp-numbers dd { margin: 0; font-weight: 600; }

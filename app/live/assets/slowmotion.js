@@ -68,6 +68,7 @@ class Player {
       muted: this.theme.muted, grid: this.theme.grid, line: this.theme.line,
       explicit: shade('explicit'), implicit: shade('implicit'),
     })) this.root.style.setProperty(`--pp-${name}`, value)
+    this.lecture = data.lecture
     this.root.classList.toggle('pp-lecture', data.lecture)
     if (data.digest !== this.digest) {
       this.digest = data.digest
@@ -159,7 +160,8 @@ class Player {
     this.what.textContent = frame.what
     this.why.textContent = frame.why
     this.numbers.replaceChildren(
-      ...frame.numbers.flatMap(({ key, tex, value }) => {
+      // From the last row nobody reads six small numbers: the telling ones come first.
+      ...frame.numbers.slice(0, this.lecture ? 4 : undefined).flatMap(({ key, tex, value }) => {
         const name = make('dt')
         name.append(math(tex))
         return [name, make('dd', { 'data-number': key, 'data-value': value }, key === 'lr' || key === 'tau' ? String(Number(value.toPrecision(6))) : number(value))]
