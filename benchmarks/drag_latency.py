@@ -21,13 +21,13 @@ MEASURE = """
   const view = document.querySelector('.pp-quadratic')
   const slider = view.querySelector('input[data-control=s]')
   const said = view.querySelector('.pp-said').textContent
-  const way = view.querySelector('[data-way=explicit] path').getAttribute('d')
+  const way = view.querySelector('[data-way=exact] path').getAttribute('d')
   const curve = view.querySelector('[data-curve=exact]').getAttribute('d')
   const start = performance.now()
   const look = () => {
     const now = performance.now()
     const changed = view.querySelector('.pp-said').textContent !== said
-      && view.querySelector('[data-way=explicit] path').getAttribute('d') !== way
+      && view.querySelector('[data-way=exact] path').getAttribute('d') !== way
       && view.querySelector('[data-curve=exact]').getAttribute('d') !== curve
     if (changed || now - start > 2000) done(now - start)
     else requestAnimationFrame(look)
