@@ -16,6 +16,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+from proxprop.runs.threads import wait_politely
+
 
 def _say(**fields: Any) -> None:
     print(json.dumps(fields), flush=True)
@@ -70,6 +72,7 @@ def _answer(line: str) -> None:
 
 def main() -> None:
     """Answer requests until the input ends."""
+    wait_politely(os.environ)
     for line in _lines():
         _answer(line)
 

@@ -54,6 +54,13 @@ export const SLOW_CSS = `
 .pp-what { margin: 2px 0 3px; font-weight: 500; }
 .pp-why { margin: 0 0 8px; color: var(--pp-muted); }
 .pp-numbers { display: grid; grid-template-columns: auto 1fr; gap: 3px 14px; margin: 0; align-items: baseline; }
+.pp-slow .pp-what, .pp-slow .pp-why { font-size: calc(var(--pp-size) + 2px); line-height: 1.38; }
+.pp-slow.pp-lecture .pp-what, .pp-slow.pp-lecture .pp-why { font-size: 18px; }
+.pp-numbers dt, .pp-numbers dd { font-size: calc(var(--pp-size) + 1px); line-height: 1.4; }
+.pp-slow.pp-lecture .pp-numbers dt, .pp-slow.pp-lecture .pp-numbers dd { font-size: 18px; }
+.pp-slow.pp-lecture .pp-stage { grid-template-columns: minmax(330px, 1fr) minmax(270px, .95fr) minmax(320px, .86fr);
+  gap: 8px 20px; }
+.pp-slow.pp-lecture .pp-energy-axis div span:nth-child(even) { display: none; }
 .pp-slow.pp-lecture h3 { font-size: 21px; }
 .pp-slow.pp-lecture .pp-equation { font-size: 19px; }
 .pp-slow mtext { font-family: var(--st-font); font-size: .93em; }

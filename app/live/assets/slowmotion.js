@@ -161,7 +161,7 @@ class Player {
     this.why.textContent = frame.why
     this.numbers.replaceChildren(
       // From the last row nobody reads six small numbers: the telling ones come first.
-      ...frame.numbers.slice(0, this.lecture ? 4 : undefined).flatMap(({ key, tex, value }) => {
+      ...frame.numbers.slice(0, this.lecture ? 3 : undefined).flatMap(({ key, tex, value }) => {
         const name = make('dt')
         name.append(math(tex))
         return [name, make('dd', { 'data-number': key, 'data-value': value }, key === 'lr' || key === 'tau' ? String(Number(value.toPrecision(6))) : number(value))]
