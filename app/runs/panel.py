@@ -69,17 +69,6 @@ def _single(run: Run) -> None:
         args=(run.id,),
     ):
         st.switch_page(TRAIN)
-    if (
-        single
-        and run.status == "ended"
-        and st.button(
-            "Compare",
-            key="compare",
-            icon=":material/stacked_line_chart:",
-            help="Draw it beside a race on the Compare page.",
-        )
-    ):
-        st.switch_page(COMPARE, query_params={"runs": run.id})
 
 
 @st.dialog("Delete?")

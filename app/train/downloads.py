@@ -15,10 +15,12 @@ FILES = (
 
 
 def download_links(run: Run) -> None:
-    """Show a row of links to what a run leaves; the weights once it has ended."""
+    """Show a row of links to what a run leaves; once ended also weights and Compare."""
     links = [
         f'<a href="/api/runs/{run.id}/{name}" download>{label}</a>'
         for name, label in FILES
-        if run.status == "ended" or name != "weights.safetensors"
+        if name != "weights.safetensors" or (run.status == "ended" and run.kind == "run")
     ]
+    if run.kind == "run" and run.status == "ended":
+        links.append(f'<a href="/compare?runs={run.id}" target="_self">Open in Compare</a>')
     st.html(f'<div class="proxprop-links">{"".join(links)}</div>')

@@ -18,7 +18,14 @@ from app import services
 from app.live.assets import FOLDER, module_url, plotly_path, plotly_url
 from app.routes import ROUTES
 from proxprop import paths
-from proxprop.config import Contender, DirectionConfig, RaceConfig, RunConfig, load_config
+from proxprop.config import (
+    DirectionConfig,
+    Grid,
+    RunConfig,
+    SweepConfig,
+    SweepMethod,
+    load_config,
+)
 from proxprop.events import Artifact, Mark, Point
 from proxprop.runs.process import Process
 
@@ -96,10 +103,10 @@ def test_snippet_is_a_script_with_the_config(site, run):
     assert len(config.changes) == 2
 
 
-def test_a_race_has_no_script_and_says_why(site):
-    race_config = RaceConfig(contenders=(Contender(), Contender(label="other")))
-    race = services.get_store().create_run(race_config, process=Process.current())
-    status, _, body = get(f"{site}/api/runs/{race}/snippet.py")
+def test_a_sweep_has_no_script_and_says_why(site):
+    sweep_config = SweepConfig(methods=(SweepMethod(lr=Grid(low=0.01, high=1.0, count=3)),))
+    sweep = services.get_store().create_run(sweep_config, process=Process.current())
+    status, _, body = get(f"{site}/api/runs/{sweep}/snippet.py")
     assert status == 409
     assert "many runs" in body.decode()
 
@@ -172,6 +179,6 @@ def test_plotly_is_sent_compressed_to_those_who_take_it(site):
 def test_every_module_imported_by_another_exists():
     for path in FOLDER.glob("*.js"):
         for line in path.read_text().splitlines():
-            if line.startswith("import ") or line.startswith("} from"):
+            if line.startswith(("import ", "} from")) and "'" in line:
                 name = line.rsplit("'", 2)[1]
                 assert (FOLDER / name).is_file(), f"{path.name} imports {name}"
