@@ -68,7 +68,7 @@ class SweepMap extends Picture {
   }
 
   draw(payload) {
-    this.saving.hidden = Boolean(this.data.lecture)
+    this.saving.hidden = Boolean(this.data.lecture) || this.root.clientWidth < 520
     if (!this.svg.isConnected) this.body.replaceChildren(this.svg, this.tip)
     const width = this.root.clientWidth
     const height = this.data.height - CAPTION

@@ -110,9 +110,11 @@ function drawPlane(index, box, spec) {
   })
   const points = (method.limits.find((limit) => limit?.points.length)?.points ?? []).filter((point) => point.tau !== null)
   const inside = points.filter((p) => Math.log10(p.lr) >= across[0] && Math.log10(p.lr) <= across[etas])
+  let named = true // the method's name, where its limit's leaves room
   if (inside.length > 1) {
     const d = inside.map((p, i) => `${i ? 'L' : 'M'}${pixels(x(Math.log10(p.lr)))} ${pixels(y(Math.log10(p.tau)))}`).join('')
     const last = inside.reduce((a, b) => (b.tau > a.tau ? b : a))
+    named = x(Math.log10(last.lr)) - inner.left > textWidth(method.label + LIMITS[method.solver], font, theme.font)
     group.append(
       ...[[theme.background, 7], [theme.text, 3]].map(([stroke, width]) =>
         shape('path', { d, fill: 'none', stroke, 'stroke-width': width, 'data-predicted': method.solver }),
@@ -123,7 +125,7 @@ function drawPlane(index, box, spec) {
     )
   }
   group.append(
-    label(method.label, inner.left, inner.top - font * 0.4, { size, theme, weight: 600 }),
+    ...(named ? [label(method.label, inner.left, inner.top - font * 0.4, { size, theme, weight: 600 })] : []),
     ...horizontal(across[0], across[etas], x, inner, spec, 'step size η'),
     ...vertical(up[0], up[taus], y, inner, spec),
   )

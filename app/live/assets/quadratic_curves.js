@@ -144,7 +144,9 @@ function names(kinds, reading, { x, y, inner, looks, size, theme, k }, spots) {
       ]),
     )
     const inside = candidates.filter(([px, py]) => px > inner.left && px + wide < inner.right + 8 && py > 0 && py + high < inner.bottom)
-    const spot = spots.place(inside.length ? inside : [[inner.left + 12, inner.bottom - high - 8]], wide, high)
+    // A line almost upright has no room along itself: beside it, then.
+    const aside = [-1.7, -1.4, -0.6, -0.3, 0.5].map((level) => [inner.left + 0.08 * (inner.right - inner.left), y(level)])
+    const spot = spots.place([...inside, ...aside], wide, high)
     return tag(text, looks[kind], spot, options)
   })
 }

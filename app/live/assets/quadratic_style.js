@@ -18,7 +18,7 @@ export const CSS = `
 .pp-quadratic .pp-start:focus-visible .pp-grip { stroke: var(--st-primary-color); stroke-width: 2; }
 .pp-quadratic .pp-caption { grid-area: caption; }
 .pp-quadratic .pp-caption p { margin: 0; font-size: inherit; }
-.pp-quadratic .pp-said { display: flex; flex-wrap: wrap; gap: 0 24px; font-size: calc(var(--size) * 1.1) !important; }
+.pp-quadratic .pp-said { display: flex; flex-wrap: wrap; gap: 0 20px; font-size: calc(var(--size) * 1.02) !important; }
 .pp-quadratic .pp-said span { white-space: nowrap; }
 .pp-quadratic .pp-said .pp-swatch { vertical-align: middle; margin-right: 7px; }
 .pp-quadratic .pp-why { color: var(--pp-muted); }
