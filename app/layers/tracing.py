@@ -17,7 +17,7 @@ from typing import Any
 from proxprop import paths
 from proxprop.slowmotion import TraceRequest
 
-FORMAT = 2  # of a trace; a new one makes cached traces obsolete
+FORMAT = 3  # of a trace; a new one makes cached traces obsolete
 TIMEOUT = 180.0  # seconds without a word; the paper's MLP takes about one minute on two cores
 KEPT = 100  # traces in the cache
 Tell = Callable[[str, float | None], None]

@@ -178,11 +178,11 @@ class FrameWriter:
         l = stage.layer  # noqa: E741
         layer, theta = self.network.layer(l), self.start.theta[l]
         patches = isinstance(layer.module, nn.Conv2d)
-        seen = "input: a row is a " + ("patch" if patches else "sample")
+        seen = "rows: " + ("patches" if patches else "samples")
         change = _tile(rf"\Delta\theta_{l}", "", stage.after - theta)
         tiles = [
             _tile(rf"\tilde A_{{{l - 1}}}", seen, layer.rows(self.start.a[l - 1])),
-            _tile(rf"\theta_{l}^k", "weights: a row is a unit", theta),
+            _tile(rf"\theta_{l}^k", "rows: units", theta),
         ]
         if stage.kind is StageKind.THETA_EXPLICIT:
             self._explicit_change[l] = {**change, "note": "explicit", "side": "explicit"}

@@ -174,7 +174,7 @@ def test_a_link_restores_the_controls_and_the_exact_step_has_no_iterations(page,
     now = seen(page)
     assert now["numbers"]["tau"] == 0.2
     assert "implicit (exact)" in now["title"]
-    assert any("a row is a patch" in tile for tile in now["tiles"])
+    assert any("rows: patches" in tile for tile in now["tiles"])
     assert "tau=0.2" in page.url
 
 
