@@ -6,7 +6,7 @@ from app.compare.form import about, form
 from app.compare.picture import picture
 from app.compare.transport import differs, transport
 
-left, right = st.columns([1.6, 1], vertical_alignment="bottom")
+left, right = st.columns([2.4, 1], vertical_alignment="bottom")
 race = arrive()
 draft = current()
 with left:

@@ -16,6 +16,7 @@ from proxprop.racing import labels, members_of
 from proxprop.runs.record import Run
 
 CHART = 344
+ROW = 26
 KEY = "race"
 FEW = 25  # evaluations up to which each is drawn as a point
 EMPTY = "Press Start: all contenders begin at the same weights and see the same batches."
@@ -52,7 +53,8 @@ def race_chart(
         y_title=shown.y_title,
         x=draft.axis,
         log_y=draft.log if draft.log is not None else not shown.accuracy,
-        height=CHART,
+        # A row more in the table is a row less for the curves: both stay in sight.
+        height=CHART - ROW * min(2, max(0, len(traces) - 3)),
         fill=440,
         empty=_empty(race, standing),
         quantities=[looked.quantity(draft, race) for looked in QUANTITIES.values()],

@@ -25,7 +25,7 @@ def form(draft: RaceDraft) -> None:
         with st.container(key="refusal-race"):
             st.markdown(f":material/error: {draft.problem}")
     if draft.live:
-        st.caption("All settings stay fixed until the race ends: it is fair to all.")
+        st.caption("Settings stay fixed until the race ends.")
 
 
 def about(config: RaceConfig | None) -> str:

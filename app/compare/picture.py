@@ -31,7 +31,9 @@ def picture(race: Run | None) -> None:
     """Show a race, live while it goes on and the same afterwards; else what to do."""
     every = None
     if race is not None:
-        live_status(race.id, key="race-status")
+        seen = live_status(race.id, key="race-status")[race.id]
+        if seen["status"] != race.status:  # it moved on while the form was drawn
+            st.rerun()
         every = REFRESH if race.status != "ended" else None
         if race.status == "queued":
             _queue(race)

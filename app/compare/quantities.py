@@ -64,11 +64,11 @@ QUANTITIES: dict[str, Looked] = {
     looked.measure: looked
     for looked in (
         Looked("train_loss", "training loss", "Who fits fastest?", "full training loss J"),
-        Looked("validation_loss", "validation loss", "Who fits fastest?", "validation loss"),
+        Looked("validation_loss", "validation loss", "Who predicts best?", "validation loss"),
         Looked(
             "validation_accuracy",
             "accuracy",
-            "Who classifies best?",
+            "Who predicts best?",
             "validation samples correct",
             accuracy=True,
         ),
