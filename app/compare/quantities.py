@@ -64,12 +64,12 @@ QUANTITIES: dict[str, Looked] = {
     looked.measure: looked
     for looked in (
         Looked("train_loss", "training loss", "Who fits fastest?", "full training loss J"),
-        Looked("validation_loss", "validation loss", "Who predicts best?", "validation loss"),
+        Looked("validation_loss", "validation loss", "Who learns best?", "validation loss"),
         Looked(
             "validation_accuracy",
             "accuracy",
-            "Who predicts best?",
-            "validation samples correct",
+            "Who learns best?",
+            "validation accuracy",
             accuracy=True,
         ),
     )

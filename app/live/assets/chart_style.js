@@ -2,7 +2,7 @@ export const CHART_CSS = `
 .pp-chart { display: flex; flex-direction: column; position: relative; width: 100%;
   font-family: var(--st-font); color: var(--st-text-color); --pp-size: 13px; overflow: hidden; }
 .pp-chart.pp-lecture { --pp-size: 18px; }
-.pp-bar { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 10px; min-height: 32px;
+.pp-bar { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 8px; min-height: 32px;
   flex: none; padding-bottom: 4px; position: relative; z-index: 3; }
 .pp-bar .pp-title { font: 600 calc(var(--pp-size) + 2px) var(--st-font); margin: 0 auto 0 0; padding: 0;
   color: var(--st-text-color); letter-spacing: 0; line-height: 1.3; }
