@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tests.browser.writer import Writer
+
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
@@ -144,3 +146,21 @@ def page(browser: Any) -> Iterator[Any]:
     yield window
     context.close()
     assert not errors, f"the browser's console reports: {errors}"
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    """Every live component on one page, apart from the dashboard's pages."""
+    running = start_server(tmp_path_factory.mktemp("gallery"), "tests/browser/gallery/server.py")
+    try:
+        running.wait_until_healthy()
+        yield running
+    finally:
+        stop_server(running)
+
+
+@pytest.fixture
+def writer(gallery):
+    made = Writer(gallery.home)
+    yield made
+    made.fall_silent()

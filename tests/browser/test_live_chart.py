@@ -7,75 +7,10 @@ import math
 import pytest
 
 from app.live.assets import module_url
-from tests.browser.conftest import start_server, stop_server
+from tests.browser.chart_page import LONG, READY, chart, drag, open_page, wait_for_points
 from tests.browser.writer import Writer
 
 pytestmark = pytest.mark.browser
-
-READY = "document.querySelector('.js-plotly-plot')?.data?.[0]?.x?.length"
-LONG = 20_000  # milliseconds
-
-
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
-    """Every live component on one page, apart from the dashboard's pages."""
-    running = start_server(tmp_path_factory.mktemp("gallery"), "tests/browser/gallery/server.py")
-    try:
-        running.wait_until_healthy()
-        yield running
-    finally:
-        stop_server(running)
-
-
-@pytest.fixture
-def writer(gallery):
-    made = Writer(gallery.home)
-    yield made
-    made.fall_silent()
-
-
-def open_page(page, gallery, *writers, **query):
-    runs = ",".join(writer.run for writer in writers)
-    extra = "".join(f"&{name}={value}" for name, value in query.items())
-    page.goto(f"{gallery.url}/?run={runs}{extra}")
-    page.wait_for_selector(".pp-chart")
-
-
-def wait_for_points(page, count, trace=0):
-    page.wait_for_function(
-        f"document.querySelector('.js-plotly-plot')?.data?.[{trace}]?.x?.length >= {count}",
-        timeout=LONG,
-    )
-
-
-def chart(page):
-    """Read what the chart shows."""
-    return page.evaluate(
-        """() => {
-          const gd = document.querySelector('.js-plotly-plot')
-          const { xaxis, yaxis, annotations = [], shapes = [] } = gd.layout
-          return {
-            x: xaxis.range, y: yaxis.range, type: yaxis.type, xTitle: xaxis.title.text,
-            background: gd.layout.paper_bgcolor,
-            visible: gd.data.map((trace) => trace.visible),
-            names: gd.data.map((trace) => trace.name),
-            last: gd.data.map((trace) => trace.x[trace.x.length - 1]),
-            labels: annotations.map((one) => one.text),
-            lines: shapes.map((one) => one.x0),
-          }
-        }"""
-    )
-
-
-def drag(page, x0, y0, x1, y1):
-    """Drag over the plot; places are shares of its width and height."""
-    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
-    at = lambda x, y: (box["x"] + x * box["width"], box["y"] + y * box["height"])  # noqa: E731
-    page.mouse.move(*at(x0, y0))
-    page.mouse.down()
-    page.mouse.move(*at((x0 + x1) / 2, (y0 + y1) / 2), steps=4)
-    page.mouse.move(*at(x1, y1), steps=4)
-    page.mouse.up()
 
 
 def test_an_empty_chart_says_what_to_do(page, gallery):
@@ -188,48 +123,6 @@ def test_live_changes_are_labelled_lines_at_their_step(page, gallery, writer):
     assert seen["labels"] == ["τ 0.05 → 0.5", "η 1 → 0.3"]
 
 
-def test_a_reload_and_a_second_window_show_every_point(page, gallery, writer):
-    writer.advance(150)
-    open_page(page, gallery, writer)
-    wait_for_points(page, 150)
-    page.reload()
-    writer.advance(30)
-    wait_for_points(page, 180)
-    second = page.context.new_page()
-    open_page(second, gallery, writer)
-    writer.advance(20)
-    for window in (page, second):
-        wait_for_points(window, 200)
-        steps = window.evaluate("document.querySelector('.js-plotly-plot').data[0].x")
-        assert steps == list(range(200))
-
-
-def test_status_reruns_the_page_once_when_a_run_ends(page, gallery, writer):
-    writer.advance(400)
-    open_page(page, gallery, writer)
-    page.wait_for_selector(".pp-word:text('Running')")
-    page.wait_for_timeout(1000)
-    before = int(page.inner_text("text=/reruns: \\d+/").split()[-1])
-    writer.end("finished", "validation accuracy 98.1 % after 4 epochs")
-    page.wait_for_selector(".pp-word:text('Finished')")
-    page.wait_for_selector("text=validation accuracy 98.1 %")
-    page.wait_for_selector(f"text=reruns: {before + 1}")
-    page.wait_for_timeout(1500)
-    assert page.inner_text("text=/reruns: \\d+/") == f"reruns: {before + 1}"
-
-
-def test_a_silent_worker_is_told_and_its_points_stay(page, gallery, writer):
-    writer.advance(50)
-    open_page(page, gallery, writer)
-    wait_for_points(page, 50)
-    page.wait_for_selector(".pp-word:text('Running')")
-    writer.fall_silent()
-    page.wait_for_selector(".pp-word:text('stopped answering')", timeout=LONG)
-    assert chart(page)["last"][0] == 49
-    writer.advance(5)
-    page.wait_for_selector(".pp-word:text('Running')")
-
-
 def test_numbers_and_pictures_follow(page, gallery, writer):
     writer.advance(21)
     open_page(page, gallery, writer, boundary=1)
@@ -279,24 +172,6 @@ def test_exports_hold_what_is_drawn(page, gallery, writer, format, holds):
         assert b">training<" in body  # the legend names the line
 
 
-def test_a_hidden_tab_closes_its_stream_and_catches_up(page, gallery, writer):
-    writer.advance(50)
-    open_page(page, gallery, writer)
-    wait_for_points(page, 50)
-    hide = (
-        "(hidden) => {"
-        " Object.defineProperty(document, 'hidden', { configurable: true, value: hidden });"
-        " document.dispatchEvent(new Event('visibilitychange')) }"
-    )
-    page.evaluate(hide, True)
-    assert page.evaluate("window.__proxpropHub.source") is None
-    writer.advance(25)
-    page.evaluate(hide, False)
-    wait_for_points(page, 75)
-    steps = page.evaluate("document.querySelector('.js-plotly-plot').data[0].x")
-    assert steps == list(range(75))
-
-
 def test_another_run_is_shown_whole_whatever_was_zoomed_before(page, gallery, writer):
     writer.advance(100)
     other = Writer(gallery.home)
@@ -341,44 +216,3 @@ def test_numbers_as_a_person_writes_them(page, gallery):
         f" [{', '.join(expected)}])"
     )
     assert dict(zip(expected, said, strict=True)) == expected
-
-
-def test_the_hubs_only_operation_cuts_then_appends(page, gallery):
-    page.goto(f"{gallery.url}/_stcore/health")
-    points = "{step: [0, 1, 2], epoch: [0, 1, 2], seconds: [0, 1, 2], y: [5, 6, 7]}"
-    tail = "{step: [9], epoch: [9], seconds: [9], y: [null]}"
-    call = f"hub.extend({points}, {{from: FROM, ...{tail}}}).y"
-    extend = f"import('{module_url('hub')}').then((hub) => {call})"
-    assert page.evaluate(extend.replace("FROM", "2")) == [5, 6, None]
-    assert page.evaluate(extend.replace("FROM", "0")) == [None]
-    assert page.evaluate(extend.replace("FROM", "3")) == [5, 6, 7, None]
-
-
-def test_a_page_picks_up_where_it_was_after_the_server_came_back(browser, tmp_path):
-    """The lecturer's nightmare: the server dies in front of everyone, and is started again."""
-    script = "tests/browser/gallery/server.py"
-    first = start_server(tmp_path, script)
-    second = None
-    context = browser.new_context()
-    try:
-        first.wait_until_healthy()
-        writer = Writer(tmp_path)
-        writer.advance(60)
-        window = context.new_page()
-        open_page(window, first, writer)
-        wait_for_points(window, 60)
-        first.process.kill()
-        first.process.wait()
-        window.wait_for_selector(".pp-word:text('No connection')", timeout=LONG)
-        writer.advance(60)
-        second = start_server(tmp_path, script, port=int(first.url.rsplit(":", 1)[1]))
-        second.wait_until_healthy()
-        wait_for_points(window, 120)
-        steps = window.evaluate("document.querySelector('.js-plotly-plot').data[0].x")
-        assert steps == list(range(120))
-        window.wait_for_selector(".pp-word:text('Running')")
-        writer.fall_silent()
-    finally:
-        context.close()
-        for running in filter(None, (first, second)):
-            stop_server(running)
