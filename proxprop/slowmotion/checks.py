@@ -104,7 +104,7 @@ def _autograd(state: State, network: PenaltyNetwork, result: SweepResult, steps:
         _step_error(result.parameters[name], expected(name), names[name].detach()) for name in names
     ]
     error = max(error for error, _ in errors)
-    bound = AUTOGRAD_TOLERANCE + max(rounding for _, rounding in errors)
+    bound = AUTOGRAD_TOLERANCE + max(rounding for _, rounding in errors) + _request_rounding(result)
     return Check(
         "autograd",
         "Algorithm 1 is one step of gradient descent by autograd",
@@ -202,6 +202,20 @@ def _objective(objectives: Objectives) -> Check:
         rise,
         1e-12,
     )
+
+
+def _request_rounding(result: SweepResult) -> float:
+    """Return what float64 cannot resolve of the requests, kept as rounded sums z + Δz, a + Δa.
+
+    Relative to the requests' lengths and summed over layers, since each passes it on downwards.
+    """
+    total = 0.0
+    for before, after in ((result.start.z, result.end.z), (result.start.a, result.end.a)):
+        for index, old in before.items():
+            length = float((after[index] - old).norm())
+            if length > 0:
+                total += 4 * torch.finfo(old.dtype).eps * float(old.norm()) / length
+    return total
 
 
 def _step_error(found: Tensor, expected: Tensor, start: Tensor) -> tuple[float, float]:
