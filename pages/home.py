@@ -18,6 +18,8 @@ with st.container(horizontal=True):
         st.switch_page("../pages/train.py")
     if st.button("Drag a quadratic", key="stability", icon=":material/query_stats:"):
         st.switch_page("../pages/stability.py")
+    if st.button("Compare optimizers", key="compare", icon=":material/stacked_line_chart:"):
+        st.switch_page("../pages/compare.py")
     if st.button("All runs", key="runs", icon=":material/list:"):
         st.switch_page("../pages/runs.py")
 if race is not None:

@@ -16,7 +16,14 @@ from proxprop.config import RunConfig
 from proxprop.runs.record import Run
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
-TRAIN, COMPARE = PAGES / "train.py", PAGES / "compare.py"
+TRAIN = PAGES / "train.py"
+
+# kind of run → the page that shows it, and the name of its id in that page's link
+SHOWN_BY = {
+    "run": (TRAIN, "run"),
+    "race": (PAGES / "compare.py", "race"),
+    "sweep": (PAGES / "stability.py", "sweep"),
+}
 
 
 def panel(chosen: list[Run]) -> None:
@@ -36,12 +43,9 @@ def panel(chosen: list[Run]) -> None:
 
 def _single(run: Run) -> None:
     single = isinstance(config_of(run), RunConfig)
-    if run.kind == "race" and st.button(
-        "Open", key="open", type="primary", icon=":material/open_in_full:"
-    ):
-        st.switch_page(COMPARE, query_params={"race": run.id})
-    if single and st.button("Open", key="open", type="primary", icon=":material/open_in_full:"):
-        st.switch_page(TRAIN, query_params={"run": run.id})
+    if st.button("Open", key="open", type="primary", icon=":material/open_in_full:"):
+        page, name = SHOWN_BY[run.kind]
+        st.switch_page(page, query_params={name: run.id})
     if resumable(run):
         st.button(
             "Resume",

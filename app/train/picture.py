@@ -24,7 +24,9 @@ def picture(run: Run) -> None:
     """Show a run, live while it goes on and the same afterwards."""
     config = run.config
     assert isinstance(config, RunConfig)
-    live_status(run.id, key="status")
+    seen = live_status(run.id, key="status")[run.id]
+    if seen["status"] != run.status:
+        st.rerun()  # it changed while the form was drawn: the buttons must follow
     if run.status == "queued":
         _queue(run)
     plane = DATA[config.data.name].kind == "toy"
