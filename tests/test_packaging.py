@@ -66,7 +66,15 @@ def test_readmes_commands_exist() -> None:
 def test_make_app_serves_and_make_test_tests() -> None:
     def dry(target: str) -> str:
         # -o: as if the environment were there, so that only the command itself is shown.
-        command = ["make", "--dry-run", "VENV=.missing", "-o", ".missing/.app", "-o"]
+        command = [
+            "make",
+            "--no-print-directory",
+            "--dry-run",
+            "VENV=.missing",
+            "-o",
+            ".missing/.app",
+            "-o",
+        ]
         return subprocess.run(
             [*command, ".missing/.test", target], cwd=ROOT, capture_output=True, text=True
         ).stdout

@@ -13,6 +13,7 @@ from proxprop.catalog.models import ACTIVATIONS, INITS
 from proxprop.catalog.optimizers import OPTIMIZERS, SOLVERS
 from proxprop.config import (
     ConfigError,
+    DataConfig,
     RaceConfig,
     RunConfig,
     SweepConfig,
@@ -21,10 +22,18 @@ from proxprop.config import (
     to_query,
 )
 from proxprop.config.query import flatten, nest
+from proxprop.config.run import training_samples
 
 positive = st.floats(1e-12, 1e6)
 fraction = st.floats(0, 0.999)
 seeds = st.integers(0, 2**32 - 1)
+MOST_VALIDATION = 0.5
+# Whatever data set and validation share are drawn, such a batch fits.
+SMALLEST_TRAINING_SET = min(
+    training_samples(DataConfig(name=name, validation=MOST_VALIDATION))
+    for name, spec in DATA.items()
+    if spec.kind != "folder"
+)
 # Texts that look like something else are what a link could get wrong.
 paths = st.text(min_size=1, max_size=20) | st.sampled_from(["1", "null", "true", '"a"', "[1]", " "])
 
@@ -49,13 +58,13 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "data.noise": st.floats(0, 10),
     "data.image_size": st.none() | st.integers(1, 1024),
     "data.standardize": st.booleans(),
-    "data.validation": st.floats(0, 0.5),
+    "data.validation": st.floats(0, MOST_VALIDATION),
     "data.split_seed": seeds,
     "model.widths": st.lists(st.integers(1, 5000), min_size=1, max_size=5).map(tuple),
     "model.activation": st.sampled_from(ACTIVATIONS),
     "model.init": st.sampled_from(INITS),
     "model.bias": st.booleans(),
-    "batch_size": st.integers(1, 500),
+    "batch_size": st.integers(1, SMALLEST_TRAINING_SET),
     "seed": seeds,
     "device": st.sampled_from(["auto", "cpu", "cuda"]),
     "precision": st.sampled_from(["float32", "float64", "bfloat16"]),

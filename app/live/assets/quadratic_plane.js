@@ -45,7 +45,9 @@ export class Plane {
 
   move(x, y) {
     const clamp = (value, bound) => Math.max(-bound, Math.min(bound, Math.round(value * 100) / 100))
-    this.moved(clamp(x, this.halfWidth * 0.98), clamp(y, FRAME * 0.98))
+    // Kept here too: a second key may come before the next frame is drawn.
+    this.at = [clamp(x, this.halfWidth * 0.98), clamp(y, FRAME * 0.98)]
+    this.moved(...this.at)
   }
 
   draw(reading, { looks, size, theme, width, height }) {
