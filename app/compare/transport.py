@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import actions
 from app.compare import acting
 from app.compare.draft import RaceDraft
+from app.run_buttons import pause_and_stop_buttons, resume_button, stop_button
 from app.runs.words import config_of
 from proxprop.runs.record import Run
 
@@ -17,7 +17,7 @@ def transport(draft: RaceDraft, race: Run | None) -> None:
         if race is None or race.status == "ended":
             _idle(draft, race)
         elif race.status in ("queued", "starting"):
-            _button("Stop", "stop", race, key="stop", icon=":material/stop:")
+            stop_button(race)
         else:
             _moving(race)
 
@@ -30,14 +30,7 @@ def differs(draft: RaceDraft, race: Run | None) -> bool:
 def _idle(draft: RaceDraft, race: Run | None) -> None:
     # A race whose contenders all diverged is over; only one that was cut short can go on.
     if race is not None and race.resumable and race.outcome != "diverged":
-        st.button(
-            "Resume",
-            key="resume",
-            icon=":material/replay:",
-            help="Go on from the last saved state.",
-            on_click=actions.resume,
-            args=(race.id,),
-        )
+        resume_button(race)
     st.button(
         "Start",
         key="start",
@@ -51,12 +44,4 @@ def _idle(draft: RaceDraft, race: Run | None) -> None:
 
 
 def _moving(race: Run) -> None:
-    if race.status == "paused":
-        _button("Go on", "resume", race, key="go", icon=":material/play_arrow:", shortcut="Space")
-    else:
-        _button("Pause", "pause", race, key="pause", icon=":material/pause:", shortcut="Space")
-    _button("Stop", "stop", race, key="stop", icon=":material/stop:")
-
-
-def _button(label: str, action: actions.Action, race: Run, **options: object) -> None:
-    st.button(label, on_click=actions.control, args=(race.id, action), **options)  # type: ignore[arg-type]
+    pause_and_stop_buttons(race)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import actions
 from app.attached import resumable
+from app.run_buttons import resume_button
 from app.runs import acting
 from app.runs.words import config_of, state_of, title_of
 from app.services import get_store
@@ -47,14 +47,7 @@ def _single(run: Run) -> None:
         page, name = SHOWN_BY[run.kind]
         st.switch_page(page, query_params={name: run.id})
     if resumable(run):
-        st.button(
-            "Resume",
-            key="resume",
-            icon=":material/replay:",
-            help="Go on from the last saved state.",
-            on_click=actions.resume,
-            args=(run.id,),
-        )
+        resume_button(run)
     if single and st.button(
         "Copy and change",
         key="copy",

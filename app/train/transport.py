@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import actions, state
 from app.attached import resumable
+from app.run_buttons import pause_and_stop_buttons, resume_button, stop_button
 from proxprop.runs.record import Run
 
 BATCH = ("One batch", "One optimizer step, then pause.  [→]", "Right")
@@ -18,21 +19,14 @@ def transport(run: Run | None) -> None:
         if run is None or run.status == "ended":
             _idle(run)
         elif run.status in ("queued", "starting"):
-            _button("Stop", "stop", run, key="stop", icon=":material/stop:")
+            stop_button(run)
         else:
             _moving(run)
 
 
 def _idle(run: Run | None) -> None:
     if run is not None and resumable(run):
-        st.button(
-            "Resume",
-            key="resume",
-            icon=":material/replay:",
-            help="Go on from the last saved state.",
-            on_click=actions.resume,
-            args=(run.id,),
-        )
+        resume_button(run)
     draft = state.current()
     st.button(
         "Start",
@@ -56,12 +50,4 @@ def _moving(run: Run) -> None:
             on_click=actions.control,
             args=(run.id, action),
         )
-    if run.status == "paused":
-        _button("Go on", "resume", run, key="go", icon=":material/play_arrow:", shortcut="Space")
-    else:
-        _button("Pause", "pause", run, key="pause", icon=":material/pause:", shortcut="Space")
-    _button("Stop", "stop", run, key="stop", icon=":material/stop:")
-
-
-def _button(label: str, action: actions.Action, run: Run, **options: object) -> None:
-    st.button(label, on_click=actions.control, args=(run.id, action), **options)  # type: ignore[arg-type]
+    pause_and_stop_buttons(run)
