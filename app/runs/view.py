@@ -50,6 +50,7 @@ def _table(runs: list[Run]) -> list[Run]:
         selection_default={"selection": {"rows": [ids.index(run_id) for run_id in chosen]}},
         height=min(HEIGHT, 38 + 36 * len(page)),
         row_height=36,
+        placeholder="–",
     )
     if len(runs) > len(page):
         st.button(f"Show more ({len(runs) - len(page)})", key="runs.more", on_click=_more)
