@@ -20,6 +20,7 @@ TORCH_FREE = (
     "proxprop.catalog.models",
     "proxprop.catalog.optimizers",
     "proxprop.events",
+    "proxprop.paper",
     "proxprop.paths",
     "proxprop.data",
     "proxprop.data.preview",
