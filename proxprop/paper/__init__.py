@@ -6,6 +6,7 @@ package are files of `results/`. Nothing imported from here loads torch.
 
 from __future__ import annotations
 
+from proxprop.paper.claims import CLAIMS, Assessment, Claim, assess
 from proxprop.paper.recorded import Found, latest, made_here, results_folder, shipped
 from proxprop.paper.result import (
     AnyResult,
@@ -30,6 +31,11 @@ __all__ = [
     "Data",
     "Provenance",
     "parse_result",
+    # what they say
+    "assess",
+    "Assessment",
+    "CLAIMS",
+    "Claim",
     # where they are
     "shipped",
     "made_here",

@@ -1,0 +1,250 @@
+"""The paper's experiments as races and a sweep: every number of section 5, and what goes beyond it.
+
+Frerix et al. 2018 write τ for our η and τ_θ for our τ. The experiments:
+
+- mlp/main: figure 2; Nesterov 0.95 on 3072-4000-1000-4000-10, batch 500.
+- mlp/controls, mlp/adam: ours. With η = 1 the paper's explicit last layer runs 20 times faster than
+  in its plain rival; the controls tell the two apart.
+- convnet/main: figure 3, and exact steps, which the paper has none of.
+- stability/main: table 1, loss after a fixed number of steps against η at τ = 1.
+- batch/main: ours. The Gram is a sum over the batch, so the batch size scales τ's effect.
+
+Loads no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxprop.config import Contender, DataConfig, RaceConfig, SweepConfig
+from proxprop.paper.result import Experiment, Scale
+
+PAPER_EPOCHS = 50
+BATCH = 500
+ETA, TAU, PLAIN_ETA = 1.0, 0.05, 0.05  # section 5.1
+STUDIED_TAU, STUDIED_BATCHES = (0.0125, TAU, 0.2), (125, BATCH, 2000)
+ADAM_ETA, ADAM_TAU = 1e-3, 1.0  # sections 5.1 (end) and 5.3
+
+# Laptop: a tenth of the images to train on, at the paper's widths and batch size. A third as many
+# again validate, so that accuracies are not all noise (one standard error: 1.3 points).
+_SUBSET = {"samples": 6000, "validation": 0.25}
+_SPLIT: dict[Scale, dict[str, Any]] = {"laptop": _SUBSET, "full": {"validation": 0.1}}
+_EPOCHS: dict[Scale, dict[str, int]] = {
+    "laptop": {
+        "mlp/main": 8,
+        "mlp/controls": 8,
+        "mlp/adam": 6,
+        "convnet/main": 16,
+        "batch/main": 4,
+    },
+    "full": {},
+}
+_SWEPT: dict[Scale, dict[str, Any]] = {
+    "laptop": {"model": {"name": "mlp", "widths": (128, 64)}, "steps": 72, "seeds": 2},
+    "full": {"model": {"name": "paper-mlp"}, "steps": PAPER_EPOCHS * 90, "seeds": 1},
+}
+_SMALL_MLP = {"name": "mlp", "widths": (400, 100, 400)}  # a tenth of the paper's widths
+_CADENCE = {"laptop": 60.0, "full": 120.0}  # seconds between checkpoints of up to a gigabyte
+
+
+@dataclass(frozen=True)
+class Field:
+    """Contenders that race one another.
+
+    Attributes:
+        keys: Their stable names.
+        config: The race, on one seed.
+    """
+
+    keys: tuple[str, ...]
+    config: RaceConfig
+
+    def seeded(self, seed: int) -> RaceConfig:
+        """Return the race on another seed."""
+        return self.config.replace(seed=seed)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of an experiment: what goes into one result file.
+
+    Attributes:
+        experiment: Which experiment.
+        name: "main", "controls", "adam".
+        scale: At which scale.
+        title: What a person reads.
+        fields: Its races, none for the sweep.
+        sweep: The sweep, for "stability".
+        references: Contenders of "main" that are shown beside, copied from its result.
+    """
+
+    experiment: Experiment
+    name: str
+    scale: Scale
+    title: str
+    fields: tuple[Field, ...] = ()
+    sweep: SweepConfig | None = None
+    references: tuple[str, ...] = field(default=())
+
+    @property
+    def place(self) -> str:
+        """Its name among all parts, such as "mlp/main"."""
+        return f"{self.experiment}/{self.name}"
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of its plan; 0 for the sweep, which counts steps."""
+        budgets = [one.config.budget.epochs for one in self.fields]
+        return int(max((budget for budget in budgets if budget is not None), default=0))
+
+
+def plans(scale: Scale, data: DataConfig) -> tuple[Part, ...]:
+    """Return every part at one scale, in the order they are carried out.
+
+    Args:
+        scale: "laptop" or "full".
+        data: Which CIFAR-10; its split is set by the scale.
+    """
+    data = data.replace(**_SPLIT[scale])
+    return tuple(_parts(scale, data))
+
+
+def _parts(scale: Scale, data: DataConfig) -> Iterator[Part]:
+    def part(place: str, title: str, *entries: Entry, references: tuple[str, ...] = ()) -> Part:
+        experiment, name = place.split("/")
+        model = {"name": f"paper-{experiment}"}
+        only = _field(scale, place, data, model, BATCH, entries)
+        return Part(experiment, name, scale, title, (only,), references=references)  # type: ignore[arg-type]
+
+    yield part(
+        "mlp/main", "MLP, Nesterov momentum (the paper's figure 2)",
+        _plain("plain"), _exact("exact"), _cg(3), _cg(5), _cg(10),
+    )  # fmt: skip
+    yield part(
+        "convnet/main", "ConvNet, Adam on implicit directions (the paper's figure 3)",
+        _adam("adam", "Adam, explicit", "explicit"),
+        _adam("adam-cg3", "Adam, implicit (CG 3)", "cg", 3),
+        _adam("adam-cg10", "Adam, implicit (CG 10)", "cg", 10),
+        _adam("adam-exact", "Adam, implicit (exact)", "exact"),
+    )  # fmt: skip
+    yield part(
+        "mlp/controls", "MLP: whose gain is it, the implicit step's or the last layer's?",
+        _plain("plain-last-1", "explicit, last layer η 1", 1.0),
+        _exact("exact-last-.05", "exact, last layer η 0.05", ETA, PLAIN_ETA),
+        _exact("exact-eta-10", "exact, η 10, last layer η 0.05", 10.0, PLAIN_ETA),
+        _exact("exact-eta-30", "exact, η 30, last layer η 0.05", 30.0, PLAIN_ETA),
+        references=("plain", "exact"),
+    )  # fmt: skip
+    yield part(
+        "mlp/adam", "MLP, Adam on implicit directions",
+        _adam("adam", "Adam, explicit", "explicit"),
+        _adam("adam-exact", "Adam, implicit (exact)", "exact"),
+        _adam("adam-cg3", "Adam, implicit (CG 3)", "cg", 3),
+        references=("plain", "exact"),
+    )  # fmt: skip
+    yield _stability(scale, data)
+    yield _batches(scale, data)
+
+
+def _stability(scale: Scale, data: DataConfig) -> Part:
+    """Table 1: η from 5e-4 to 50 in half decades, at τ = 1 and Nesterov 0.95."""
+    optimizer = {"name": "nesterov", "momentum": 0.95}
+    eta = {"low": 5e-4, "high": 50.0, "count": 11}
+    directions = (
+        ("explicit", {"solver": "explicit"}),
+        ("implicit (CG 3)", {"solver": "cg", "cg_steps": 3, "tau": ADAM_TAU}),
+        ("implicit (CG 5)", {"solver": "cg", "cg_steps": 5, "tau": ADAM_TAU}),
+        ("implicit (exact)", {"solver": "exact", "tau": ADAM_TAU}),
+    )
+    methods = [
+        {"label": label, "direction": direction, "optimizer": optimizer, "lr": eta}
+        for label, direction in directions
+    ]
+    sweep = SweepConfig.parse(
+        {"data": data, "batch_size": BATCH, "methods": methods, **_SWEPT[scale]}
+    )
+    title = "MLP: training loss against the step size (the paper's table 1)"
+    return Part("stability", "main", scale, title, sweep=sweep)
+
+
+# The stability sweep's methods, in order.
+METHOD_KEYS = ("plain", "cg3", "cg5", "exact")
+
+
+def _batches(scale: Scale, data: DataConfig) -> Part:
+    """Exact and CG 3 steps at three values of τ for each of three batch sizes."""
+    fields = []
+    for batch in STUDIED_BATCHES:
+        exact = [
+            _exact(f"exact-batch-{batch}-tau-{tau:g}", f"exact, batch {batch}, τ {tau:g}", tau=tau)
+            for tau in STUDIED_TAU
+        ]
+        inexact = [
+            _cg(3, f"cg3-batch-{batch}-tau-{tau:g}", f"CG 3, batch {batch}, τ {tau:g}", tau)
+            for tau in STUDIED_TAU
+        ]
+        fields.append(_field(scale, "batch/main", data, _SMALL_MLP, batch, (*exact, *inexact)))
+    return Part("batch", "main", scale, "Small MLP: τ against the batch size", tuple(fields))
+
+
+Entry = tuple[str, Contender]
+
+
+def _field(
+    scale: Scale,
+    place: str,
+    data: DataConfig,
+    model: dict[str, Any],
+    batch: int,
+    entries: tuple[Entry, ...],
+) -> Field:
+    keys, contenders = zip(*entries)
+    config = RaceConfig.parse(
+        {
+            "data": data,
+            "model": model,
+            "batch_size": batch,
+            "contenders": contenders,
+            "budget": {"epochs": _EPOCHS[scale].get(place, PAPER_EPOCHS)},
+            "checkpoint": {"seconds": _CADENCE[scale]},
+        }
+    )
+    return Field(keys, config)
+
+
+def _plain(key: str, label: str = "explicit", explicit_lr: float | None = None) -> Entry:
+    return _entry(key, label, {"solver": "explicit"}, PLAIN_ETA, explicit_lr)
+
+
+def _exact(
+    key: str,
+    label: str = "implicit (exact)",
+    lr: float = ETA,
+    explicit_lr: float | None = None,
+    tau: float = TAU,
+) -> Entry:
+    return _entry(key, label, {"solver": "exact", "tau": tau}, lr, explicit_lr)
+
+
+def _cg(steps: int, key: str = "", label: str = "", tau: float = TAU) -> Entry:
+    direction = {"solver": "cg", "cg_steps": steps, "tau": tau}
+    return _entry(key or f"cg{steps}", label or f"implicit (CG {steps})", direction, ETA, None)
+
+
+def _adam(key: str, label: str, solver: str, steps: int = 3) -> Entry:
+    direction = {"solver": solver, "cg_steps": steps, "tau": ADAM_TAU}
+    return _entry(key, label, direction, ADAM_ETA, None, "adam")
+
+
+def _entry(
+    key: str,
+    label: str,
+    direction: dict[str, Any],
+    lr: float,
+    explicit_lr: float | None,
+    optimizer: str = "nesterov",
+) -> Entry:
+    chosen = {"name": optimizer, "lr": lr, "explicit_lr": explicit_lr}
+    return key, Contender.parse({"label": label, "direction": direction, "optimizer": chosen})
