@@ -3,7 +3,7 @@ import streamlit as st
 from app.layers import findings
 from app.layers.along import along
 from app.layers.controls import controls, view
-from app.layers.player import player, standing, traced
+from app.layers.player import checked, player, standing, traced
 
 left, right = st.columns([2, 1], vertical_alignment="bottom")
 with left:
@@ -17,12 +17,13 @@ with right, st.container(horizontal=True, horizontal_alignment="right"):
 choice = controls(shown)
 if choice.view == "time":
     along(choice)
-elif choice.request is not None and (trace := traced(choice.request)):
-    player(choice, trace)
-    st.caption(standing(trace))
-    left, right = st.columns([1.1, 1], gap="large")
-    with left:
-        findings.overshoots(trace)
-    with right:
-        findings.verification(trace)
-    findings.measures(trace)
+elif choice.request is not None and (step := traced(choice.request)):
+    player(choice, step)
+    st.caption(standing(step))
+    if found := checked(choice.request):
+        left, right = st.columns([1.1, 1], gap="large")
+        with left:
+            findings.overshoots(found)
+        with right:
+            findings.verification(found)
+        findings.measures(found, {**step, **found})

@@ -132,10 +132,10 @@ def measures_frame(measures: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def measures(trace: dict[str, Any]) -> None:
-    """Show the table of measures and the trace to take away."""
+def measures(found: dict[str, Any], trace: dict[str, Any]) -> None:
+    """Show the table of measures, and the whole trace to take away."""
     st.subheader("Measures of this step", anchor=False)
-    frame = measures_frame(trace["measures"])
+    frame = measures_frame(found["measures"])
     shares = ["units not asked", "energy along top 8"]
     config: dict[str, Any] = {
         label: st.column_config.NumberColumn(

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import streamlit as st
 
 from app.charts.theme import BLUE, DARK_LINES, VERMILION
-from app.layers.choice import Choice, lecture
-from app.layers.tracing import TracingFailed, digest, get_tracer
+from app.layers.choice import Choice, key, lecture
+from app.layers.tracing import Part, TracingFailed, digest, get_tracer
 from app.live.component import mount
 from proxprop.slowmotion import TraceRequest
 
 
 def traced(request: TraceRequest) -> dict[str, Any] | None:
-    """Return the trace, telling how it goes meanwhile; words on the page if there is none."""
-    place = st.empty()
+    """Return the stages of a step, telling how it goes meanwhile; words if there are none."""
+    return _part(request, "motion", "Computing the step in float64")
+
+
+def checked(request: TraceRequest) -> dict[str, Any] | None:
+    """Return measures and checks of a step, while its stages play already."""
+    return _part(request, "findings", "Measuring and checking the step")
+
+
+def _part(request: TraceRequest, part: Part, doing: str) -> dict[str, Any] | None:
+    place, start = st.empty(), time.monotonic()
 
     def tell(words: str, share: float | None) -> None:
-        place.progress(share or 0.0, text=f"Computing the step in float64: {words} …")
+        elapsed = f" ({time.monotonic() - start:.0f} s)"
+        place.progress(share or 0.0, text=f"{doing}: {words} …{elapsed}")
 
     try:
-        found = get_tracer().trace(request, tell)
+        found = get_tracer().trace(request, part, tell)
     except TracingFailed as error:
-        place.error(str(error))
+        with place.container():
+            st.error(str(error))
+            st.button("Try again", key=key(f"again-{part}"), icon=":material/replay:")
         return None
     place.empty()
     return found

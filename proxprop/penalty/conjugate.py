@@ -18,6 +18,7 @@ class CgStep:
         residual_norm: Its norm per output unit. Shape: (m,).
         alpha: The step length per output unit. Shape: (m,).
         beta: The factor of the next search direction per output unit. Shape: (m,).
+        relative_residual: ``‖B − C S‖ / ‖B‖`` over all output units; 0 for ``B = 0``.
     """
 
     iteration: int
@@ -26,6 +27,7 @@ class CgStep:
     residual_norm: Tensor
     alpha: Tensor
     beta: Tensor
+    relative_residual: float
 
 
 def conjugate_gradients(rows: Tensor, damping: float, rhs: Tensor, steps: int) -> Iterator[CgStep]:
@@ -46,16 +48,24 @@ def conjugate_gradients(rows: Tensor, damping: float, rhs: Tensor, steps: int) -
     correction = torch.zeros_like(rhs)
     residual = rhs.clone()
     direction = rhs.clone()
-    squared = residual.square().sum(dim=1)
+    squared = _dot(residual, residual)
+    start = squared.sum()
     for iteration in range(1, steps + 1):
-        image = (direction @ rows.T) @ rows + damping * direction
-        alpha = _ratio(squared, (direction * image).sum(dim=1))
-        correction = correction + alpha[:, None] * direction
-        residual = residual - alpha[:, None] * image
-        previous, squared = squared, residual.square().sum(dim=1)
+        image = torch.addmm(direction, direction @ rows.T, rows, beta=damping)
+        alpha = _ratio(squared, _dot(direction, image))
+        correction = torch.addcmul(correction, alpha[:, None], direction)
+        residual = torch.addcmul(residual, alpha[:, None], image, value=-1)
+        previous, squared = squared, _dot(residual, residual)
         beta = _ratio(squared, previous)
-        direction = residual + beta[:, None] * direction
-        yield CgStep(iteration, correction, residual, squared.sqrt(), alpha, beta)
+        direction = torch.addcmul(residual, beta[:, None], direction)
+        relative = float(_ratio(squared.sum(), start).sqrt())
+        yield CgStep(iteration, correction, residual, squared.sqrt(), alpha, beta, relative)
+
+
+def _dot(one: Tensor, two: Tensor) -> Tensor:
+    """Return the inner product of each pair of rows, without a product as large as both."""
+    products: Tensor = torch.linalg.vecdot(one, two)
+    return products
 
 
 def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:

@@ -6,12 +6,14 @@ the input. Weight and bias are one matrix ``Θ = [W b]`` and every layer input i
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.dropout import _DropoutNd
+
+from proxprop.penalty.recall import Recall, Recalls
 
 
 class Affine:
@@ -21,12 +23,15 @@ class Affine:
         index: The layer's number, from 1.
         name: Qualified name of the module in its model.
         module: An ``nn.Linear`` or ``nn.Conv2d`` (``groups=1``), or a subclass of one.
+        recalls: Memory shared by the layers of a network; default one of its own.
 
     Raises:
         NotImplementedError: The module is neither, or a grouped convolution.
     """
 
-    def __init__(self, index: int, name: str, module: nn.Module) -> None:
+    def __init__(
+        self, index: int, name: str, module: nn.Module, recalls: Recalls | None = None
+    ) -> None:
         if not isinstance(module, nn.Linear | nn.Conv2d):
             raise NotImplementedError(f"layer {name!r} must be Linear or Conv2d, got {module!r}")
         if isinstance(module, nn.Conv2d) and module.groups != 1:
@@ -38,13 +43,21 @@ class Affine:
         self.module = module
         self.has_bias = module.bias is not None
         self.columns = module.weight[0].numel()
+        self._recalls = recalls or Recalls()
+        self._theta = Recall(kept=1)
 
     def theta(self) -> Tensor:
-        """Return a detached copy of ``Θ = [W b]``. Shape: (m, d) or (m, d + 1) with a bias."""
-        weight = self.module.weight.detach().reshape(self.module.weight.shape[0], -1)
-        if self.module.bias is None:
-            return weight.clone()
-        return torch.cat([weight, self.module.bias.detach()[:, None]], dim=1)
+        """Return a detached copy of ``Θ = [W b]``. Shape: (m, d) or (m, d + 1) with a bias.
+
+        The same tensor again while the module's weights stay as they are; not to be written to.
+        """
+        parts = self.module.weight, self.module.bias
+        given = [part.detach() for part in parts if part is not None]
+        return self._theta("theta", self._joined, *given)
+
+    def _joined(self, *parts: Tensor) -> Tensor:
+        weight = parts[0].reshape(len(parts[0]), -1)
+        return torch.cat([weight, *(bias[:, None] for bias in parts[1:])], dim=1)
 
     def free_columns(self) -> Tensor:
         """Return the mask of the columns of Θ that train; frozen parameters keep their value."""
@@ -63,6 +76,9 @@ class Affine:
 
     def rows(self, a: Tensor) -> Tensor:
         """Return Ã, the layer's input as rows: samples, or patches for a convolution."""
+        return self._recalls.rows(self.index, self._laid_out, a)
+
+    def _laid_out(self, a: Tensor) -> Tensor:
         if isinstance(self.module, nn.Conv2d):
             patches = F.unfold(
                 self._padded(a),
@@ -79,6 +95,9 @@ class Affine:
 
     def __call__(self, theta: Tensor, a: Tensor) -> Tensor:
         """Return ``z = φ(Θ, a)`` in the shape the module itself would give it."""
+        return self._recalls.values((self.index, "phi"), self._applied, theta, a)
+
+    def _applied(self, theta: Tensor, a: Tensor) -> Tensor:
         z = self.rows(a) @ theta.T
         if not isinstance(self.module, nn.Conv2d):
             return z.reshape(*a.shape[:-1], len(theta))
@@ -132,6 +151,7 @@ class PenaltyNetwork:
     prefix: tuple[nn.Module, ...]
     transfer: tuple[tuple[nn.Module, ...], ...]
     suffix: tuple[nn.Module, ...]
+    recalls: Recalls = field(default_factory=Recalls, repr=False, compare=False)
 
     @property
     def depth(self) -> int:
@@ -151,6 +171,7 @@ class PenaltyNetwork:
         affine: list[Affine] = []
         gaps: list[list[nn.Module]] = [[]]
         seen: set[int] = set()
+        recalls = Recalls()
         for name, module in _leaves(model):
             if isinstance(module, nn.Linear | nn.Conv2d):
                 if id(module.weight) in seen:
@@ -159,14 +180,15 @@ class PenaltyNetwork:
                         "needs one θ per layer"
                     )
                 seen.add(id(module.weight))
-                affine.append(Affine(len(affine) + 1, name, module))
+                affine.append(Affine(len(affine) + 1, name, module, recalls))
                 gaps.append([])
             else:
                 _check_transfer(name, module)
                 gaps[-1].append(module)
         if not affine:
             raise ValueError("the model must have at least one Linear or Conv2d layer, got none")
-        return cls(tuple(affine), tuple(gaps[0]), tuple(map(tuple, gaps[1:-1])), tuple(gaps[-1]))
+        first, *between, last = map(tuple, gaps)
+        return cls(tuple(affine), first, tuple(between), last, recalls)
 
     def layer(self, index: int) -> Affine:
         """Return affine layer ``index`` (1 … depth)."""
@@ -174,7 +196,9 @@ class PenaltyNetwork:
 
     def sigma(self, index: int, z: Tensor) -> Tensor:
         """Return ``a_l = σ_l(z_l)`` of hidden layer ``index`` (1 … depth − 1)."""
-        return apply_all(self.transfer[index - 1], z)
+        return self.recalls.values(
+            (index, "sigma"), lambda given: apply_all(self.transfer[index - 1], given), z
+        )
 
 
 def apply_all(modules: Sequence[nn.Module], x: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ LastStep = Literal["explicit", "implicit"]
 
 
 def explicit_sweep(
-    model: nn.Module,
+    model: nn.Module | PenaltyNetwork,
     inputs: Tensor,
     target: Tensor,
     loss: Loss,
@@ -40,7 +40,8 @@ def explicit_sweep(
 
     Args:
         model: Nested ``nn.Sequential`` of Linear, Conv2d (``groups=1``) and parameter-free modules.
-            It is read, never changed.
+            It is read, never changed. Sweeps of the same ``PenaltyNetwork`` share what they both
+            compute.
         inputs: The batch, in the model's dtype. Shape: (N, …).
         target: The batch's targets, as ``loss`` takes them.
         loss: ``loss(output, target)``, a scalar.
@@ -59,7 +60,7 @@ def explicit_sweep(
 
 
 def proximal_sweep(
-    model: nn.Module,
+    model: nn.Module | PenaltyNetwork,
     inputs: Tensor,
     target: Tensor,
     loss: Loss,
@@ -131,17 +132,23 @@ class _Method:
             raise ValueError(f"last must be 'explicit' or 'implicit', got {self.last!r}")
 
 
-def _sweep(model: nn.Module, inputs: Tensor, target: Tensor, loss: Loss, method: _Method) -> Sweep:
+def _sweep(
+    model: nn.Module | PenaltyNetwork,
+    inputs: Tensor,
+    target: Tensor,
+    loss: Loss,
+    method: _Method,
+) -> Sweep:
     # Everything that can be refused is refused here, before the first stage is asked for.
-    network = PenaltyNetwork.from_model(model)
+    network = model if isinstance(model, PenaltyNetwork) else PenaltyNetwork.from_model(model)
     problem = PenaltyProblem(network, loss, target, 1 / method.lr, 1 / method.lr)
     theta = {layer.index: layer.theta() for layer in network.affine}
     first = apply_all(network.prefix, inputs.detach())
     state = SweepState(problem, Variables(theta, {0: first}, {}))
-    return _stages(model, state, method)
+    return _stages(state, method)
 
 
-def _stages(model: nn.Module, state: SweepState, method: _Method) -> Sweep:
+def _stages(state: SweepState, method: _Method) -> Sweep:
     top = state.problem.network.depth
     yield from _forward(state)
     start = state.variables.copy()
@@ -149,7 +156,7 @@ def _stages(model: nn.Module, state: SweepState, method: _Method) -> Sweep:
     for index in range(top - 1, 0, -1):
         yield from _hidden_layer(state, start, index, method)
     assert state.energy is not None
-    parameters = {name: value.detach().clone() for name, value in model.named_parameters()}
+    parameters: dict[str, Tensor] = {}  # all there are: transfer functions have none
     for layer in state.problem.network.affine:
         parameters.update(layer.parameters(state.variables.theta[layer.index]))
     loss = state.problem.data_term(start.theta[top], start.a[top - 1]).item()
@@ -237,10 +244,13 @@ def _implicit_weights(
     assert method.tau is not None
     tau, index, free = method.tau, layer.index, layer.free_columns()
     energy_before = state.energy
-    rows = layer.rows(a)[:, free]
+    every = bool(free.all())  # the usual case, without gathering columns of large matrices
+    rows = layer.rows(a) if every else layer.rows(a)[:, free]
     rhs = layer.as_rows(z_half - layer(theta, a)).T @ rows
 
     def moved(correction: Tensor) -> Tensor:
+        if every:
+            return theta + correction
         new = theta.clone()
         new[:, free] += correction
         return new

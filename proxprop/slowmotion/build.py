@@ -13,6 +13,7 @@ from proxprop.config import RunConfig
 from proxprop.penalty import (
     PenaltyNetwork,
     StageKind,
+    SweepResult,
     Variables,
     explicit_sweep,
     proximal_sweep,
@@ -22,10 +23,12 @@ from proxprop.slowmotion.frames import FrameWriter, Paired
 from proxprop.slowmotion.layer_step import layer_steps
 from proxprop.slowmotion.measures import CgPaths, layer_measures
 from proxprop.slowmotion.numbers import Steps
+from proxprop.slowmotion.plain import plain_pass
+from proxprop.slowmotion.progress import Progress
 from proxprop.slowmotion.request import TraceRequest
 from proxprop.slowmotion.source import State, Tell, prepare
 
-FORMAT = 1
+FORMAT = 2
 
 
 class TraceError(RuntimeError):
@@ -54,47 +57,86 @@ def trace(request: TraceRequest, tell: Tell = _quiet) -> dict[str, Any]:
         ConfigError: The request is refused.
         DataError: The data cannot be had.
     """
-    state = prepare(request, tell)
-    return trace_state(state, tell)
+    return trace_state(prepare(request, tell), tell)
 
 
 def trace_state(state: State, tell: Tell = _quiet) -> dict[str, Any]:
     """Return the step that a prepared state takes next; see `trace`."""
-    _check_finite(state)
-    config, direction = state.config, state.config.direction
-    cg_steps = direction.cg_steps if direction.solver == "cg" else None
-    steps = Steps(config.optimizer.lr, config.optimizer.last_lr, direction.tau)
-    network = PenaltyNetwork.from_model(state.model)
-    tell("following both algorithms", 0.2)
-    paired = _paired(state, steps, cg_steps)
-    start = _start(network, state)
-    sigmas = [_sigma(modules) for modules in network.transfer]
-    writer = FrameWriter(network, start, steps, sigmas, cg_steps)
-    objectives, paths = Objectives(), CgPaths(network, steps)
-    overshoots: dict[int, float] = {}
-    frames = []
-    for side, stage, other in paired.stages():
-        frames.append(writer.frame(side, stage, other))
-        objectives.take(stage)
-        paths.take(stage, start)
-        if stage.kind is StageKind.THETA_IMPLICIT and stage.subproblem is not None:
-            overshoots[stage.layer] = stage.subproblem.overshoot
-    tell("checking against the layers", 0.7)
-    layers = layer_steps(state, cg_steps)
-    return {
-        "format": FORMAT,
-        "setting": _setting(state, steps, cg_steps, paired.results["explicit"].loss),
-        "layers": _layers(network, sigmas, start),
-        "frames": frames,
-        "measures": layer_measures(
-            network, paired.results, overshoots, paths.residuals, layers, steps
-        ),
-        "checks": checks(state, network, paired.results, objectives, layers, steps, cg_steps),
-    }
+    step = StepTrace(state)
+    return {**step.motion(tell), **step.findings(tell)}
 
 
-def _paired(state: State, steps: Steps, cg_steps: int | None) -> Paired:
-    task = state.model, state.inputs, state.targets, F.cross_entropy
+class StepTrace:
+    """One step in two parts, so that a player need not wait for what is told beside it.
+
+    Args:
+        state: Weights and batch.
+
+    Raises:
+        TraceError: The weights or the loss are not finite.
+    """
+
+    def __init__(self, state: State) -> None:
+        _check_finite(state)
+        config, direction = state.config, state.config.direction
+        self.state = state
+        self.cg_steps = direction.cg_steps if direction.solver == "cg" else None
+        self.steps = Steps(config.optimizer.lr, config.optimizer.last_lr, direction.tau)
+        self.network = PenaltyNetwork.from_model(state.model)
+        self._objectives, self._paths = Objectives(), CgPaths()
+        self._results: dict[str, SweepResult] = {}
+        self._overshoots: dict[str, dict[int, float]] = {}
+
+    def motion(self, tell: Tell = _quiet) -> dict[str, Any]:
+        """Follow both algorithms; return ``setting``, ``layers`` and ``frames``."""
+        network, state = self.network, self.state
+        paired = _paired(network, state, self.steps, self.cg_steps)
+        start = _start(network, state)
+        sigmas = [_sigma(modules) for modules in network.transfer]
+        writer = FrameWriter(network, start, self.steps, sigmas, self.cg_steps)
+        implicit: dict[int, float] = {}
+        progress = Progress(network, self.cg_steps, state.config.direction.layers == "all")
+        frames = []
+        tell("the forward pass", 0.0)
+        for side, stage, other in paired.stages():
+            frames.append(writer.frame(side, stage, other))
+            self._objectives.take(stage)
+            self._paths.take(stage)
+            if stage.kind is StageKind.THETA_IMPLICIT and stage.subproblem is not None:
+                implicit[stage.layer] = stage.subproblem.overshoot
+            tell(f"{frames[-1]['title']}, layer {stage.layer} of {network.depth}", progress(stage))
+        self._results = paired.results
+        self._overshoots = {"implicit": implicit, "matched": writer.matched}
+        return {
+            "format": FORMAT,
+            "setting": _setting(state, self.steps, self.cg_steps, self._results["explicit"].loss),
+            "layers": _layers(network, sigmas, start),
+            "frames": frames,
+        }
+
+    def findings(self, tell: Tell = _quiet) -> dict[str, Any]:
+        """Measure and check what `motion` followed; return ``measures`` and ``checks``."""
+        tell("plain backpropagation", 0.0)
+        plain = plain_pass(self.state)
+        tell("the same step by the layers", 0.2)
+        layers = layer_steps(self.state, plain, self.cg_steps)
+        tell("comparing", 0.9)
+        found = self._results, self._objectives, layers, self.steps, self.cg_steps
+        return {
+            "measures": layer_measures(
+                self.network,
+                self._results,
+                self._overshoots["implicit"],
+                self._overshoots["matched"],
+                self._paths.residuals,
+                layers,
+            ),
+            "checks": checks(self.state, plain, self.network, *found),
+        }
+
+
+def _paired(network: PenaltyNetwork, state: State, steps: Steps, cg_steps: int | None) -> Paired:
+    task = network, state.inputs, state.targets, F.cross_entropy
     last = "implicit" if state.config.direction.layers == "all" else "explicit"
     return Paired(
         explicit_sweep(*task, lr=steps.lr, explicit_lr=steps.explicit_lr),

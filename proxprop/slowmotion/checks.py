@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from proxprop.penalty import PenaltyNetwork, Stage, StageKind, SweepResult
 from proxprop.slowmotion.layer_step import LayerStep
 from proxprop.slowmotion.numbers import Steps
+from proxprop.slowmotion.plain import PlainPass
 from proxprop.slowmotion.source import State
 
 AUTOGRAD_TOLERANCE = 1e-12
@@ -72,6 +72,7 @@ class Objectives:
 
 def checks(
     state: State,
+    plain: PlainPass,
     network: PenaltyNetwork,
     results: dict[str, SweepResult],
     objectives: Objectives,
@@ -81,7 +82,7 @@ def checks(
 ) -> list[dict[str, Any]]:
     """Return the checks as JSON-able data."""
     found = [
-        _autograd(state, network, results["explicit"], steps),
+        _autograd(state, plain, network, results["explicit"], steps),
         *_layers(network, results["implicit"], layers, steps, cg_steps),
         *_descent(layers),
         _objective(objectives),
@@ -89,16 +90,15 @@ def checks(
     return [asdict(check) for check in found]
 
 
-def _autograd(state: State, network: PenaltyNetwork, result: SweepResult, steps: Steps) -> Check:
+def _autograd(
+    state: State, plain: PlainPass, network: PenaltyNetwork, result: SweepResult, steps: Steps
+) -> Check:
     names = dict(state.model.named_parameters())
-    with torch.enable_grad():
-        loss = F.cross_entropy(state.model(state.inputs), state.targets)
-        slopes = dict(zip(names, torch.autograd.grad(loss, list(names.values()))))
     top = network.affine[-1].name
 
     def expected(name: str) -> Tensor:
         rate = steps.explicit_lr if name.rpartition(".")[0] == top else steps.lr
-        return names[name].detach() - rate * slopes[name]
+        return names[name].detach() - rate * plain.gradients[name]
 
     errors = [
         _step_error(result.parameters[name], expected(name), names[name].detach()) for name in names

@@ -75,6 +75,9 @@ class FrameWriter:
         steps: η, the last layer's η, τ.
         sigmas: Name of each hidden layer's transfer function.
         cg_steps: Iterations of CG; None for the exact solve.
+
+    Attributes:
+        matched: Overshoot of the explicit step at s = τ, by layer, as frames have told it.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class FrameWriter:
         self._energy: dict[str, dict[str, Any] | None] = {"explicit": None, "implicit": None}
         self._explicit_change: dict[int, dict[str, Any]] = {}
         self._halves: dict[int, Tensor] = {}
+        self.matched: dict[int, float] = {}
 
     def frame(self, side: Side, stage: Stage, other: Stage) -> dict[str, Any]:
         """Return the frame of a stage (`other` is the second algorithm's, where both move)."""
@@ -137,6 +141,7 @@ class FrameWriter:
         if stage.kind is StageKind.THETA_EXPLICIT and stage.subproblem is not None:
             half = self._halves[stage.layer]
             value = matched_overshoot(self.network, self.start, stage.layer, half, self.steps.tau)
+            self.matched[stage.layer] = value
             matched = Number("overshoot_matched", r"\text{the same for } s = \tau", value)
             numbers.insert(3, asdict(matched))
         return numbers

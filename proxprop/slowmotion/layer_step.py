@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from proxprop.conversion import convert, iter_prox_layers
 from proxprop.diagnostics import SolveRecord
+from proxprop.slowmotion.plain import PlainPass
 from proxprop.slowmotion.source import State
-from proxprop.spectrum import layer_requests, layer_response, layer_spectra
+from proxprop.spectrum import LayerResponse, angle_bound, layer_response
 
 TOP = 8  # eigenvectors whose share of the request is told
-DENSE_LIMIT = 1200  # beyond, only the top of the spectrum is computed
 
 
 @dataclass(frozen=True)
@@ -51,39 +51,49 @@ class LayerStep:
     seconds: float
 
 
-def layer_steps(state: State, cg_steps: int | None) -> list[LayerStep]:
+def layer_steps(state: State, plain: PlainPass, cg_steps: int | None) -> list[LayerStep]:
     """Run the step through converted layers; layers that nothing is asked of are left out."""
     direction = state.config.direction
     skip_last = direction.layers == "hidden"
     exact = _backward(state, "exact", 1, skip_last)
     chosen = exact if cg_steps is None else _backward(state, "cg", cg_steps, skip_last)
-    plain = _gradients(state)
-    requests = layer_requests(state.model, F.cross_entropy, state.inputs, state.targets)
-    names = [name for name in chosen if float(requests[name][1].norm()) > 0]
-    spectra = layer_spectra(state.model, state.inputs, layers=names, dense_limit=DENSE_LIMIT)
     modules = dict(state.model.named_modules())
     found = []
-    for name in names:
-        response = layer_response(modules[name], *requests[name], tau=direction.tau)
-        spectrum = spectra[name]
-        record = chosen[name][1]
-        found.append(
-            LayerStep(
-                name,
-                chosen[name][0],
-                plain[name],
-                _cosine(chosen[name][0], plain[name]),
-                _cosine(exact[name][0], plain[name]),
-                float(spectrum.angle_bound(direction.tau)),
-                spectrum.condition(direction.tau),
-                spectrum.lambda_max,
-                tuple(response.energy[:TOP].tolist()),
-                response.overshoot["exact"],
-                record.route,
-                record.seconds,
+    for name in chosen:
+        received, delta = plain.requests[name]
+        if float(delta.norm()) > 0:
+            response = layer_response(modules[name], received, delta, tau=direction.tau)
+            found.append(
+                _step(name, chosen[name], exact[name][0], plain.joined(name), response, state)
             )
-        )
     return found
+
+
+def _step(
+    name: str,
+    chosen: tuple[Tensor, SolveRecord],
+    exact: Tensor,
+    gradient: Tensor,
+    response: LayerResponse,
+    state: State,
+) -> LayerStep:
+    tau = state.config.direction.tau
+    largest, least = float(response.eigenvalues[0]), float(response.eigenvalues[-1])
+    direction, record = chosen
+    return LayerStep(
+        name,
+        direction,
+        gradient,
+        _cosine(direction, gradient),
+        _cosine(exact, gradient),
+        float(angle_bound(least, largest, tau)),
+        (1 + tau * largest) / (1 + tau * least),
+        largest,
+        tuple(response.energy[:TOP].tolist()),
+        response.overshoot["exact"],
+        record.route,
+        record.seconds,
+    )
 
 
 def _backward(
@@ -104,18 +114,6 @@ def _backward(
         name: (_joined(layer), records[name])
         for name, layer in iter_prox_layers(model)
         if name in records
-    }
-
-
-def _gradients(state: State) -> dict[str, Tensor]:
-    model = copy.deepcopy(state.model)
-    with torch.enable_grad():
-        loss = F.cross_entropy(model(state.inputs), state.targets)
-        loss.backward()  # type: ignore[no-untyped-call]
-    return {
-        name: _joined(module)
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear | nn.Conv2d)
     }
 
 

@@ -6,33 +6,29 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from proxprop.penalty import PenaltyNetwork, Stage, StageKind, SweepResult
+from proxprop.penalty import PenaltyNetwork, Stage, SweepResult
 from proxprop.slowmotion.layer_step import LayerStep
-from proxprop.slowmotion.numbers import Steps, matched_overshoot, relative_residual
 
 
 class CgPaths:
     """Collects each layer's relative CG residual, iteration by iteration."""
 
-    def __init__(self, network: PenaltyNetwork, steps: Steps) -> None:
-        self.network = network
-        self.steps = steps
+    def __init__(self) -> None:
         self.residuals: dict[int, list[float]] = {}
 
-    def take(self, stage: Stage, start: Any) -> None:
+    def take(self, stage: Stage) -> None:
         """Note a CG iteration."""
-        if stage.kind is StageKind.CG_ITERATION:
-            value = relative_residual(stage, self.network, start, self.steps)
-            self.residuals.setdefault(stage.layer, []).append(value)
+        if stage.cg is not None:
+            self.residuals.setdefault(stage.layer, []).append(stage.cg.relative_residual)
 
 
 def layer_measures(
     network: PenaltyNetwork,
     results: dict[str, SweepResult],
     overshoots: dict[int, float],
+    matched: dict[int, float],
     residuals: dict[int, list[float]],
     layers: list[LayerStep],
-    steps: Steps,
 ) -> list[dict[str, Any]]:
     """Return one row of measures for each layer, first to last; None where there is no meaning.
 
@@ -40,9 +36,9 @@ def layer_measures(
         network: The model as φ and σ.
         results: Outcomes of "explicit" and "implicit".
         overshoots: Of the implicit steps, by layer.
+        matched: Of the explicit steps at s = τ, by layer.
         residuals: Of CG, by layer.
         layers: What the library's layers did.
-        steps: The step sizes.
     """
     by_name = {layer.name: layer for layer in layers}
     rows = []
@@ -56,7 +52,7 @@ def layer_measures(
                 "update_implicit": _relative(results["implicit"], index),
                 **_requests(network, results["implicit"], index),
                 "overshoot": overshoots.get(index),
-                "overshoot_matched": _matched(network, results["implicit"], index, steps),
+                "overshoot_matched": matched.get(index),
                 "cg_residuals": residuals.get(index, []),
                 **_known(own),
             }
@@ -99,11 +95,3 @@ def _dead(change: Tensor, convolution: bool) -> float:
     """Return the share of units (channels) that no sample of the batch asks to change."""
     units = change.movedim(1 if convolution else -1, 0).flatten(1)
     return float((units == 0).all(dim=1).double().mean())
-
-
-def _matched(
-    network: PenaltyNetwork, result: SweepResult, index: int, steps: Steps
-) -> float | None:
-    if index not in result.start.z:
-        return None
-    return matched_overshoot(network, result.start, index, result.end.z[index], steps.tau)

@@ -149,7 +149,7 @@ def _cg(stage: Stage, network: PenaltyNetwork, start: Variables, steps: Steps) -
     assert cg is not None
     assert problem is not None
     return [
-        Number("residual", r"\|r_j\| / \|r_0\|", relative_residual(stage, network, start, steps)),
+        Number("residual", r"\|r_j\| / \|r_0\|", cg.relative_residual),
         Number(
             "proximal_before", r"\text{proximal objective at } \theta^k", problem.proximal_before
         ),
@@ -158,17 +158,6 @@ def _cg(stage: Stage, network: PenaltyNetwork, start: Variables, steps: Steps) -
         *_weights(stage, start)[:1],
         Number("tau", r"\tau", steps.tau),
     ]
-
-
-def relative_residual(
-    stage: Stage, network: PenaltyNetwork, start: Variables, steps: Steps
-) -> float:
-    """Return ``‖r_j‖ / ‖r_0‖`` over all output units; ``r_0`` is the right-hand side itself."""
-    assert stage.cg is not None
-    cg, layer = stage.cg, network.layer(stage.layer)
-    rows = layer.rows(start.a[stage.layer - 1])[:, layer.free_columns()]
-    rhs = cg.residual + (cg.correction @ rows.T) @ rows + cg.correction / steps.tau
-    return _ratio(float(cg.residual.norm()), float(rhs.norm()))
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from proxprop.penalty import EQUATIONS
-from proxprop.slowmotion.build import TraceError, trace_state
+from proxprop.slowmotion.build import StepTrace, TraceError, trace_state
 from proxprop.slowmotion.fields import decoded
 from tests.slowmotion.cases import CASES, EXPLICIT_LR, LR, TAU, state, traced
 from tests.slowmotion.reference import Reference
@@ -269,3 +269,22 @@ def test_weights_that_diverged_are_refused():
         found.model[0].weight.fill_(math.inf)
     with pytest.raises(TraceError, match="diverged"):
         trace_state(found)
+
+
+@pytest.mark.parametrize("last", ["hidden", "all"])
+@pytest.mark.parametrize("solver", ["cg", "exact"])
+@pytest.mark.parametrize("case", CASES)
+def test_progress_is_told_at_every_stage_and_ends_at_one(case, solver, last):
+    told = []
+    step = StepTrace(state(case, solver, **{"direction.layers": last}))
+    frames = step.motion(lambda words, share: told.append(share))["frames"]
+    assert len(told) == len(frames) + 1
+    assert told == sorted(told)
+    assert told[0] == 0
+    assert told[-1] == pytest.approx(1)
+
+
+def test_words_of_the_progress_name_the_stage():
+    told = []
+    StepTrace(state("mlp")).motion(lambda words, share: told.append(words))
+    assert "θ₂, implicit: CG 2 of 3, layer 2 of 3" in told

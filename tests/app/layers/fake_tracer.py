@@ -11,15 +11,36 @@ def say(**fields: object) -> None:
     print(json.dumps(fields), flush=True)
 
 
-for line in sys.stdin:
+def write(asked: dict, part: str) -> None:
+    path = Path(asked["results"][part])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({part: asked["parameters"]["config"]["direction"]["tau"]}))
+    say(id=asked["id"], ready=part)
+
+
+def work(asked: dict, lines) -> None:
+    name = asked["id"]
+    say(id=name, words="half way", progress=0.5)
+    write(asked, "motion")
+    if sys.argv[1] == "lingers":  # over the findings, until it is told that nobody waits
+        while "cancel" not in (message := json.loads(next(lines))):
+            raise SystemExit(f"expected to be cancelled, got {message}")
+        assert message["cancel"] == name
+        say(id=name, cancelled=True)
+        sys.argv[1] = "works"
+        return
+    write(asked, "findings")
+    say(id=name, done=True)
+
+
+lines = iter(sys.stdin)
+for line in lines:
     asked = json.loads(line)
-    if sys.argv[1] == "works":
-        say(words="half way", progress=0.5)
-        path = Path(asked["result"])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"tau": asked["parameters"]["config"]["direction"]["tau"]}))
-        say(done=True)
+    if "cancel" in asked:
+        continue  # of a step that is through already
+    if sys.argv[1] in ("works", "lingers"):
+        work(asked, lines)
     elif sys.argv[1] == "refuses":
-        say(error="The loss is not finite.")
+        say(id=asked["id"], error="The loss is not finite.")
     elif sys.argv[1] == "dies":
         sys.exit(1)

@@ -16,12 +16,20 @@ def asked(monkeypatch):
     made = []
 
     class Fake:
-        def trace(self, request, tell):
+        def trace(self, request, part, tell):
             made.append(request)
             raise TracingFailed("The loss is not finite: choose another run.")
 
     monkeypatch.setattr(player, "get_tracer", Fake)
     return made
+
+
+def test_a_failure_is_told_and_can_be_tried_again(store, asked):
+    at = open_page("layers")
+    assert at.error[0].value == "The loss is not finite: choose another run."
+    at.button(key="layers.again-motion").click().run()
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
 
 
 def test_the_default_is_the_digits_mlp_with_three_cg_steps(store, asked):
