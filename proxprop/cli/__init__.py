@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from proxprop.cli import race, runs, serve, sweep, train
+from proxprop.cli import paper, race, runs, serve, sweep, train
 
 app = typer.Typer(
     name="proxprop",
@@ -16,6 +16,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("race")(race.race)
 app.command("sweep")(sweep.sweep)
+app.command("paper")(paper.paper)
 app.command("serve")(serve.serve)
 app.add_typer(runs.app, name="runs")
 

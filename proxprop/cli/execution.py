@@ -6,7 +6,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -15,11 +15,13 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    Task,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from proxprop.config import AnyConfig
 from proxprop.events import Control, Ended, Event, Notice, Point, Started
@@ -32,6 +34,12 @@ from proxprop.runs.store import Store
 from proxprop.runs.threads import wait_politely
 
 _REFRESH = 0.1  # seconds between updates of the bar
+
+# One press of Ctrl-C may arrive twice: timeout(1) signals the process and then its whole group.
+_SAME_PRESS = 0.5  # seconds
+
+Shown = Callable[[Console, AnyConfig, str], "ProgressBar"]
+Steer = Callable[[Event, Mailbox], None]
 
 
 def begin(store: Store, config: AnyConfig | None, name: str, resume: str | None) -> str:
@@ -51,7 +59,11 @@ def begin(store: Store, config: AnyConfig | None, name: str, resume: str | None)
 
 
 def carry_out(
-    store: Store, run_id: str, quiet: bool, shown: type[ProgressBar] | None = None
+    store: Store,
+    run_id: str,
+    quiet: bool,
+    shown: Shown | None = None,
+    steer: Steer | None = None,
 ) -> tuple[Ended, bool]:
     """Carry out a run to its end; return how it ended and whether Ctrl-C stopped it.
 
@@ -60,15 +72,22 @@ def carry_out(
         run_id: A run that this process has begun.
         quiet: Whether to show nothing on the way.
         shown: How to show it; None for `ProgressBar`.
+        steer: Called with every event and the run's mailbox, where it may leave commands.
     """
     wait_politely(os.environ)
     mailbox = Mailbox(store, run_id)
     console = Console(stderr=True, quiet=quiet)
     with _signals(mailbox, console) as pressed:
         bar = (shown or ProgressBar)(console, store.run(run_id).config, run_id)
+
+        def watch(event: Event) -> None:
+            bar.show(event)
+            if steer is not None:
+                steer(event, mailbox)
+
         try:
             with bar:
-                ended = execute(store, run_id, mailbox, watch=bar.show)
+                ended = execute(store, run_id, mailbox, watch=watch)
         except KeyboardInterrupt:
             words = "Ended at once by a second Ctrl-C. Resume continues from the checkpoint."
             store.end(run_id, "interrupted", words)
@@ -78,14 +97,17 @@ def carry_out(
 
 
 @contextmanager
-def _signals(mailbox: Mailbox, console: Console) -> Iterator[list[int]]:
+def _signals(mailbox: Mailbox, console: Console) -> Iterator[list[float]]:
     """Stop cleanly at Ctrl-C, at once at the second; treat a closed terminal as an interruption."""
-    pressed: list[int] = []
+    pressed: list[float] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if pressed and now - pressed[0] < _SAME_PRESS:
+            return
         if pressed:
             raise KeyboardInterrupt
-        pressed.append(number)
+        pressed.append(now)
         console.print("Stopping after this step; press Ctrl-C again to end at once.")
         mailbox.put(Control("stop"))
 
@@ -102,6 +124,14 @@ def _signals(mailbox: Mailbox, console: Console) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class _Remaining(TimeRemainingColumn):
+    """Time remaining, except for tasks that tell it in their own words (field `tells`)."""
+
+    def render(self, task: Task) -> Text:
+        """Return the column of a task."""
+        return Text() if task.fields.get("tells") else super().render(task)
 
 
 class ProgressBar:
@@ -121,7 +151,7 @@ class ProgressBar:
             BarColumn(),
             TaskProgressColumn(),
             TextColumn("{task.fields[numbers]}"),
-            TimeRemainingColumn(),
+            _Remaining(),
             console=console,
         )
         self._task = self._bar.add_task(f"run {run_id}", total=1.0, numbers="loading …")

@@ -64,6 +64,14 @@ def read_folder(folder: Path) -> Found:
     return Found(tuple(results), tuple(problems))
 
 
+def read_result(path: Path) -> Result | StabilityResult | None:
+    """Return the result at `path`, or None where there is none that can be read."""
+    try:
+        return parse_result(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
 def latest(
     results: Iterable[Result | StabilityResult], scale: Scale
 ) -> dict[str, Result | StabilityResult]:
