@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import streamlit as st
 
 from app.charts.theme import DARK_LINES, VERMILION, line_style
-from app.layers.choice import Choice, key, lecture, remember
+from app.layers.choice import Choice, key, lecture, remember, tiers
 from app.live.assets import plotly_url
 from app.live.chart import Trace
 from app.live.component import mount
@@ -68,18 +68,18 @@ def along(choice: Choice) -> None:
     labels = _labels(runs)
     _status(runs, labels)
     chosen = _measures()
-    if all(_tier(run) == "off" for run in runs):
-        st.info("Instruments were off for this run. Switch them on under More on the Train page.")
+    seen = set().union(*map(tiers, runs))
+    if seen == {"off"}:
+        live = any(run.status != "ended" for run in runs)
+        where = "above" if live else "under More on the Train page, before the next run"
+        st.info(f"Nothing of the layers is recorded: instruments are off. Switch them on {where}.")
         return
     if not chosen:
         st.info("Choose a measure above.")
         return
     multiples(runs, labels, chosen)
-    if any(ROWS[name].full for name in chosen) and all(_tier(run) != "full" for run in runs):
-        st.caption(
-            "Some of these measures are recorded by the full instruments only: More → "
-            "Instruments on the Train page."
-        )
+    if any(ROWS[name].full for name in chosen) and "full" not in seen:
+        st.caption("Some of these measures are recorded only while instruments are full.")
     st.caption(CAPTION)
 
 
@@ -173,9 +173,3 @@ def _layers(run: Run) -> tuple[str, ...]:
     config = run.config
     assert isinstance(config, RunConfig)
     return layers_of(run, config)[0]
-
-
-def _tier(run: Run) -> str:
-    config = run.config
-    assert isinstance(config, RunConfig)
-    return config.instruments.tier

@@ -23,6 +23,7 @@ NETS = {
 TAUS = log_grid(1e-3, 10.0)
 ETAS = log_grid(1e-3, 100.0)
 COUNTS = (1, 2, 3, 4, 5, 6, 8, 10)
+TIERS = ("off", "cheap", "full")
 RUNS = 50
 DEFAULTS = {"view": "step", "of": "mlp", "step": "cg", "k": "3", "tau": "", "eta": "", "with": ""}
 SETTLE = 1.0  # seconds within which a rerun may still carry the URL from before our last change
@@ -69,6 +70,7 @@ def arrive() -> None:
     if query != written and time.monotonic() - when > SETTLE:
         for key in [key for key in st.session_state if str(key).startswith(_PREFIX)]:
             del st.session_state[key]
+        st.session_state[_WRITTEN] = (query, 0.0)  # taken over: the controls are ours from here
 
 
 def leave(values: dict[str, str]) -> None:
@@ -130,6 +132,16 @@ def settings(run: Run | None, net: str) -> RunConfig:
     config = run.config
     assert isinstance(config, RunConfig)
     return settings_in_force(config, marks_of(get_store(), run.id))
+
+
+def tiers(run: Run) -> set[str]:
+    """Return what the instruments of a run have been set to so far."""
+    config = run.config
+    assert isinstance(config, RunConfig)
+    changes = [mark.changes for mark in marks_of(get_store(), run.id) if mark.kind == "set"]
+    live = {change["instruments.tier"] for change in changes if "instruments.tier" in change}
+    asked = st.session_state.get(key(f"tier.{run.id}"))  # it may not have come into force yet
+    return {config.instruments.tier, *live, *([asked] if asked else [])}
 
 
 def request_of(config: RunConfig, run: Run | None) -> TraceRequest:

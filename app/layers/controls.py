@@ -6,8 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.layers import choice
-from app.layers.choice import COUNTS, ETAS, NETS, STEPS, TAUS, VIEWS, Choice, asked, key
+from app.actions import take_problem
+from app.layers import acting, choice
+from app.layers.choice import COUNTS, ETAS, NETS, STEPS, TAUS, TIERS, VIEWS, Choice, asked, key
 from app.words import exact_number
 from proxprop.config import ConfigError
 from proxprop.runs.record import Run
@@ -18,6 +19,8 @@ STYLE = Path(__file__).with_name("style.css")
 def view() -> str:
     """Show which of the page's two views is on, and return it."""
     st.html(STYLE)
+    if problem := take_problem():
+        st.error(problem)
     choice.arrive()
     chosen = st.segmented_control(
         "View",
@@ -50,7 +53,7 @@ def _one_step(runs: dict[str, Run]) -> Choice:
         format_func=lambda name: _source(name, runs),
         key=key("weights"),
         on_change=_forget_steps,
-        help="Initial weights, or those a run has saved last; a live run saves every few seconds.",
+        help="Initial weights, or those a run has saved last.",
         width=250,
     )
     run = runs.get(chosen)
@@ -89,7 +92,13 @@ def _one_step(runs: dict[str, Run]) -> Choice:
         "Step size η, no unit. Both algorithms move the targets z by it.",
     )
     if run is not None and run.status != "ended":
-        st.button("Newest weights", key=key("newest"), help="Those the run has saved since.")
+        st.button(
+            "Newest weights",
+            key=key("newest"),
+            help="Have the run save its weights now, and follow the step it takes next.",
+            on_click=acting.save_weights,
+            args=(run.id,),
+        )
     choice.leave(
         {
             "run": run.id if run else "",
@@ -139,8 +148,26 @@ def _along(runs: dict[str, Run]) -> Choice:
         help="A second run in the same figure, for example explicit against exact.",
         width=250,
     )
+    for name in [chosen, *([other] if other else [])]:
+        if runs[name].status != "ended":
+            _instruments(runs[name], named=bool(other))
     choice.leave({"view": "time", "run": chosen, "with": other})
     return Choice("time", runs[chosen], runs.get(other), None)
+
+
+def _instruments(run: Run, named: bool) -> None:
+    """Let a live run record more, less or nothing of its layers."""
+    st.segmented_control(
+        f"Instruments, {run.name or run.id}" if named else "Instruments",
+        TIERS,
+        default=choice.settings(run, "mlp").instruments.tier,
+        required=True,
+        key=key(f"tier.{run.id}"),
+        on_change=acting.switch_instruments,
+        args=(run.id,),
+        help="What the run records of its layers from now on. cheap costs at most 3 % of the time "
+        "of a step; full adds what needs spectra and costs at most 15 %.",
+    )
 
 
 def _slider(label: str, name: str, grid: list[float], default: float, words: str) -> float:

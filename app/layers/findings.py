@@ -18,6 +18,7 @@ OVERSHOOT_WORDS = (
     "for the explicit step matched to it (s = τ). Below 1 the step helps, above 1 it overshoots. "
     "This speaks of the layer's own subproblem, not of training as a whole."
 )
+HEAD, FOOT = 70, 52  # pixels: title and legend above the bars, axis below
 COLUMNS = {
     "name": "layer",
     "update_explicit": "‖Δθ‖/‖θ‖ explicit",
@@ -68,10 +69,13 @@ def overshoot_figure(measures: list[dict[str, Any]], dark: bool = False) -> go.F
             "text": "What is left of the change asked of each layer",
             "x": 0,
             "xanchor": "left",
+            "y": 1,
+            "yanchor": "top",
+            "pad": {"t": 10},
             "font": {"size": 17},
         },
-        height=118 + 58 * len(hidden),
-        margin={"l": 70, "r": 20, "t": 50, "b": 48},
+        height=HEAD + FOOT + 58 * len(hidden),
+        margin={"l": 70, "r": 20, "t": HEAD, "b": FOOT},
         xaxis={
             "title": "left: the step helps — share left over — right: it overshoots",
             "type": "log",
@@ -79,7 +83,8 @@ def overshoot_figure(measures: list[dict[str, Any]], dark: bool = False) -> go.F
             "tickvals": [factor * 10.0**power for power in range(-3, 9) for factor in _ticks(high)],
         },
         yaxis={"autorange": "reversed"},
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        # Beside the title there is no room for it on a small screen.
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
         bargap=0.35,
     )
     return figure

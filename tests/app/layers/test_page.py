@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.layers import player
+from app.layers import acting, player
 from app.layers.findings import measures_frame, overshoot_figure
 from app.layers.tracing import TracingFailed
+from proxprop.config import RunConfig
 from tests.app.conftest import known_run, open_page, query, text
 
 
@@ -125,3 +126,44 @@ def test_the_table_of_measures_holds_the_traces_values():
     assert row["energy along top 8"] == pytest.approx(0.3)
     assert row["solve [ms]"] == pytest.approx(2.0)
     assert row["route"] == "dual"
+
+
+def test_instruments_of_a_live_run_are_switched_here(store, asked):
+    run_id = known_run(store, outcome=None)
+    at = open_page("layers", view="time", run=run_id)
+    switch = at.segmented_control(key=f"layers.tier.{run_id}")
+    assert switch.value == "cheap"
+    switch.set_value("full").run()
+    (sent,) = store.take_controls(run_id)
+    assert (sent.action, sent.values) == ("set", {"instruments": "full"})
+
+
+def test_a_finished_run_has_no_such_switch(store, asked):
+    at = open_page("layers", view="time", run=known_run(store))
+    assert not at.segmented_control(key="layers.view").disabled
+    assert all("tier" not in str(widget.key) for widget in at.segmented_control)
+
+
+def test_a_run_without_instruments_says_where_to_switch_them_on(store, asked):
+    off = RunConfig().replace(**{"instruments.tier": "off"})
+    at = open_page("layers", view="time", run=known_run(store, off))
+    assert "instruments are off. Switch them on under More on the Train page" in text(at)
+    at = open_page("layers", view="time", run=(live := known_run(store, off, outcome=None)))
+    assert "instruments are off. Switch them on above" in text(at)
+    at.segmented_control(key=f"layers.tier.{live}").set_value("cheap").run()
+    assert "instruments are off" not in text(at)
+
+
+def test_the_newest_weights_of_a_live_run_are_asked_for(store, asked, monkeypatch):
+    monkeypatch.setattr(acting, "PATIENCE", 0.0)  # nobody is there to save them
+    run_id = known_run(store, outcome=None)
+    at = open_page("layers", run=run_id)
+    at.button(key="layers.newest").click().run()
+    (sent,) = store.take_controls(run_id)
+    assert sent.action == "checkpoint"
+
+
+def test_train_and_runs_link_to_a_runs_layers(store, asked):
+    run_id = known_run(store)
+    at = open_page("train", run=run_id)
+    assert any(f"/layers?run={run_id}" in str(item.proto) for item in at.get("html"))

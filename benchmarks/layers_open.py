@@ -1,0 +1,132 @@
+"""How long a finished run's layers take to appear: `python -m benchmarks.layers_open`.
+
+Stores runs of the paper's MLP with 10,000 recorded points of every cheap measure in each of the
+four layers, starts the dashboard, and opens "Along a run" in Chromium. Timed inside the page, from
+the start of the navigation to the first frame in which every panel has its lines. A run is opened
+twice: by a browser that has never seen the dashboard, when the server has never read the run; and
+again by the same browser. The server is warm: it has shown another page before. The bar of 1 s is
+for the second; the first also loads and compiles three megabytes of scripts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.provenance import RESULTS, environment, write_result
+from proxprop.config import RunConfig
+from proxprop.events import Point
+from proxprop.instruments.measures import MEASURES
+from proxprop.runs.process import Process
+from proxprop.runs.store import Store
+from tests.browser.conftest import ARGUMENTS, BROWSERS, Server, start_server, stop_server
+
+POINTS = 10_000
+BAR = 1.0  # seconds
+DRAWN = """() => {
+  const grid = document.querySelector('.pp-multiples .pp-grid')
+  const lines = [...document.querySelectorAll('.pp-multiples .scatterlayer .js-line')]
+  const filled = grid?.data?.filter((line) => line.y.some((value) => value !== null)).length
+  return filled >= PANELS && lines.length >= filled && performance.now() / 1000
+}"""
+
+
+def record(store: Store, name: str, points: int) -> tuple[str, int]:
+    """Store a finished run of the paper's MLP; return its id, and how many lines are drawn."""
+    config = RunConfig().replace(**{"data.name": "cifar10", "model.name": "paper-mlp"})
+    run = store.create_run(config, process=Process.current(), name=name)
+    layers = [f"linear{number}" for number in range(1, 5)]
+    columns = [
+        f"{measure}/{layer}"
+        for layer in layers
+        for measure, told in MEASURES.items()
+        if told.tier == "cheap" and not (told.proximal and layer == layers[-1])
+    ]
+    generator = np.random.default_rng(0)
+    walks = np.exp(0.02 * generator.standard_normal((points, len(columns))).cumsum(axis=0))
+    for start in range(0, points, 1000):  # as a worker does: some rows at a time
+        rows = [
+            Point(
+                "layers",
+                step=20 * index,
+                epoch=index / 5,
+                seconds=20.0 * index,
+                values=dict(zip(columns, walks[index].tolist())),
+            )
+            for index in range(start, min(start + 1000, points))
+        ]
+        store.append(run, rows, fields={"status": "running", "step": rows[-1].step})
+    store.end(run, "finished", "")
+    drawn = [column for column in columns if column.startswith(("overshoot", "update/"))]
+    return run, len(drawn)
+
+
+def open_once(page: Any, server: Server, run: str, lines: int) -> float:
+    """Open a run's measures; return the seconds until they are drawn."""
+    page.goto(f"{server.url}/layers?view=time&run={run}", wait_until="commit")
+    script = DRAWN.replace("PANELS", str(lines))
+    return float(page.wait_for_function(script, timeout=60_000).json_value())
+
+
+def measure(runs: int, points: int) -> dict[str, list[float]]:
+    """Return the seconds of each first and second opening."""
+    from playwright.sync_api import sync_playwright
+
+    executable = next(path for name in BROWSERS if (path := shutil.which(name)))
+    first, again = [], []
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as driver:
+        store = Store(Path(home) / "proxprop.db")
+        stored = [record(store, f"run {number}", points) for number in range(runs + 1)]
+        store.close()
+        server = start_server(Path(home))
+        try:
+            server.wait_until_healthy()
+            browser = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
+            for number, (run, lines) in enumerate(stored):
+                context = browser.new_context(viewport={"width": 1280, "height": 720})
+                page = context.new_page()
+                times = [open_once(page, server, run, lines) for _ in range(2)]
+                context.close()
+                if number:  # the very first warms the server
+                    first.append(times[0])
+                    again.append(times[1])
+            browser.close()
+        finally:
+            stop_server(server)
+    return {"new browser, run not yet read": first, "same browser again": again}
+
+
+def main() -> int:
+    """Measure, print, write the JSON; fail above the bar."""
+    import torch
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=7, help="runs opened; default 7")
+    parser.add_argument("--points", type=int, default=POINTS, help=f"default {POINTS}")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the JSON")
+    arguments = parser.parse_args()
+    found = measure(arguments.runs, arguments.points)
+    for name, seconds in found.items():
+        print(f"{name}: median {median(seconds):.2f} s, slowest {max(seconds):.2f} s")
+    within = median(found["same browser again"]) <= BAR
+    result = {
+        "environment": environment(torch.device("cpu")),
+        "points": arguments.points,
+        "seconds": found,
+        "median": {name: median(seconds) for name, seconds in found.items()},
+        "bar": BAR,
+        "within": within,
+    }
+    print(write_result("layers_open", result, arguments.output))
+    return 0 if within else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
