@@ -27,6 +27,7 @@ page = st.navigation(
         st.Page(PAGES / "stability.py", title="Stability", url_path="stability"),
         st.Page(PAGES / "compare.py", title="Compare", url_path="compare"),
         st.Page(PAGES / "layers.py", title="Layers", url_path="layers"),
+        st.Page(PAGES / "paper.py", title="Paper", url_path="paper"),
         st.Page(PAGES / "runs.py", title="Runs", url_path="runs"),
     ],
     position="top",

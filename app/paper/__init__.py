@@ -1,0 +1,1 @@
+"""The Paper page: recorded experiments of the paper, claim by claim."""

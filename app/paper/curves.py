@@ -1,0 +1,154 @@
+"""From seeds to lines: means, spreads, and when a loss is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from app.charts.theme import BLUE, SKY, LineStyle, line_style
+from app.compare.looks import looks
+from proxprop.config import ConfigError
+from proxprop.config import Contender as RaceContender
+from proxprop.paper import Contender, Result, Seed
+
+COLUMNS = ("epoch", "seconds", "train_loss", "validation_accuracy")
+DISTINCT = 8  # contenders that still get a look each; a study draws groups of its own
+PLAIN = ("adam", "plain")  # the rivals of the paper's claims; Adam's own rival is Adam
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One contender's numbers, the mean over its seeds.
+
+    Attributes:
+        key: Stable name within the result.
+        label: What a person reads.
+        style: Colour and dash.
+        columns: Name → one number an evaluation; NaN where not finite.
+        std: Name → sample standard deviation over seeds; empty with one seed.
+        seeds: The seeds behind the mean.
+        diverged: How many seeds diverged.
+        test_accuracy: Mean on the test images; None before the end.
+    """
+
+    key: str
+    label: str
+    style: LineStyle
+    columns: dict[str, np.ndarray]
+    std: dict[str, np.ndarray] = field(default_factory=dict)
+    seeds: tuple[Seed, ...] = ()
+    diverged: int = 0
+    test_accuracy: float | None = None
+
+    @property
+    def epochs(self) -> float:
+        """Epochs done."""
+        return float(self.columns["epoch"][-1]) if len(self.columns["epoch"]) else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Training seconds spent."""
+        return float(self.columns["seconds"][-1]) if len(self.columns["seconds"]) else 0.0
+
+    @property
+    def loss(self) -> float:
+        """Full training loss at the end; NaN where it is not finite."""
+        return float(self.columns["train_loss"][-1]) if self.epochs else float("nan")
+
+    @property
+    def accuracy(self) -> float:
+        """Validation accuracy at the end."""
+        return float(self.columns["validation_accuracy"][-1]) if self.epochs else float("nan")
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        """Training seconds of an epoch."""
+        return self.seconds / self.epochs if self.epochs else float("nan")
+
+
+def curves(result: Result) -> list[Curve]:
+    """Return a curve for each contender that has begun, in the plan's order."""
+    styles = styles_of(result.contenders)
+    made = [curve(one, style) for one, style in zip(result.contenders, styles, strict=True)]
+    return [one for one in made if len(one.columns["epoch"])]
+
+
+def curve(contender: Contender, style: LineStyle) -> Curve:
+    """Return the mean over a contender's seeds.
+
+    Seeds under way would bend the mean as they go: they join once they are through, and until one
+    is, the first stands for all. A diverged seed counts only where every seed diverged.
+    """
+    begun = [seed for seed in contender.seeds if seed.epoch]
+    diverged = [seed for seed in begun if seed.outcome == "diverged"]
+    sound = [seed for seed in begun if seed.outcome not in ("diverged", "unfinished")]
+    chosen = sound or [seed for seed in begun if seed.outcome == "unfinished"][:1] or diverged
+    length = min((len(seed.epoch) for seed in chosen), default=0)
+    stacks = {
+        name: np.array([getattr(seed, name)[:length] for seed in chosen], dtype=float)
+        for name in COLUMNS
+    }
+    several = len(chosen) > 1
+    tests = [seed.test_accuracy for seed in chosen if seed.test_accuracy is not None]
+    return Curve(
+        contender.key,
+        contender.label,
+        style,
+        {name: stack.mean(axis=0) if chosen else np.empty(0) for name, stack in stacks.items()},
+        {name: stack.std(axis=0, ddof=1) for name, stack in stacks.items()} if several else {},
+        tuple(chosen),
+        len(diverged),
+        float(np.mean(tests)) if tests else None,
+    )
+
+
+def styles_of(contenders: Sequence[Contender]) -> list[LineStyle]:
+    """Return colour and dash of each contender; an exact step is solid, CG is dashed."""
+    try:
+        configs = [one.run_config for one in contenders]
+    except ConfigError:  # recorded by another version: the direction is known all the same
+        configs = []
+    if not 0 < len(configs) <= DISTINCT:
+        return [line_style(one.solver) for one in contenders]
+    # Where CG and exact steps would share a colour (with Adam), it is the exact step's.
+    order = sorted(range(len(configs)), key=lambda i: configs[i].direction.solver == "cg")
+    raced = [
+        RaceContender(direction=configs[i].direction, optimizer=configs[i].optimizer) for i in order
+    ]
+    found = dict(zip(order, looks(raced), strict=True))
+    used = {style.color for style in found.values()}
+    for i, config in enumerate(configs):
+        style = found[i]
+        if config.direction.solver == "cg":
+            color = SKY if style.color == BLUE and SKY not in used else style.color
+            used.add(color)
+            dash = "longdashdot" if style.dash == "solid" else style.dash
+            found[i] = LineStyle(color, dash)
+    return [found[i] for i in range(len(configs))]
+
+
+def baseline(lines: Sequence[Curve]) -> Curve | None:
+    """Return the plain rival whose whole run the others are held against."""
+    sound = {line.key: line for line in lines if not line.diverged}
+    return next((sound[key] for key in PLAIN if key in sound), None)
+
+
+def reached(line: Curve, target: float, place: str) -> float | None:
+    """Return where the mean loss first falls to `target`, between evaluations along a line.
+
+    Args:
+        line: The curve.
+        target: A loss.
+        place: "epoch" or "seconds".
+    """
+    losses, places = line.columns["train_loss"], line.columns[place]
+    below = np.flatnonzero(losses <= target)
+    if not len(below):
+        return None
+    index = int(below[0])
+    if index == 0 or not np.isfinite(losses[index - 1]):
+        return float(places[index])
+    part = (losses[index - 1] - target) / (losses[index - 1] - losses[index])
+    return float(places[index - 1] + part * (places[index] - places[index - 1]))
