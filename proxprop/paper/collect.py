@@ -155,11 +155,11 @@ def _seed(
     accuracy = standing.ended.summary.get("test_accuracy") if standing.ended else None
     if accuracy is None and str(member) in test and test[str(member)][0] == standing.epoch:
         accuracy = test[str(member)][1]
-    ended = standing.ended is not None and outcome != "unfinished"
+    by_itself = standing.ended is not None and standing.ended.outcome != "stopped"
     return Seed(
         seed=seed,
         outcome=outcome,
-        words=standing.ended.words if ended and standing.ended else "",
+        words=standing.ended.words if standing.ended and by_itself else "",
         epoch=tuple(_round(value) for value in points["epoch"]),
         train_loss=_numbers(points["train_loss"]),
         validation_accuracy=_numbers(points["validation_accuracy"]),

@@ -34,10 +34,10 @@ _SPLIT: dict[Scale, dict[str, Any]] = {"laptop": _SUBSET, "full": {"validation":
 _EPOCHS: dict[Scale, dict[str, int]] = {
     "laptop": {
         "mlp/main": 8,
-        "mlp/controls": 8,
-        "mlp/adam": 6,
-        "convnet/main": 16,
-        "batch/main": 4,
+        "mlp/controls": 6,
+        "mlp/adam": 5,
+        "convnet/main": 20,
+        "batch/main": 8,
     },
     "full": {},
 }
