@@ -9,6 +9,20 @@ from statistics import fmean
 from proxprop.paper.result import Contender, Seed
 
 
+def comparable(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
+    """Return contenders with the seeds that all of them have been through, if there are any.
+
+    While the first seed is under way, with the seeds that all have begun.
+    """
+    settled = [{s.seed for s in one.seeds if s.outcome != "unfinished"} for one in contenders]
+    begun = [{s.seed for s in one.seeds} for one in contenders]
+    shared = set.intersection(*settled) or set.intersection(*begun)
+    return tuple(
+        one.model_copy(update={"seeds": tuple(s for s in one.seeds if s.seed in shared)})
+        for one in contenders
+    )
+
+
 def common_epochs(contenders: Sequence[Contender]) -> float:
     """Return the last epoch that all have been evaluated at; those that diverged do not count."""
     lasts = [seed.epoch[-1] for one in contenders for seed in one.seeds if _alive(seed)]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from proxprop.paper import curves
 from proxprop.paper.result import Result, StabilityResult
 
 AnyResult = Result | StabilityResult
@@ -37,7 +38,7 @@ def basis(result: AnyResult, epochs: float | None) -> str:
         seeds = len(result.seeds)
         parts.append(f"{result.steps} steps")
     else:
-        seeds = min(len(one.seeds) for one in result.contenders)
+        seeds = min(len(one.seeds) for one in curves.comparable(result.contenders))
         done = result.planned_epochs if epochs is None else epochs
         parts.append(f"{done:g} of {result.planned_epochs:g} epochs")
     parts.append("1 seed" if seeds == 1 else f"{seeds} seeds")

@@ -155,9 +155,12 @@ def contenders_of(
     if not isinstance(result, Result):
         return None
     found = [result.contender(key) for key in keys]
-    entries = tuple(one for one in found if one is not None and one.seeds)
+    known = [one for one in found if one is not None]
+    if len(known) < len(keys):
+        return None
+    entries = curves.comparable(known)
     epochs = curves.common_epochs(entries)
-    return (entries, epochs) if len(entries) == len(keys) and epochs >= 1 else None
+    return (entries, epochs) if all(one.seeds for one in entries) and epochs >= 1 else None
 
 
 def final(entries: Sequence[Contender], epochs: float) -> str:

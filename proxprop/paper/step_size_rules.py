@@ -161,14 +161,16 @@ def _by_tau(result: AnyResult, solver: str, batch: int) -> dict[float, float]:
     if not isinstance(result, Result):
         return {}
     prefix, epochs = f"{solver}-batch-{batch}-tau-", _epochs(result)
-    chosen = [one for one in result.contenders if one.key.startswith(prefix) and one.seeds]
+    chosen = [one for one in curves.comparable(result.contenders) if one.key.startswith(prefix)]
     if epochs < 1:
         return {}
     return {_tau(one): curves.loss_at(one, epochs) for one in sorted(chosen, key=_tau)}
 
 
 def _epochs(result: AnyResult) -> float:
-    return curves.common_epochs(result.contenders) if isinstance(result, Result) else 0.0
+    if not isinstance(result, Result) or not result.contenders:
+        return 0.0
+    return curves.common_epochs(curves.comparable(result.contenders))
 
 
 def _tau(contender: Contender) -> float:
