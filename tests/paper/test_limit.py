@@ -1,0 +1,55 @@
+"""A race of which only some epochs are asked for: what is told to it, and when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from proxprop.events import Ended, Event, Point, State
+from proxprop.paper.jobs import Standing
+from proxprop.paper.limit import EpochLimit
+from proxprop.runs.mailbox import Mailbox
+from proxprop.runs.store import Store
+
+
+def evaluated(member: int, epoch: float) -> Point:
+    return Point("evaluations", 0, epoch, 0.0, {}, member)
+
+
+def told(limit: EpochLimit, mailbox: Mailbox, event: Event) -> list[str]:
+    limit(event, mailbox)
+    return [control.action for control in mailbox.poll()]
+
+
+def test_it_waits_for_the_slowest_then_lets_the_epoch_end(tmp_path: Path) -> None:
+    mailbox = Mailbox(Store(tmp_path / "store.db"), "x")
+    limit = EpochLimit((), 2, 3)
+    events = [evaluated(member, epoch) for epoch in (0.0, 1.0) for member in (0, 1)]
+    assert [told(limit, mailbox, event) for event in events] == [[]] * 4
+    assert told(limit, mailbox, evaluated(0, 2.0)) == []
+    assert told(limit, mailbox, evaluated(1, 2.0)) == ["epoch"]
+    assert told(limit, mailbox, evaluated(0, 3.0)) == []
+    assert told(limit, mailbox, State("paused", 9)) == ["stop"]
+    assert told(limit, mailbox, State("paused", 9)) == []
+
+
+def test_a_pause_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    mailbox = Mailbox(Store(tmp_path / "store.db"), "x")
+    assert told(EpochLimit((), 2, 3), mailbox, State("paused", 9)) == []
+
+
+def test_contenders_that_have_ended_are_not_waited_for(tmp_path: Path) -> None:
+    mailbox = Mailbox(Store(tmp_path / "store.db"), "x")
+    gone = Ended("diverged", 3, 0.3, 0.0, "diverged", member=1)
+    limit = EpochLimit((), 2, 2)
+    assert told(limit, mailbox, evaluated(0, 0.0)) == []
+    assert told(limit, mailbox, evaluated(0, 1.0)) == []
+    assert told(limit, mailbox, gone) == ["epoch"]
+    resumed = EpochLimit((Standing(1.0, None), Standing(0.0, gone)), 2, 2)
+    assert told(resumed, mailbox, State("running", 0)) == ["epoch"]
+
+
+def test_how_far_a_contender_has_come() -> None:
+    stopped = Ended("stopped", 3, 1.5, 0.0, "stopped")
+    assert Standing(2.0, stopped).through(2)
+    assert not Standing(1.0, stopped).through(2)
+    assert Standing(0.0, Ended("diverged", 3, 0.3, 0.0, "")).through(2)
