@@ -1,4 +1,8 @@
-"""Who competes to a target loss: plain torch, proximal directions, and what else PyPI offers."""
+"""Who competes to a target loss: plain torch, proximal directions, and what else PyPI offers.
+
+K-FAC is missing: no K-FAC optimizer for torch is kept up on PyPI (its packages there are for
+TensorFlow and JAX, or have had no release for years).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from torch import nn
 from proxprop import convert, param_groups
 
 Optimizers = list[torch.optim.Optimizer]
-Build = Callable[[nn.Module], Optimizers]
+Build = Callable[[nn.Module, float], Optimizers]
 
 
 @dataclass(frozen=True)
@@ -22,59 +26,70 @@ class Entry:
 
     Attributes:
         name: As printed.
-        build: From a converted model to its optimizers.
+        rates: Step sizes η that its search tries; as many for everybody.
+        build: From a converted model and η to its optimizers.
+        fixed: Its other settings, in words.
         prox: Arguments of ``convert``; empty leaves the model plain.
         package: Optional package it needs; empty for none.
+        install: Command that installs the package.
     """
 
     name: str
+    rates: tuple[float, ...]
     build: Build
+    fixed: str = ""
     prox: dict[str, Any] = field(default_factory=dict)
     package: str = ""
+    install: str = ""
 
     def missing(self) -> str:
-        """Why this contender cannot take part, or an empty string."""
+        """How to install what this contender needs, or an empty string if nothing is missing."""
         if not self.package:
             return ""
         try:
             importlib.import_module(self.package)
         except ImportError:
-            return f"needs the package {self.package.replace('_', '-')}"
+            return self.install
         return ""
 
-    def prepare(self, model: nn.Module) -> Optimizers:
+    def prepare(self, model: nn.Module, rate: float) -> Optimizers:
         """Convert the model in place and build what trains it."""
         if self.prox:
             convert(model, **self.prox)
-        return self.build(model)
+        return self.build(model, rate)
 
 
-def nesterov(lr: float, explicit_lr: float | None = None) -> Build:
-    """SGD with Nesterov momentum 0.95, as in the paper; explicit layers may have their own rate."""
+def nesterov(model: nn.Module, rate: float) -> Optimizers:
+    """SGD with Nesterov momentum 0.95, as in the paper."""
+    return [torch.optim.SGD(model.parameters(), lr=rate, momentum=0.95, nesterov=True)]
 
-    def build(model: nn.Module) -> Optimizers:
-        groups = param_groups(model, lr, explicit_lr)
-        return [torch.optim.SGD(groups, lr=lr, momentum=0.95, nesterov=True)]
+
+def nesterov_with_explicit_rate(explicit_lr: float) -> Build:
+    """The same with a rate of its own for explicit layers."""
+
+    def build(model: nn.Module, rate: float) -> Optimizers:
+        groups = param_groups(model, rate, explicit_lr)
+        return [torch.optim.SGD(groups, lr=rate, momentum=0.95, nesterov=True)]
 
     return build
 
 
-def adam(lr: float) -> Build:
+def adam(model: nn.Module, rate: float) -> Optimizers:
     """Adam with torch's defaults."""
-    return lambda model: [torch.optim.Adam(model.parameters(), lr=lr)]
+    return [torch.optim.Adam(model.parameters(), lr=rate)]
 
 
-def muon(lr: float, adamw_lr: float) -> Build:
+def muon(partner_lr: float) -> Build:
     """Muon on the hidden layers' matrices, AdamW on the rest, as its authors advise."""
 
-    def build(model: nn.Module) -> Optimizers:
+    def build(model: nn.Module, rate: float) -> Optimizers:
         layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
         hidden = [layer.weight for layer in layers[:-1]]
         chosen = {id(weight) for weight in hidden}
         rest = [p for p in model.parameters() if id(p) not in chosen]
         return [
-            torch.optim.Muon(hidden, lr=lr, weight_decay=0.0),
-            torch.optim.AdamW(rest, lr=adamw_lr, weight_decay=0.0),
+            torch.optim.Muon(hidden, lr=rate, weight_decay=0.0),
+            torch.optim.AdamW(rest, lr=partner_lr, weight_decay=0.0),
         ]
 
     return build
@@ -83,33 +98,58 @@ def muon(lr: float, adamw_lr: float) -> Build:
 def from_pytorch_optimizer(name: str, **options: Any) -> Build:
     """An optimizer of the package pytorch-optimizer."""
 
-    def build(model: nn.Module) -> Optimizers:
+    def build(model: nn.Module, rate: float) -> Optimizers:
         package = importlib.import_module("pytorch_optimizer")
-        return [getattr(package, name)(model.parameters(), **options)]
+        return [getattr(package, name)(model.parameters(), lr=rate, **options)]
 
     return build
 
 
 EXACT = {"tau": 0.05, "solver": "exact"}
 CG3 = {"tau": 0.05, "solver": "cg", "cg_steps": 3}
+EXTRA = {"package": "pytorch_optimizer", "install": "pip install 'proxprop[soap]'"}
+MOMENTUM = "Nesterov 0.95"
+SMALL_LAST = f"{MOMENTUM}, τ .05, last layer η .05"
 
+# The first is what the others' cost per step is compared with.
 ENTRIES = (
-    Entry("Nesterov, η .05", nesterov(0.05)),
-    Entry("Adam, η .001", adam(1e-3)),
-    Entry("ProxProp exact, η 1", nesterov(1.0), EXACT),
-    Entry("ProxProp exact, η 10, last .05", nesterov(10.0, 0.05), EXACT),
-    Entry("ProxProp CG 3, η 1", nesterov(1.0), CG3),
-    Entry("ProxProp CG 3, η 10, last .05", nesterov(10.0, 0.05), CG3),
-    Entry("ProxProp exact + Adam, η .001", adam(1e-3), EXACT),
-    Entry("Muon .02 + AdamW .001", muon(0.02, 1e-3)),
+    Entry("SGD", (0.01, 0.03, 0.1, 0.3, 1.0), nesterov, MOMENTUM),
+    Entry("Adam", (3e-4, 1e-3, 3e-3, 1e-2, 3e-2), adam),
     Entry(
-        "SOAP, η .003",
-        from_pytorch_optimizer("SOAP", lr=3e-3, weight_decay=0.0),
-        package="pytorch_optimizer",
+        "ProxProp exact, one η (paper)",
+        (0.3, 1.0, 3.0, 10.0, 30.0),
+        nesterov,
+        f"{MOMENTUM}, τ .05",
+        EXACT,
     ),
     Entry(
-        "Shampoo (scalable), η .05",
-        from_pytorch_optimizer("ScalableShampoo", lr=0.05, preconditioning_compute_steps=20),
-        package="pytorch_optimizer",
+        "ProxProp exact",
+        (3.0, 10.0, 30.0, 100.0, 300.0),
+        nesterov_with_explicit_rate(0.05),
+        SMALL_LAST,
+        EXACT,
+    ),
+    Entry(
+        "ProxProp CG 3",
+        (3.0, 10.0, 30.0, 100.0, 300.0),
+        nesterov_with_explicit_rate(0.05),
+        SMALL_LAST,
+        CG3,
+    ),
+    Entry("ProxProp exact + Adam", (3e-4, 1e-3, 3e-3, 1e-2, 3e-2), adam, "τ .05", EXACT),
+    Entry("Muon + AdamW", (0.003, 0.01, 0.03, 0.1, 0.3), muon(1e-3), "AdamW η .001"),
+    Entry(
+        "SOAP",
+        (3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
+        from_pytorch_optimizer("SOAP", weight_decay=0.0),
+        "bases renewed every 10 steps",
+        **EXTRA,
+    ),
+    Entry(
+        "Shampoo",
+        (0.01, 0.03, 0.1, 0.3, 1.0),
+        from_pytorch_optimizer("ScalableShampoo", preconditioning_compute_steps=20),
+        "roots renewed every 20 steps, grafted on SGD",
+        **EXTRA,
     ),
 )

@@ -1,199 +1,247 @@
 """Epochs and seconds to a target training loss: ``python -m benchmarks.convergence``.
 
-Fashion-MNIST, 784-1000-300-1000-10, batch 500. All contenders start from the same weights and see
-the same batches. They take turns within each epoch, and each has a clock that runs only while it
-trains, so that a machine that slows down slows all of them. The data is found through PROXPROP_DATA
-(a torchvision root) or fetched once.
+Fashion-MNIST, 784-256-128-10, batch 500. First everybody's step size is found by a search of the
+same length; then, for each seed, all contenders start from the same weights, see the same batches
+and take turns, each with a clock of its own, so that a machine that slows down slows all of them.
+The work is done in pieces, each written down as it ends: stopped or given ``--limit SECONDS``, the
+same command goes on later. The data is found through PROXPROP_DATA (a torchvision root) or fetched
+once.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
+from torch import Tensor
 
-from benchmarks.contenders import ENTRIES, Entry, Optimizers
-from benchmarks.provenance import RESULTS, environment, make_console, write_result
-from proxprop.config import DataConfig, ModelConfig
+from benchmarks.contenders import ENTRIES, Entry
+from benchmarks.provenance import (
+    RESULTS,
+    environment,
+    make_console,
+    read_result,
+    write_result,
+)
+from benchmarks.racers import BATCH, TURN, WIDTHS, enter, loss_at, race, reached
+from benchmarks.timing import summary
+from proxprop.config import DataConfig
 from proxprop.data import load
-from proxprop.models import build_model
 
-WIDTHS = (1000, 300, 1000)
-BATCH = 500
-# Steps before the next contender's turn.
-TURN = 10
-
-
-@dataclass
-class Racer:
-    """A contender in training.
-
-    Attributes:
-        entry: Who it is.
-        model: Its network.
-        optimizers: What trains it.
-        seconds: Training time so far.
-        losses: Loss over the whole training set, before training and after every epoch.
-        clock: Training time at each of these.
-    """
-
-    entry: Entry
-    model: nn.Module
-    optimizers: Optimizers
-    seconds: float = 0.0
-    losses: list[float] = field(default_factory=list)
-    clock: list[float] = field(default_factory=list)
-
-    def train(self, images: Tensor, labels: Tensor, batches: list[Tensor]) -> None:
-        """Take one step per batch, on the clock."""
-        _settle(images.device)
-        started = time.perf_counter()
-        for batch in batches:
-            loss = F.cross_entropy(self.model(images[batch]), labels[batch])
-            for optimizer in self.optimizers:
-                optimizer.zero_grad()
-            loss.backward()
-            for optimizer in self.optimizers:
-                optimizer.step()
-        _settle(images.device)
-        self.seconds += time.perf_counter() - started
-
-    @torch.no_grad()
-    def measure(self, images: Tensor, labels: Tensor) -> None:
-        """Note the training loss, off the clock."""
-        total = sum(
-            float(F.cross_entropy(self.model(x), y, reduction="sum"))
-            for x, y in zip(images.split(5000), labels.split(5000))
-        )
-        self.losses.append(total / len(labels))
-        self.clock.append(self.seconds)
-
-    def reached(self, target: float) -> tuple[float, float] | None:
-        """Epochs and seconds to the target, interpolated in the loss's logarithm."""
-        for epoch in range(1, len(self.losses)):
-            before, after = self.losses[epoch - 1], self.losses[epoch]
-            if after <= target:
-                part = 1.0
-                if before > target and after > 0:
-                    part = math.log(before / target) / math.log(before / after)
-                start = self.clock[epoch - 1]
-                return epoch - 1 + part, start + part * (self.clock[epoch] - start)
-        return None
+SEARCH_SEED = 0
+# What must be the same for a result to be continued.
+_SAME = ("torch", "cpu", "device", "threads")
 
 
 def main() -> None:
-    """Race, print and write."""
+    """Do what is missing of the result, write it and print it."""
     arguments = _arguments()
     console = make_console()
-    started = time.perf_counter()
     device = torch.device(arguments.device)
-    epochs = 2 if arguments.quick else arguments.epochs
-    samples = 10_000 if arguments.quick else None
-    data = load(DataConfig(name="fashion-mnist", validation=0.0, samples=samples), device=device)
-    images, labels = data.prepare(data.train.inputs), data.train.targets
-    racers = _line_up(console, device, arguments.only)
-    race(racers, images, labels, epochs, console)
-    result = {
-        "environment": environment(device),
-        "took_seconds": round(time.perf_counter() - started, 1),
-        "samples": len(labels),
-        "target": arguments.target,
-        "contenders": {racer.entry.name: _summary(racer, arguments.target) for racer in racers},
-    }
-    console.print(table(result))
     name = f"convergence_{device.type}" + ("_quick" if arguments.quick else "")
+    settings = _settings(arguments)
+    result = resumed(read_result(name, arguments.output), settings, environment(device))
+    data = load(
+        DataConfig(name="fashion-mnist", validation=0.0, samples=settings["samples"]),
+        device=device,
+    )
+    images, labels = data.prepare(data.train.inputs), data.train.targets
+    started = time.perf_counter()
+    for words, seconds in work(result, images, labels, search_only=arguments.search_only):
+        result["took_seconds"] = round(result["took_seconds"] + seconds, 1)
+        write_result(name, result, arguments.output)
+        console.print(f"[dim]{words}")
+        spent = time.perf_counter() - started
+        if arguments.limit and spent + seconds > arguments.limit:
+            sys.exit("time is up: the same command goes on from here")
+    if missing_seeds(result):
+        return
+    result["finished"] = True
+    result["contenders"] = summarised(result)
+    console.print(table(result))
     console.print(str(write_result(name, result, arguments.output)))
 
 
-def race(
-    racers: list[Racer], images: Tensor, labels: Tensor, epochs: int, console: Console
-) -> None:
-    """Train all racers, a few steps each in turn."""
-    for racer in racers:
-        racer.measure(images, labels)
-    generator = torch.Generator().manual_seed(0)
-    for epoch in range(epochs):
-        order = torch.randperm(len(labels), generator=generator).to(images.device)
-        batches = list(order[: len(order) // BATCH * BATCH].split(BATCH))
-        for start in range(0, len(batches), TURN):
-            shift = (start // TURN) % len(racers)
-            for racer in racers[shift:] + racers[:shift]:
-                racer.train(images, labels, batches[start : start + TURN])
-        for racer in racers:
-            racer.measure(images, labels)
-        console.print(f"[dim]epoch {epoch + 1} of {epochs}")
+def resumed(
+    kept: dict[str, Any] | None, settings: dict[str, Any], found: dict[str, Any]
+) -> dict[str, Any]:
+    """The kept result if it is of the same settings on the same machine, else an empty one."""
+    if (
+        kept is not None
+        and kept.get("settings") == settings
+        and all(kept["environment"][key] == found[key] for key in _SAME)
+    ):
+        return kept
+    return {
+        "environment": found,
+        "settings": settings,
+        "finished": False,
+        "took_seconds": 0.0,
+        "search": {},
+        "races": {},
+    }
+
+
+def work(result: dict[str, Any], images: Tensor, labels: Tensor, *, search_only: bool) -> Any:
+    """Do the missing pieces one after the other, yielding what was done and how long it took."""
+    settings = result["settings"]
+    present = [entry for entry in ENTRIES if not entry.missing()]
+    for entry in present:
+        found = result["search"].setdefault(entry.name, [])
+        for rate in entry.rates[len(found) :]:
+            started = time.perf_counter()
+            found.append(_trial(entry, rate, images, labels, settings["search_epochs"]))
+            yield (
+                f"search: {entry.name}, η {rate:g}: {_shown(found[-1])}",
+                time.perf_counter() - started,
+            )
+    for seed in [] if search_only else missing_seeds(result):
+        started = time.perf_counter()
+        racers = [enter(e, best_rate(e, result["search"]), seed, images.device) for e in present]
+        race(racers, images, labels, settings["epochs"], seed)
+        result["races"][str(seed)] = {
+            entry.name: {
+                "losses": [_finite(loss) for loss in racer.losses],
+                "clock": racer.clock,
+                "turns": racer.turns,
+            }
+            for entry, racer in zip(present, racers)
+        }
+        yield f"race: seed {seed}", time.perf_counter() - started
+
+
+def missing_seeds(result: dict[str, Any]) -> list[int]:
+    """Seeds of the races still to come."""
+    return [seed for seed in result["settings"]["seeds"] if str(seed) not in result["races"]]
+
+
+def best_rate(entry: Entry, search: dict[str, list[float | None]]) -> float:
+    """The step size whose trial ended with the lowest training loss."""
+    losses = [math.inf if loss is None else loss for loss in search[entry.name]]
+    return entry.rates[losses.index(min(losses))]
+
+
+def _trial(entry: Entry, rate: float, images: Tensor, labels: Tensor, epochs: int) -> float | None:
+    racer = enter(entry, rate, SEARCH_SEED, images.device)
+    race([racer], images, labels, epochs, SEARCH_SEED)
+    return _finite(racer.losses[-1])
+
+
+def summarised(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every contender's numbers over all seeds, or how to install it."""
+    target = result["settings"]["target"]
+    plain = ENTRIES[0].name
+    found: dict[str, dict[str, Any]] = {}
+    for entry in ENTRIES:
+        if entry.name not in result["search"]:
+            found[entry.name] = {"missing": entry.install}
+            continue
+        ratios, to_target, at_time, final = [], [], [], []
+        for runs in result["races"].values():
+            run, reference = runs[entry.name], runs[plain]
+            ratios += [own / theirs for own, theirs in zip(run["turns"], reference["turns"])]
+            losses = [math.inf if loss is None else loss for loss in run["losses"]]
+            to_target.append(reached(losses, run["clock"], target))
+            middle = (len(reference["clock"]) - 1) // 2
+            at_time.append(loss_at(losses, run["clock"], reference["clock"][middle]))
+            final.append(losses[-1])
+        found[entry.name] = {
+            "rate": best_rate(entry, result["search"]),
+            "fixed": entry.fixed,
+            "rates": entry.rates,
+            "step_ratio": summary(ratios),
+            "epochs_to_target": _over_seeds(to_target, 0),
+            "seconds_to_target": _over_seeds(to_target, 1),
+            "loss_in_equal_time": _middle(at_time),
+            "final_loss": _middle(final),
+        }
+    return found
+
+
+def _over_seeds(
+    found: list[tuple[float, float] | None], part: int
+) -> dict[str, float | None] | None:
+    """Median, lowest and highest; None unless every seed reached the target."""
+    values = [pair[part] for pair in found if pair is not None]
+    return _middle(values) if len(values) == len(found) else None
+
+
+def _middle(values: list[float]) -> dict[str, float | None]:
+    """Median, lowest and highest; null where a run diverged."""
+    found = {"median": median(values), "lowest": min(values), "highest": max(values)}
+    return {name: _finite(value) for name, value in found.items()}
 
 
 def table(result: dict[str, Any]) -> Table:
     """The race as people read it."""
-    target = result["target"]
+    settings = result["settings"]
+    half = settings["epochs"] // 2
     shown = Table(
         "",
-        f"epochs to {target:g}",
-        f"seconds to {target:g}",
-        "final loss",
-        "seconds per epoch",
-        title=f"Fashion-MNIST, {result['samples']} samples, training loss",
+        "η",
+        "step",
+        f"epochs to {settings['target']:g}",
+        f"seconds to {settings['target']:g}",
+        f"loss in the time of {half} SGD epochs",
+        f"loss after {settings['epochs']} epochs",
+        title="Fashion-MNIST, training loss, median over the seeds",
         title_justify="left",
     )
     for name, entry in result["contenders"].items():
-        reached = entry["epochs_to_target"] is not None
+        if "missing" in entry:
+            shown.add_row(name, entry["missing"])
+            continue
+        epochs, seconds = entry["epochs_to_target"], entry["seconds_to_target"]
         shown.add_row(
             name,
-            f"{entry['epochs_to_target']:.1f}" if reached else "not reached",
-            f"{entry['seconds_to_target']:.1f}" if reached else "not reached",
-            f"{entry['losses'][-1]:.3f}",
-            f"{entry['seconds_per_epoch']:.1f}",
+            f"{entry['rate']:g}",
+            f"{entry['step_ratio']['median']:.2f}×",
+            "not reached" if epochs is None else f"{epochs['median']:.1f}",
+            "not reached" if seconds is None else f"{seconds['median']:.1f}",
+            _shown(entry["loss_in_equal_time"]["median"]),
+            _shown(entry["final_loss"]["median"]),
         )
     return shown
 
 
-def _line_up(console: Console, device: torch.device, only: str) -> list[Racer]:
-    racers = []
-    for entry in ENTRIES:
-        if only.lower() not in entry.name.lower():
-            continue
-        missing = entry.missing()
-        if missing:
-            console.print(f"skipped: {entry.name} ({missing})")
-            continue
-        model = build_model(ModelConfig(name="mlp", widths=WIDTHS), (1, 28, 28), 10, seed=0)
-        model = model.to(device)
-        racers.append(Racer(entry, model, entry.prepare(model)))
-    return racers
+def _finite(loss: float) -> float | None:
+    return loss if math.isfinite(loss) else None
 
 
-def _summary(racer: Racer, target: float) -> dict[str, Any]:
-    epochs, seconds = racer.reached(target) or (None, None)
+def _shown(loss: float | None) -> str:
+    return "diverged" if loss is None else f"{loss:.3f}"
+
+
+def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
-        "epochs_to_target": epochs,
-        "seconds_to_target": seconds,
-        "seconds_per_epoch": racer.seconds / max(1, len(racer.losses) - 1),
-        "losses": racer.losses,
-        "clock": racer.clock,
+        "widths": list(WIDTHS),
+        "batch": BATCH,
+        "turn": TURN,
+        "samples": 10_000 if arguments.quick else None,
+        "search_epochs": 1 if arguments.quick else arguments.search_epochs,
+        "epochs": 2 if arguments.quick else arguments.epochs,
+        "seeds": [1] if arguments.quick else list(range(1, 1 + arguments.seeds)),
+        "target": arguments.target,
+        "contenders": {entry.name: [entry.fixed, list(entry.rates)] for entry in ENTRIES},
     }
-
-
-def _settle(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    parser.add_argument("--epochs", type=int, default=12, help="default 12")
-    parser.add_argument("--target", type=float, default=0.2, help="training loss; default 0.2")
-    parser.add_argument("--only", default="", help="only contenders whose name contains this")
+    parser.add_argument("--epochs", type=int, default=8, help="of a race; default 8")
+    parser.add_argument("--search-epochs", type=int, default=2, help="of a trial; default 2")
+    parser.add_argument("--seeds", type=int, default=3, help="races; default 3")
+    parser.add_argument("--target", type=float, default=0.25, help="training loss; default 0.25")
+    parser.add_argument("--limit", type=float, default=0.0, help="seconds after which to pause")
+    parser.add_argument("--search-only", action="store_true", help="leave the races for later")
     parser.add_argument("--quick", action="store_true", help="10,000 samples, two epochs")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the JSON")
     return parser.parse_args()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.provenance import RESULTS, read_result
+from benchmarks.race_tables import about, markdown
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
@@ -49,7 +50,8 @@ def render(results: Path) -> str:
     parts = []
     for name, table in _TABLES:
         result = read_result(name, results)
-        if result is not None:
+        # A result that is still being added to says so.
+        if result is not None and result.get("finished", True):
             parts.append(f"{table(result)}\n\n{provenance(result)}")
     return "\n\n".join(parts)
 
@@ -72,19 +74,40 @@ def step_table(result: dict[str, Any]) -> str:
 
 
 def convergence_table(result: dict[str, Any]) -> str:
-    """Epochs and seconds to the target, one row per contender."""
-    target = result["target"]
+    """What everybody's step costs and how soon it reaches the target, one row per contender."""
+    settings = result["settings"]
+    target, half = settings["target"], settings["epochs"] // 2
+    plain = next(iter(result["contenders"]))
+    widths = "-".join(str(width) for width in (784, *settings["widths"], 10))
     lines = [
-        f"Fashion-MNIST, 784-1000-300-1000-10, batch 500, to a training loss of {target:g}:",
+        f"Fashion-MNIST, {widths}, batch {settings['batch']}, training loss. Step sizes by a "
+        f"search of {len(settings['contenders'][plain][1])} each ({settings['search_epochs']} "
+        f"epochs); then {len(settings['seeds'])} races over other seeds, of which the medians:",
         "",
-        "| | epochs | seconds | seconds per epoch |",
-        "|---|---|---|---|",
+        f"| | η | time of a step over {plain}'s | epochs to {target:g} | seconds to {target:g} "
+        f"| loss in the time of {half} {plain} epochs | loss after {settings['epochs']} epochs |",
+        f"|---|{'---|' * 6}",
     ]
     for name, entry in result["contenders"].items():
-        epochs, seconds = entry["epochs_to_target"], entry["seconds_to_target"]
-        reached = ["not reached"] * 2 if epochs is None else [f"{epochs:.1f}", f"{seconds:.0f}"]
-        lines.append(f"| {name} | {' | '.join(reached)} | {entry['seconds_per_epoch']:.1f} |")
+        if "missing" in entry:
+            lines.append(f"| {name} | `{entry['missing']}` |{' – |' * 5}")
+            continue
+        told = f"{name} ({entry['fixed']})" if entry["fixed"] else name
+        cells = [
+            f"{entry['rate']:g}",
+            f"{entry['step_ratio']['median']:.2f}×",
+            _number(entry["epochs_to_target"], ".1f", "not reached"),
+            _number(entry["seconds_to_target"], ".1f", "not reached"),
+            _number(entry["loss_in_equal_time"], ".3f", "diverged"),
+            _number(entry["final_loss"], ".3f", "diverged"),
+        ]
+        lines.append(f"| {told} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _number(found: dict[str, float | None] | None, form: str, missing: str) -> str:
+    value = None if found is None else found["median"]
+    return missing if value is None else f"{value:{form}}"
 
 
 def controls_table(result: dict[str, Any]) -> str:
@@ -102,6 +125,19 @@ def controls_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def race_table(result: dict[str, Any]) -> str:
+    """The searched race and, where it was run, the race of the controls."""
+    intros = {
+        "searched": "Fashion-MNIST, 784-1000-300-1000-10, batch 500, Nesterov with momentum 0.95, "
+        "everyone’s step sizes searched.",
+        "controls": "The same network at the paper’s settings, with the last layer’s η as control.",
+    }
+    return "\n\n".join(
+        f"{intros[name]} {about(race)}\n\n{markdown(race, result['target'])}"
+        for name, race in result["races"].items()
+    )
+
+
 def provenance(result: dict[str, Any]) -> str:
     """One line on where the numbers come from."""
     found = result["environment"]
@@ -116,6 +152,7 @@ _TABLES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("step_time_cpu", step_table),
     ("step_time_cuda", step_table),
     ("fashion_controls", controls_table),
+    ("fashion_race", race_table),
     ("convergence_cpu", convergence_table),
     ("convergence_cuda", convergence_table),
 )

@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say: memory, ratios, interpolation, the README's block."""
+"""The benchmarks measure what they say: memory, ratios, the README's block."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from benchmarks.cases import CONTENDERS, Case, Contender, make_batches
-from benchmarks.contenders import ENTRIES, nesterov
-from benchmarks.convergence import Racer
 from benchmarks.memory import peak_bytes
 from benchmarks.readme_tables import BEGIN, END, render, replace_block
 from benchmarks.step_time import measure, split_of, time_ratios
@@ -74,28 +71,6 @@ def test_every_contender_is_measured() -> None:
     assert set(found) == set(CONTENDERS)
     assert found["plain"]["peak_ratio"] == 1.0
     assert json.loads(json.dumps(found)) == found
-
-
-def test_time_to_target_is_interpolated_between_epochs() -> None:
-    racer = Racer(ENTRIES[0], nn.Linear(1, 1), [])
-    racer.losses, racer.clock = [4.0, 1.0, 0.25], [0.0, 10.0, 30.0]
-    assert racer.reached(0.5) == pytest.approx((1.5, 20.0))
-    assert racer.reached(1.0) == pytest.approx((1.0, 10.0))
-    assert racer.reached(0.1) is None
-
-
-def test_racers_train_on_the_clock_only() -> None:
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
-    racer = Racer(ENTRIES[0], model, nesterov(0.1)(model))
-    images, labels = torch.randn(40, 4), torch.randint(2, (40,))
-    racer.measure(images, labels)
-    assert racer.seconds == 0
-    for _ in range(20):
-        racer.train(images, labels, list(torch.arange(40).split(20)))
-    racer.measure(images, labels)
-    assert racer.losses[1] < racer.losses[0]
-    assert racer.clock == [0.0, racer.seconds]
 
 
 def result(ratio: float) -> dict[str, object]:
