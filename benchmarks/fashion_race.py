@@ -4,6 +4,10 @@
 length each. `fashion_race_controls.json`: the paper's settings with their controls, since with
 η = 1 the paper's explicit last layer runs 20 times faster than in its plain rival. Both are configs
 of ``proxprop race --config``. The data is found through PROXPROP_DATA or fetched once.
+
+With ``--home FOLDER`` the races are kept there and ``--minutes`` ends a call early; the next call
+goes on where it stopped. ``--searches`` ends it when the step sizes are found: a search tells
+losses only, so that it may run on a busy machine and the race it leads to on an idle one.
 """
 
 from __future__ import annotations
@@ -11,14 +15,17 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from benchmarks.instalments import ended_early, go_on, taken
 from benchmarks.provenance import RESULTS, environment, make_console, write_result
-from proxprop.cli.execution import begin, carry_out
-from proxprop.cli.race_result import RaceBar, print_race, race_result
+from benchmarks.race_tables import markdown
+from proxprop.cli.race_result import print_race, race_result
 from proxprop.config import RaceConfig
 from proxprop.racing import race_labels, raced_config
 from proxprop.runs.store import Store
@@ -31,28 +38,37 @@ TARGET = 0.25
 
 
 def main() -> None:
-    """Run both races, print their tables and write them down."""
+    """Run both races, or go on with them; when they are through, write them down."""
     arguments = _arguments()
     wait_politely(os.environ)  # as a worker does
-    started = time.perf_counter()
-    races = {}
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "store.sqlite")
-        for name in arguments.only or RACES:
-            config = planned(RACES[name], arguments)
-            races[name] = carried_out(store, config, arguments.target)
-        store.close()
+    with ExitStack() as stack:
+        home = arguments.home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        home.mkdir(parents=True, exist_ok=True)
+        store = Store(home / "store.sqlite")
+        stack.callback(store.close)
+        plans = {name: planned(RACES[name], arguments) for name in arguments.only or RACES}
+        deadline = time.monotonic() + 60 * arguments.minutes
+        for name, config in plans.items():
+            go_on(store, name, config, deadline, arguments.searches)
+        if left := [name for name in plans if ended_early(store, name)]:
+            sys.exit(f"not through yet: {', '.join(left)}; the same command goes on")
+        write({name: told(store, name, plans[name], arguments.target) for name in plans},
+              taken(store), arguments)  # fmt: skip
+
+
+def write(races: dict[str, Any], took: float, arguments: argparse.Namespace) -> None:
+    """Print and keep the result."""
     import torch
 
     result = {
         "environment": environment(torch.device("cpu")),
-        "took_seconds": round(time.perf_counter() - started, 1),
+        "took_seconds": round(took, 1),
         "target": arguments.target,
         "races": races,
     }
-    result["markdown"] = markdown(result)
     console = make_console()
-    console.print(result["markdown"])
+    for race in races.values():
+        console.print(markdown(race, arguments.target))
     console.print(str(write_result(arguments.name, result, arguments.output)))
 
 
@@ -69,25 +85,24 @@ def planned(file: str, arguments: argparse.Namespace) -> RaceConfig:
     return config.replace(**{name: value for name, value in changes.items() if value is not None})
 
 
-def carried_out(store: Store, config: RaceConfig, target: float) -> dict[str, Any]:
-    """Race, and return config, table, settings raced, search and curves."""
-    run_id = begin(store, config, "", None)
-    ended, _ = carry_out(store, run_id, quiet=False, shown=RaceBar)
-    if ended.outcome != "finished":
-        raise SystemExit(f"the race {ended.outcome}: {ended.words}")
-    told = race_result(store, run_id, target, "train_loss", 0)
-    print_race(told)
-    raced = raced_config(store, store.run(run_id))
-    search = store.artifact(run_id, 0, "search")
-    for index, row in enumerate(told["contenders"]):
+def told(store: Store, name: str, config: RaceConfig, target: float) -> dict[str, Any]:
+    """Return a finished race: config, table, settings raced, search and curves."""
+    (run,) = (run for run in store.runs(kind="race") if run.name == name)
+    result = race_result(store, run.id, target, "train_loss", 0)
+    print_race(result)
+    raced = raced_config(store, run)
+    search = store.artifact(run.id, 0, "search")
+    for index, row in enumerate(result["contenders"]):
         settings = raced.contenders[index]
+        row["solver"] = settings.direction.solver
+        row["optimizer"] = settings.optimizer.name
         row["lr"] = settings.optimizer.lr
         row["explicit_lr"] = settings.optimizer.last_lr
         row["tau"] = None if settings.direction.solver == "explicit" else settings.direction.tau
-        row["curves"] = [curve(store, run_id, member) for member in row["members"]]
-    del told["id"]
+        row["curves"] = [curve(store, run.id, member) for member in row["members"]]
+    del result["id"]
     return {
-        **told,
+        **result,
         "config": config.model_dump(mode="json"),
         "labels": list(race_labels(config)),
         "search": None if search is None else search.payload,
@@ -104,54 +119,6 @@ def curve(store: Store, run_id: str, member: int) -> dict[str, list[float | None
     }
 
 
-def markdown(result: dict[str, Any]) -> str:
-    """Both tables as the README shows them."""
-    tables = [_table(race, result["target"]) for race in result["races"].values()]
-    return "\n\n".join(tables)
-
-
-def _table(race: dict[str, Any], target: float) -> str:
-    headings = (
-        "contender", "η", "τ", "explicit η", "training loss", "validation accuracy",
-        "time per step", f"epochs to {target:g}", f"time to {target:g}",
-    )  # fmt: skip
-    lines = [_line(headings), _line(["---"] + ["---:"] * (len(headings) - 1))]
-    for row in race["contenders"]:
-        lines.append(
-            _line(
-                [
-                    row["label"],
-                    f"{row['lr']:g}",
-                    "–" if row["tau"] is None else f"{row['tau']:g}",
-                    f"{row['explicit_lr']:g}",
-                    "diverged" if row["diverged"] else _mean(row["final"]["train_loss"], ".3f"),
-                    _mean(row["final"]["validation_accuracy"], ".1%"),
-                    _times(row["ratios"]["step_seconds"]),
-                    _mean(row["epochs_to_target"], ".1f", "not reached"),
-                    _times(row["ratios"]["seconds_to_target"])
-                    if row["ratios"]["seconds_to_target"]
-                    else _mean(row["seconds_to_target"], ".0f", "", " s"),
-                ]
-            )
-        )
-    return "\n".join(lines)
-
-
-def _mean(stat: dict[str, Any], form: str, missing: str = "–", unit: str = "") -> str:
-    if stat["mean"] is None:
-        return missing
-    spread = "" if stat["std"] is None else f" ± {stat['std']:{form}}"
-    return f"{stat['mean']:{form}}{spread}{unit}"
-
-
-def _times(ratio: float | None) -> str:
-    return "–" if ratio is None else f"{ratio:.2f}×"
-
-
-def _line(cells: Any) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=list(RACES), help="some of the races")
@@ -163,6 +130,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--target", type=float, default=TARGET, help="training loss to reach")
     parser.add_argument("--name", default="fashion_race", help="of the result")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument("--home", type=Path, help="folder to keep unfinished races in")
+    parser.add_argument("--minutes", type=float, default=1e4, help="to stop after, with --home")
+    parser.add_argument("--searches", action="store_true", help="stop before the race itself")
     return parser.parse_args()
 
 
