@@ -32,8 +32,6 @@ TORCH_FREE = (
     "proxprop.runs.service",
     "proxprop.cli",
 )
-# Run by hand to make what the server shows; the server itself never imports them.
-BY_HAND = {"app/home/record.py"}
 # Modules whose readers run code that a file brings along.
 EXECUTING = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
@@ -91,7 +89,6 @@ def test_nothing_the_server_imports_loads_torch() -> None:
         {
             ast.unparse(statement)
             for path in sources("app", "pages")
-            if id_of(path) not in BY_HAND
             for module, statement in imports(path)
             if top(module) == "proxprop"
         }
@@ -101,12 +98,6 @@ def test_nothing_the_server_imports_loads_torch() -> None:
         f"{statement}\nassert 'torch' not in sys.modules, {statement!r}" for statement in statements
     )
     run(f"import sys\n{checks}")
-
-
-def test_what_is_run_by_hand_is_not_imported() -> None:
-    by_hand = {name.removesuffix(".py").replace("/", ".") for name in BY_HAND}
-    for path in sources("app", "pages"):
-        assert not by_hand & {module for module, _ in imports(path)}, path
 
 
 def test_importing_proxprop_has_no_side_effects(tmp_path: Path) -> None:
