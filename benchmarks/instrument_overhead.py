@@ -35,6 +35,7 @@ class Recorded:
 
     def __init__(self, case: Case, solver: str, device: torch.device) -> None:
         self.contender = Contender(case, {"solver": solver}, device)
+        self.implicit = solver != "explicit"  # an explicit step has no solve to observe
         self.recorder = LayerRecorder(self.contender.model)
         self.device = device
 
@@ -42,7 +43,7 @@ class Recorded:
         """Take one step, recorded or not; return how long it took."""
         for name, layer in iter_prox_layers(self.contender.model):
             layer.observer = None
-            if tier is not None:
+            if tier is not None and self.implicit:
                 layer.observer = lambda record, name=name: self.recorder.solved(name, record)
         calls = 0
 

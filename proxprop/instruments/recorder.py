@@ -13,7 +13,13 @@ from proxprop.conversion import iter_prox_layers
 from proxprop.diagnostics import SolveRecord
 from proxprop.instruments.measures import Tier
 from proxprop.instruments.spectral import spectral_measures
-from proxprop.instruments.steps import explicit_step, output_change, relative_residual
+from proxprop.instruments.steps import (
+    STEP_UNITS,
+    explicit_step,
+    output_change,
+    relative_residual,
+    some_units,
+)
 from proxprop.models import weight_layers
 
 Layer = nn.Linear | nn.Conv2d
@@ -68,7 +74,7 @@ class LayerRecorder:
             self._put("norm", name, length)
             self._put("dead", name, _dead_share(grad_output, layer))
             if name in self._proximal:
-                self._measure_subproblem(name, layer, grad_output, length, tau)
+                self._measure_subproblem(name, layer, grad_output, tau)
                 if self._tier == "full":
                     self._measure_spectrum(name, layer, tau)
             self._before[name] = [part.clone() for part in _found(layer, "data")]
@@ -82,7 +88,8 @@ class LayerRecorder:
         for name, layer in self._layers.items():
             before = self._before.pop(name)
             size = _length(before)
-            moved = [after.sub(old) for after, old in zip(_found(layer, "data"), before)]
+            # In place: what was copied is ours, and fresh memory as large as the weights is slow.
+            moved = [old.sub_(after) for after, old in zip(_found(layer, "data"), before)]
             self._put("update", name, _length(moved) / size)
 
     def values(self) -> dict[str, float]:
@@ -90,10 +97,12 @@ class LayerRecorder:
         numbers = torch.stack([value.double() for value in self._values.values()]).tolist()
         return dict(zip(self._values, numbers))
 
-    def _measure_subproblem(
-        self, name: str, layer: Layer, grad_output: Tensor, length: Tensor, tau: float
-    ) -> None:
+    def _measure_subproblem(self, name: str, layer: Layer, grad_output: Tensor, tau: float) -> None:
         input, record = _wide(self._inputs[name]), self._records.get(name)
+        some = slice(None)
+        if isinstance(layer, nn.Linear):
+            some = some_units(grad_output.shape[-1], STEP_UNITS)
+            grad_output = grad_output[..., some]
         requested = grad_output.norm()
         gradient, left = explicit_step(layer, input, grad_output, tau)
         self._put("overshoot_explicit", name, left / requested)
@@ -102,9 +111,11 @@ class LayerRecorder:
             for measure in ("cosine", "overshoot", "residual", "seconds"):
                 self._put(measure, name, nan)
             return
-        change = output_change(layer, input, *_direction(layer))
+        direction = _direction(layer, some)
+        change = output_change(layer, input, *direction)
         # ⟨D, G⟩ = ⟨D, ΔᵀÃ⟩ = ⟨ÃDᵀ, Δ⟩: the gradient itself is not needed.
         inner = (change * grad_output).sum()
+        length = _length([part for part in direction if part is not None])
         self._put("cosine", name, inner / (length * gradient))
         self._put("overshoot", name, (grad_output - change).norm() / requested)
         self._put("residual", name, relative_residual(layer, record))
@@ -149,11 +160,11 @@ def _wide(tensor: Tensor) -> Tensor:
     return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 
-def _direction(layer: Layer) -> tuple[Tensor, Tensor | None]:
-    """Return D, split as the layer's parameters are."""
+def _direction(layer: Layer, units: slice) -> tuple[Tensor, Tensor | None]:
+    """Return D of some units, split as the layer's parameters are."""
     weight, bias = layer.weight.grad, layer.bias.grad if layer.bias is not None else None
     assert weight is not None
-    return _wide(weight), None if bias is None else _wide(bias)
+    return _wide(weight[units]), None if bias is None else _wide(bias[units])
 
 
 def _dead_share(grad_output: Tensor, layer: Layer) -> Tensor:

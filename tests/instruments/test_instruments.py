@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -250,3 +251,34 @@ def test_the_residual_of_many_units_is_that_of_some_of_them(monkeypatch):
     some = torch.tensor([0, 2, 4])
     left = (gradient - direction @ system)[some].norm() / gradient[some].norm()
     assert values["residual/0"] == pytest.approx(left.item(), rel=1e-9)
+
+
+def test_of_a_wide_layer_some_units_are_measured_each_a_problem_of_its_own(monkeypatch):
+    from proxprop.instruments import recorder
+
+    model = mlp()
+    convert(model, tau=TAU, solver="cg", cg_steps=1)
+    inputs, targets = batch()
+    rows, delta, gradient = dense(model, inputs, targets, 0)
+    monkeypatch.setattr(recorder, "STEP_UNITS", 3)
+    values, _ = recorded(model, inputs, targets)
+    some = [0, 2, 4]
+    whole = torch.cat([model[0].weight.grad, model[0].bias.grad[:, None]], 1)
+    direction, delta, gradient = whole[some], delta[:, some], gradient[some]
+    expected = {
+        "norm": whole.norm(),
+        "cosine": (direction * gradient).sum() / direction.norm() / gradient.norm(),
+        "overshoot": (delta - rows @ direction.T).norm() / delta.norm(),
+        "overshoot_explicit": (delta - TAU * rows @ gradient.T).norm() / delta.norm(),
+    }
+    for measure, value in expected.items():
+        assert values[f"{measure}/0"] == pytest.approx(value.item(), rel=1e-9), measure
+
+
+@pytest.mark.parametrize(("count", "most"), [(5, 8), (8, 8), (4000, 1024), (1025, 1024), (2047, 3)])
+def test_units_are_evenly_spaced_and_not_too_many(count, most):
+    from proxprop.instruments.steps import some_units
+
+    chosen = list(range(count))[some_units(count, most)]
+    assert len(chosen) == min(count, most)
+    assert len({later - earlier for earlier, later in itertools.pairwise(chosen)}) <= 1
