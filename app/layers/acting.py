@@ -28,6 +28,12 @@ def save_weights(run_id: str) -> None:
             time.sleep(LOOK)
 
 
+def save_first_weights(run_id: str) -> None:
+    """Have a live run save its weights if it never has."""
+    if _newest(run_id) is None:
+        save_weights(run_id)
+
+
 def switch_instruments(run_id: str) -> None:
     """Record more, less or nothing of a live run's layers from now on."""
     tier = st.session_state[key(f"tier.{run_id}")]

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-from app.charts.theme import DARK_LINES, VERMILION, line_style
+from app.charts.theme import DARK_LINES, OCHRE, line_style
 from app.layers.choice import Choice, key, lecture, remember, tiers
 from app.live.assets import plotly_url
 from app.live.chart import Trace
@@ -21,6 +21,7 @@ CAPTION = (
     "layer's own subproblem, not of training as a whole."
 )
 PANEL, FRAME = 160, 96  # pixels: one row of panels, what surrounds them
+STATUS = 48  # pixels that the status of a live run takes; two rows stay above the fold
 DASHES = ("solid", "longdash")
 MATCHED_DASHES = ("dash", "dot")
 
@@ -120,7 +121,8 @@ def multiples(runs: list[Run], labels: list[str], rows: list[str]) -> None:
         for index, name in enumerate(rows)
         for layer in layers
     ]
-    height = FRAME + PANEL * max(2, len(rows))
+    live = any(run.status != "ended" for run in runs)
+    height = FRAME + PANEL * max(2, len(rows)) - (STATUS * max(2, len(rows)) // 2 if live else 0)
     data = {
         "plotly": plotly_url(),
         "rows": [{"title": ROWS[name].title, "log": ROWS[name].log} for name in rows],
@@ -142,13 +144,13 @@ def _traces(
         color = _color(run)
         for column in columns:
             explicit = column.endswith("_explicit")
-            name = f"{label}, explicit at s = τ" if explicit else label
+            name = f"{label}, explicit step with s = τ" if explicit else label
             found.append(
                 Trace(
                     run.id,
                     f"0/layers/{column}/{layer}",
                     name,
-                    VERMILION if explicit else color,
+                    OCHRE if explicit else color,
                     matched if explicit else own,
                     width=2.0,
                 )

@@ -57,6 +57,8 @@ def _one_step(runs: dict[str, Run]) -> Choice:
         width=250,
     )
     run = runs.get(chosen)
+    if run is not None and run.status in ("running", "paused"):
+        acting.save_first_weights(run.id)
     base = choice.settings(run, chosen if run is None else "mlp")
     step = st.segmented_control(
         "Implicit step",

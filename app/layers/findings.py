@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.charts.theme import BLUE, DARK_LINES, GREY, VERMILION, template
+from app.words import number
 
 OVERSHOOT_WORDS = (
     "Each hidden layer is asked to move its output z to z½. Drawn is the share of that distance "
@@ -19,21 +20,22 @@ OVERSHOOT_WORDS = (
     "This speaks of the layer's own subproblem, not of training as a whole."
 )
 HEAD, FOOT = 70, 52  # pixels: title and legend above the bars, axis below
-COLUMNS = {
-    "name": "layer",
-    "update_explicit": "‖Δθ‖/‖θ‖ explicit",
-    "update_implicit": "‖Δθ‖/‖θ‖ implicit",
+# A row a measure: the field it comes from, in words and symbols.
+ROWS = {
+    "update_explicit": "‖Δθ‖ / ‖θ‖, explicit",
+    "update_implicit": "‖Δθ‖ / ‖θ‖, implicit",
     "cosine": "cos∠(D, G)",
-    "bound": "its bound (exact D)",
+    "bound": "its bound, for the exact D",
     "change_z": "‖Δz‖",
     "change_a": "‖Δa‖",
-    "dead": "units not asked",
-    "residual": "CG residual",
-    "condition": "condition of S",
-    "top": "energy along top 8",
-    "route": "route",
-    "milliseconds": "solve [ms]",
+    "dead": "units asked for nothing",
+    "cg_residuals": "CG residual ‖r‖ / ‖G‖, by iteration",
+    "condition": "condition of S = ÃᵀÃ + I/τ",
+    "top": "share of ‖Δ‖² along the top 8 eigenvectors",
+    "route": "solved by",
+    "seconds": "solve time, float64 [ms]",
 }
+ROUTES = {"dual": "samples (N × N)", "primal": "columns (d × d)"}
 
 
 def overshoot_figure(measures: list[dict[str, Any]], dark: bool = False) -> go.Figure:
@@ -119,37 +121,41 @@ def verification(trace: dict[str, Any]) -> None:
         for check in trace["checks"]
     )
     st.html(f'<table class="proxprop-checks">{rows}</table>')
-    st.caption("Computed in float64 on the state shown; errors are relative to the step's length.")
+    st.caption(
+        "Computed in float64 on the state shown; errors are relative to what is compared. "
+        "D: direction of the implicit step, G: gradient, κ: condition of S."
+    )
 
 
 def measures_frame(measures: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return the table of measures, a row a layer."""
-    rows = []
-    for row in measures:
-        seconds, residuals = row.get("seconds"), row["cg_residuals"]
-        told = {
-            **row,
-            "residual": residuals[-1] if residuals else None,
-            "top": sum(row["top_energy"]) if row.get("top_energy") else None,
-            "milliseconds": 1e3 * seconds if seconds is not None else None,
-        }
-        rows.append({label: told.get(field) for field, label in COLUMNS.items()})
-    return pd.DataFrame(rows)
+    """Return the table of measures, a column a layer, as a person reads them."""
+    columns = {f"layer {row['layer']} ({row['name']})": _told(row) for row in measures}
+    return pd.DataFrame(columns, index=list(ROWS.values()))
+
+
+def _told(row: dict[str, Any]) -> list[str]:
+    top, seconds = row.get("top_energy"), row.get("seconds")
+    route = str(row.get("route", "")).partition("-")[0]
+    told = {
+        "dead": _share(row.get("dead")),
+        "cg_residuals": " → ".join(map(number, row["cg_residuals"])) or "–",
+        "top": _share(sum(top) if top else None),
+        "route": ROUTES.get(route, "–"),
+        "seconds": number(None if seconds is None else 1e3 * seconds),
+    }
+    return [told[field] if field in told else number(row.get(field)) for field in ROWS]
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
 
 
 def measures(found: dict[str, Any], trace: dict[str, Any]) -> None:
     """Show the table of measures, and the whole trace to take away."""
     st.subheader("Measures of this step", anchor=False)
     frame = measures_frame(found["measures"])
-    shares = ["units not asked", "energy along top 8"]
-    config: dict[str, Any] = {
-        label: st.column_config.NumberColumn(
-            format="percent" if label in shares else "%.3g" if label != "condition of S" else "%.0f"
-        )
-        for label in frame.columns
-        if label not in ("layer", "route")
-    }
-    st.dataframe(frame, hide_index=True, column_config=config, key="measures")
+    wide = {"_index": st.column_config.TextColumn("", width="large")}
+    st.dataframe(frame, column_config=wide, height="content", key="measures")
     st.download_button(
         "Every stage as JSON",
         data=lambda: json.dumps(trace),

@@ -33,7 +33,7 @@ EQUATIONS = MappingProxyType(
         ),
         "theta_implicit": (
             r"\theta_l^+ = \operatorname{argmin}_\theta"
-            r" \tfrac12 \| \varphi(\theta, a_{l-1}^k) - z_l^{1/2} \|^2"
+            r" \, \tfrac12 \| \varphi(\theta, a_{l-1}^k) - z_l^{1/2} \|^2"
             r" + \tfrac{1}{2\tau} \| \theta - \theta_l^k \|^2"
         ),
         "cg_iteration": (

@@ -109,7 +109,7 @@ def _autograd(
         "autograd",
         "Algorithm 1 is one step of gradient descent by autograd",
         error <= bound,
-        f"relative error {error:.1e}",
+        f"relative error {_power(error)}",
         error,
         bound,
     )
@@ -140,13 +140,13 @@ def _layers(
         else:
             own, rounding = _step_error(found, expected, theta)
             error, bound = max(error, own), max(bound, rounding)
-    what = "relative error of the objective" if many else "relative error"
+    what = "relative error of objective" if many else "relative error"
     return [
         Check(
             "layers",
-            "Algorithm 2 is what the layers leave in .grad",
+            "Algorithm 2 is what the library's layers compute",
             error <= bound,
-            f"{what} {error:.1e}",
+            f"{what} {_power(error)}",
             error,
             bound,
         )
@@ -169,7 +169,7 @@ def _descent(layers: list[LayerStep]) -> list[Check]:
     checks = [
         Check(
             "descent",
-            "Every layer's direction D descends: ⟨D, G⟩ > 0",
+            "Every layer's direction D descends: ⟨D,\u00a0G⟩\u00a0>\u00a00",
             least > 0,
             f"smallest cosine {least:.3f}",
             least,
@@ -181,7 +181,7 @@ def _descent(layers: list[LayerStep]) -> list[Check]:
     checks.append(
         Check(
             "angle",
-            "The exact D keeps its angle bound, cos∠(D, G) ≥ 2√κ/(1 + κ)",
+            "The exact D keeps its angle bound, cos∠(D,\u00a0G) ≥ 2√κ/(1\u00a0+\u00a0κ)",
             margin >= -1e-12,
             f"{closest.name}: {closest.exact_cosine:.3f} ≥ {closest.bound:.3f}",
             margin,
@@ -193,7 +193,7 @@ def _descent(layers: list[LayerStep]) -> list[Check]:
 
 def _objective(objectives: Objectives) -> Check:
     rise = objectives.worst_rise()
-    words = "falls at every step" if rise < 0 else f"largest relative rise {rise:.1e}"
+    words = "falls at every step" if rise < 0 else f"largest relative rise {_power(rise)}"
     return Check(
         "objective",
         "No layer's proximal objective rises, at any CG iteration",
@@ -227,3 +227,12 @@ def _step_error(found: Tensor, expected: Tensor, start: Tensor) -> tuple[float, 
     rounding = 4 * torch.finfo(found.dtype).eps * float(start.norm())
     distance = float((found - expected).norm())
     return (distance / length, rounding / length) if length > 0 else (distance, 0.0)
+
+
+def _power(value: float) -> str:
+    """Return a number as a person writes it: 4.3·10⁻¹⁴."""
+    if value == 0:
+        return "0"
+    digits, _, exponent = f"{value:.1e}".partition("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{digits}·10{raised}"

@@ -191,7 +191,7 @@ class FrameWriter:
         ]
         if stage.kind is StageKind.THETA_EXPLICIT:
             self._explicit_change[l] = {**change, "note": "explicit", "side": "explicit"}
-            waiting = {"label": rf"\Delta\theta_{l}", "note": "implicit: next", "side": "implicit"}
+            waiting = {"label": rf"\Delta\theta_{l}", "note": "implicit", "side": "implicit"}
             alone = l == self.network.depth
             return [*tiles, self._explicit_change[l], *([] if alone else [waiting])]
         note = "implicit" if stage.cg is None else f"implicit, CG {stage.cg.iteration}"

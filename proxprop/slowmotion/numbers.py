@@ -148,12 +148,13 @@ def _cg(stage: Stage, network: PenaltyNetwork, start: Variables, steps: Steps) -
     cg, problem = stage.cg, stage.subproblem
     assert cg is not None
     assert problem is not None
+    j = cg.iteration
     return [
-        Number("residual", r"\|r_j\| / \|r_0\|", cg.relative_residual),
+        Number("residual", rf"\|r_{j}\| / \|r_0\|", cg.relative_residual),
         Number(
             "proximal_before", r"\text{proximal objective at } \theta^k", problem.proximal_before
         ),
-        Number("proximal_after", r"\text{and at } \theta^k + C_j", problem.proximal_after),
+        Number("proximal_after", rf"\text{{and at }} \theta^k + C_{j}", problem.proximal_after),
         Number("overshoot", r"\text{share left over}", problem.overshoot),
         *_weights(stage, start)[:1],
         Number("tau", r"\tau", steps.tau),

@@ -35,7 +35,7 @@ def words_of(stage: Stage, depth: int, sigma: str, cg_steps: int | None) -> Word
     if kind is StageKind.FORWARD_Z:
         return Words(
             f"Forward: z{_sub(l)}",
-            f"Layer {l} multiplies its input by its weights.",
+            f"Layer {l} applies its weights to its input.",
             "The forward pass gives every z and a exactly the value its layer computes, so every "
             "penalty starts at zero.",
         )

@@ -54,7 +54,12 @@ class Multiples {
   }
 
   names() {
-    const seen = new Map(this.lines.map(({ trace }) => [trace.label, trace]))
+    // A run of explicit steps has no implicit overshoot: only what is drawn is named.
+    const drawn = this.lines.filter(({ trace }) => hub.series(trace.run, trace.series)?.y.some((value) => value !== null))
+    const seen = new Map((drawn.length ? drawn : this.lines).map(({ trace }) => [trace.label, trace]))
+    const told = [...seen.keys(), this.theme.dark].join('\n')
+    if (told === this.told) return
+    this.told = told
     const entries = [...seen.values()].map((trace) => {
       const entry = make('span', {}, trace.label)
       const stroke = this.shade(trace.color)
@@ -89,6 +94,7 @@ class Multiples {
 
   draw() {
     if (!window.Plotly || !this.gd.clientWidth || this.dragging) return
+    this.names()
     this.figure = this.build()
     this.none.hidden = this.figure.data.some((trace) => trace.x.length)
     window.Plotly.react(this.gd, this.figure.data, this.figure.layout, { displayModeBar: false, responsive: false })

@@ -36,7 +36,7 @@ export class Tile {
     const { picture } = tile
     this.canvas.hidden = !picture
     this.blank.hidden = Boolean(picture)
-    this.blank.textContent = picture ? '' : tile.note
+    this.blank.textContent = picture ? '' : 'comes next'
     this.scale.textContent = picture ? words(picture) : '\u00a0'
     this.root.title = picture ? hint(picture) : ''
     if (!picture) return

@@ -48,7 +48,10 @@ export class Network {
       found.push(line(x(at) + BOX / 2, ROW, x(at + 1) - BOX / 2 - 2, ROW))
       if (layer < layers.length) {
         found.push(this.box('a', layer, x(at + 1), ROW))
-        found.push(label(x(at) + UNIT / 2, ROW - 9, short(sigma), 'pp-over'))
+        // Above the arrow the activation, below it what follows: side by side they would not fit.
+        const [above, below = ''] = named(sigma)
+        found.push(label(x(at) + UNIT / 2, ROW - 9, above, 'pp-over'))
+        found.push(label(x(at) + UNIT / 2, ROW + 18, below, 'pp-over'))
       } else {
         found.push(this.box('loss', layer, x(at + 1), ROW))
       }
@@ -166,10 +169,9 @@ function line(x1, y1, x2, y2) {
   return svg('line', { x1, y1, x2, y2, class: 'pp-arrow', 'marker-end': 'url(#pp-arrow)' })
 }
 
-function short(sigma) {
-  if (sigma === 'The identity') return ''
-  const told = sigma.replace(' and pooling', ', pool')
-  return told.length > 10 ? 'σ' : told
+function named(sigma) {
+  if (sigma === 'The identity') return ['']
+  return sigma.split(' and ').map((name) => (name.length > 10 ? 'σ' : name))
 }
 
 function svg(tag, attributes = {}) {

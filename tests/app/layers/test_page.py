@@ -121,11 +121,19 @@ def test_bars_of_the_overshoot_start_at_one_and_carry_the_numbers():
 
 
 def test_the_table_of_measures_holds_the_traces_values():
-    row = measures_frame([ROW]).iloc[0]
-    assert row["CG residual"] == 0.25
-    assert row["energy along top 8"] == pytest.approx(0.3)
-    assert row["solve [ms]"] == pytest.approx(2.0)
-    assert row["route"] == "dual"
+    frame = measures_frame([ROW, LAST])
+    told = frame["layer 1 (linear1)"]
+    assert told["cos∠(D, G)"] == "0.7"
+    assert told["CG residual ‖r‖ / ‖G‖, by iteration"] == "0.5 → 0.25"
+    assert told["share of ‖Δ‖² along the top 8 eigenvectors"] == "30.0%"
+    assert told["solve time, float64 [ms]"] == "2"
+    assert told["solved by"] == "samples (N × N)"
+
+
+def test_a_measure_that_a_layer_does_not_have_is_a_dash():
+    explicit = {"layer": 3, "name": "linear3", "update_explicit": 0.07, "cg_residuals": []}
+    (told,) = measures_frame([explicit]).to_dict("list").values()
+    assert told == ["0.07", *["–"] * 11]
 
 
 def test_instruments_of_a_live_run_are_switched_here(store, asked):
@@ -158,9 +166,12 @@ def test_the_newest_weights_of_a_live_run_are_asked_for(store, asked, monkeypatc
     monkeypatch.setattr(acting, "PATIENCE", 0.0)  # nobody is there to save them
     run_id = known_run(store, outcome=None)
     at = open_page("layers", run=run_id)
+    assert [sent.action for sent in store.take_controls(run_id)] == ["checkpoint"]  # its first
+    store.add_checkpoint(run_id, 40, "none")
+    at.run()
+    assert store.take_controls(run_id) == []
     at.button(key="layers.newest").click().run()
-    (sent,) = store.take_controls(run_id)
-    assert sent.action == "checkpoint"
+    assert [sent.action for sent in store.take_controls(run_id)] == ["checkpoint"]
 
 
 def test_train_and_runs_link_to_a_runs_layers(store, asked):
