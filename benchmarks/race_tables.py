@@ -35,6 +35,20 @@ def about(race: dict[str, Any]) -> str:
     )
 
 
+def fairness(result: dict[str, Any]) -> str:
+    """Return how far apart the clocks of two equals were, in one sentence."""
+    loads = result["loads"].values()
+    worst = {
+        kind: max(load[kind]["worst"] for load in loads) for kind in ("race", "one_after_the_other")
+    }
+    return (
+        "Fairness: the training clocks of two identical contenders differ by at most "
+        f"{100 * worst['race']:.0f} % in a race, on an idle machine and beside "
+        f"{result['processes']} busy processes; as runs one after the other, by up to "
+        f"{100 * worst['one_after_the_other']:.0f} %."
+    )
+
+
 def _cells(row: dict[str, Any]) -> Iterable[str]:
     ratios = row["ratios"]
     yield row["label"]

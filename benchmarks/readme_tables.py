@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.provenance import RESULTS, read_result
-from benchmarks.race_tables import about, markdown
+from benchmarks.race_tables import about, fairness, markdown
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
@@ -153,6 +153,7 @@ _TABLES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("step_time_cuda", step_table),
     ("fashion_controls", controls_table),
     ("fashion_race", race_table),
+    ("race_fairness", fairness),
     ("convergence_cpu", convergence_table),
     ("convergence_cuda", convergence_table),
 )
