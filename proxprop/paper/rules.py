@@ -166,7 +166,7 @@ def contenders_of(
 def final(entries: Sequence[Contender], epochs: float) -> str:
     """Say at which training loss contenders are after `epochs`."""
     listed = ", ".join(f"{one.label} {_number(curves.loss_at(one, epochs))}" for one in entries)
-    return f"training loss after {epochs:g} epochs: {listed}"
+    return f"training loss after {_epochs(epochs)}: {listed}"
 
 
 def when(mine: Contender, other: Contender, epochs: float) -> str:
@@ -179,7 +179,7 @@ def when(mine: Contender, other: Contender, epochs: float) -> str:
         return f"{mine.label} never comes to the {target:.3g} where {other.label} ends"
     share = seconds / curves.seconds_at(other, epochs)
     return (
-        f"{mine.label} is at {target:.3g}, where {other.label} ends, after {at:.2g} epochs and "
+        f"{mine.label} is at {target:.3g}, where {other.label} ends, after {_epochs(at)} and "
         f"{share:.2g} of its training time"
     )
 
@@ -188,6 +188,10 @@ def _percentages(measure: str, entries: Sequence[Contender], values: Sequence[fl
     return f"{measure}: " + ", ".join(
         f"{one.label} {value:.1%}" for one, value in zip(entries, values)
     )
+
+
+def _epochs(count: float) -> str:
+    return "1 epoch" if count == 1 else f"{count:.2g} epochs"
 
 
 def _number(value: float) -> str:

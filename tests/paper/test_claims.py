@@ -57,7 +57,7 @@ def test_faster_per_epoch_tells_epochs_and_share_of_the_time() -> None:
     told = words("exact-per-epoch", found)
     assert "training loss after 2 epochs: exact 1, plain 1.8" in told
     # At 1.8 after one epoch of 3 s; the rival after two of 2 s.
-    assert "exact is at 1.8, where plain ends, after 1 epochs and 0.75 of its training time" in told
+    assert "exact is at 1.8, where plain ends, after 1 epoch and 0.75 of its training time" in told
 
 
 def test_a_diverged_rival_is_beaten_and_a_diverged_contender_loses() -> None:

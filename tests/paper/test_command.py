@@ -82,8 +82,10 @@ def test_killed_and_interrupted_it_goes_on_as_if_nothing_had_happened(
     (run,) = until(store.runs, "the race is listed")
     until(lambda: evaluations(store, run) >= 4, "it races")
     process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)  # as timeout(1) does: still one press of Ctrl-C
     code, out, err = finish(process)
     assert code == 130, err
+    assert store.run(run.id).outcome == "stopped"
     assert "Not everything is done: the same command goes on." in out
     assert not recorded(home).complete
 
