@@ -80,6 +80,15 @@ def best_validation(contender: Contender, epoch: float) -> float:
     return fmean(bests) if bests else math.nan
 
 
+def validation_at_loss(contender: Contender, target: float) -> float:
+    """Return the validation accuracy where the training loss first is at `target`, mean over seeds.
+
+    Interpolated linearly between evaluations; NaN where a seed never gets there.
+    """
+    found = [_at_crossing(seed, target) for seed in contender.seeds]
+    return fmean(found) if found else math.nan
+
+
 def test_accuracy(contender: Contender) -> float:
     """Return the test accuracy, mean over seeds; NaN where it was not measured for all."""
     known = [seed.test_accuracy for seed in contender.seeds]
@@ -112,6 +121,18 @@ def _crossing(seed: Seed, target: float, axis: Sequence[float]) -> float:
             return before[0] + share * (at - before[0])
         before = at, loss
     return math.inf
+
+
+def _at_crossing(seed: Seed, target: float) -> float:
+    at = _crossing(seed, target, seed.epoch)
+    known = [share for share in seed.validation_accuracy if share is not None]
+    if not math.isfinite(at) or len(known) < len(seed.epoch):
+        return math.nan
+    after = next(index for index, epoch in enumerate(seed.epoch) if epoch >= at)
+    if after == 0:
+        return known[0]
+    share = (at - seed.epoch[after - 1]) / (seed.epoch[after] - seed.epoch[after - 1])
+    return known[after - 1] + share * (known[after] - known[after - 1])
 
 
 def _mean(values: Iterable[float | None]) -> float:

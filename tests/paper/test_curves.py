@@ -50,6 +50,15 @@ def test_accuracies() -> None:
     assert math.isnan(curves.test_accuracy(contender(seed([1.0]))))
 
 
+def test_accuracy_where_a_loss_is_reached() -> None:
+    run = seed([1.3, 0.9]).model_copy(update={"validation_accuracy": (0.1, 0.3, 0.4)})
+    one = contender(run)
+    assert curves.validation_at_loss(one, 1.3) == pytest.approx(0.3)
+    assert curves.validation_at_loss(one, 1.1) == pytest.approx(0.35)
+    assert curves.validation_at_loss(one, 2.3) == pytest.approx(0.1)
+    assert math.isnan(curves.validation_at_loss(one, 0.5))
+
+
 def test_only_seeds_that_all_have_been_through_are_compared() -> None:
     done = contender(seed([2.0]), seed([2.0], number=1))
     behind = contender(seed([2.0]), seed([], number=1, outcome="unfinished"))
