@@ -78,7 +78,7 @@ def test_killed_and_interrupted_it_goes_on_as_if_nothing_had_happened(
     home = tmp_path / "home"
     store = Store(home / "proxprop.db")
 
-    process = call(home, images, "--epochs", "2")
+    process = call(home, images)
     (run,) = until(store.runs, "the race is listed")
     until(lambda: evaluations(store, run) >= 4, "it races")
     process.send_signal(signal.SIGINT)
