@@ -103,6 +103,13 @@ def set_searched(key: str) -> None:
     draft.touch()
 
 
+def set_lecture(key: str) -> None:
+    """Switch lecture mode on or off."""
+    draft = current()
+    draft.lecture = st.session_state[key]
+    draft.touch()
+
+
 def set_view(quantity: str, axis: XAxis, log: bool, smooth: bool) -> None:
     """Take over what is looked at, so that it is in the link."""
     draft = current()

@@ -89,6 +89,7 @@ def _view_query(draft: RaceDraft) -> dict[str, str]:
         "log": "" if usual else str(int(bool(draft.log))),
         "smooth": "1" if draft.smooth else "",
         "search": "1" if draft.searched else "",
+        "lecture": "1" if draft.lecture else "",
         **{f"target.{name}": f"{value:g}" for name, value in draft.targets.items()},
     }
 
@@ -102,6 +103,7 @@ def _take_view(draft: RaceDraft, query: dict[str, str]) -> None:
         draft.log = query["log"] == "1"
     draft.smooth = query.get("smooth") == "1"
     draft.searched = query.get("search") == "1"
+    draft.lecture = query.get("lecture") == "1"
     draft.targets = _targets(query)
 
 

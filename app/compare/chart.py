@@ -17,6 +17,9 @@ from proxprop.runs.record import Run
 
 CHART = 344
 ROW = 26
+# Pixels of the window that stay for the rest of the page.
+REST, REST_IDLE, REST_LECTURE = 440, 280, 297
+CHART_LECTURE, ROW_LECTURE = 315, 36
 KEY = "race"
 FEW = 25  # evaluations up to which each is drawn as a point
 EMPTY = "Press Start: all contenders begin at the same weights and see the same batches."
@@ -53,9 +56,9 @@ def race_chart(
         y_title=shown.y_title,
         x=draft.axis,
         log_y=draft.log if draft.log is not None else not shown.accuracy,
-        # A row more in the table is a row less for the curves: both stay in sight.
-        height=CHART - ROW * min(2, max(0, len(traces) - 3)),
-        fill=440,
+        height=_height(draft, len(traces)),
+        fill=_rest(draft, len(traces)),
+        lecture=draft.lecture,
         empty=_empty(race, standing),
         quantities=[looked.quantity(draft, race) for looked in QUANTITIES.values()],
         quantity=shown.series,
@@ -64,6 +67,19 @@ def race_chart(
         on_target=_aimed,
         on_view=_looked,
     )
+
+
+def _height(draft: RaceDraft, rows: int) -> int:
+    """Return the least height; a row more in the table is a row less for the curves."""
+    if draft.lecture:
+        return CHART_LECTURE
+    return CHART - ROW * min(2, max(0, rows - 3))
+
+
+def _rest(draft: RaceDraft, rows: int) -> int:
+    if draft.lecture:
+        return REST_LECTURE + ROW_LECTURE * rows
+    return REST if rows else REST_IDLE
 
 
 def _empty(race: Run | None, standing: Standing | None) -> str:

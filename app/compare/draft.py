@@ -61,6 +61,7 @@ class RaceDraft:
         log: Whether the vertical axis is logarithmic; None for what suits the quantity.
         smooth: Whether the chart draws running means.
         searched: Whether the search is looked at in place of the race.
+        lecture: Whether the last row must be able to read it: no form, large type, thick lines.
         problem: What is wrong with the race as a whole, in words.
         notice: What could not be read of the link, in words.
         written: The query last written to the URL, and when.
@@ -80,6 +81,7 @@ class RaceDraft:
     log: bool | None = None
     smooth: bool = False
     searched: bool = False
+    lecture: bool = False
     problem: str = ""
     notice: str = ""
     written: dict[str, str] = field(default_factory=dict)

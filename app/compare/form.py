@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from app.compare import acting
@@ -16,7 +18,7 @@ def form(draft: RaceDraft) -> None:
     """Show every control of a race in one column."""
     if draft.notice:
         st.caption(draft.notice)
-    _presets(draft)
+    presets(draft)
     with st.container(key="race-cards", gap="xxsmall"):
         cards(draft)
     with st.container(key="race-setting", gap="xxsmall"):
@@ -34,7 +36,10 @@ def about(config: RaceConfig | None) -> str:
     return "" if found is None else RACE_PRESETS[found].about
 
 
-def _presets(draft: RaceDraft) -> None:
+def presets(
+    draft: RaceDraft, label_visibility: Literal["visible", "collapsed"] = "visible"
+) -> None:
+    """Offer named fields of contenders."""
     names = [preset.label for preset in RACE_PRESETS]
     found = _matching(draft.config())
     shown = None if found is None else names[found]
@@ -47,6 +52,7 @@ def _presets(draft: RaceDraft) -> None:
         help="Named fields of contenders; data, network and budget stay as they are.",
         on_change=acting.take_preset,
         disabled=draft.live,
+        label_visibility=label_visibility,
         **({} if shown else {"index": None, "placeholder": "your own contenders"}),
     )
 

@@ -31,7 +31,7 @@ def picture(race: Run | None) -> None:
     """Show a race, live while it goes on and the same afterwards; else what to do."""
     every = None
     if race is not None:
-        seen = live_status(race.id, key="race-status")[race.id]
+        seen = live_status(race.id, key="race-status", lecture=current().lecture)[race.id]
         if seen["status"] != race.status:  # it moved on while the form was drawn
             st.rerun()
         every = REFRESH if race.status != "ended" else None
@@ -48,7 +48,7 @@ def _numbers(race_id: str | None) -> None:
         standing = None if race is None else standing_of(race)
         added = added_runs(draft)
         if standing is not None and standing.search is not None and _wants_search(draft, standing):
-            _search(standing)
+            _search(standing, draft.lecture)
         else:
             race_chart(draft, race, standing, added)
         _below(draft, race, standing, added)
@@ -58,6 +58,8 @@ def _numbers(race_id: str | None) -> None:
 def _below(draft: RaceDraft, race: Run | None, standing: Standing | None, added: list[Run]) -> None:
     if race is not None and standing is not None and standing.steps:
         _table(draft, race, standing, added)
+    if draft.lecture:
+        return
     with st.container(horizontal=True, vertical_alignment="center", key="race-below"):
         if standing is not None and standing.steps:
             _baseline(draft, standing)
@@ -83,7 +85,7 @@ def _table(draft: RaceDraft, race: Run, standing: Standing, added: list[Run]) ->
             zip([*table, *others], styles, states, strict=True)
         )
     ]
-    st.html(html(entries, measure, target, base))
+    st.html(html(entries, measure, target, base, lecture=draft.lecture))
 
 
 def _searched(standing: Standing) -> dict[int, str]:
@@ -115,23 +117,24 @@ def _baseline(draft: RaceDraft, standing: Standing) -> None:
     st.selectbox(
         "Baseline",
         range(len(names)),
-        format_func=lambda index: f"baseline: {names[index]}",
+        format_func=lambda index: f"÷ {names[index]}",
         key="race.baseline",
         label_visibility="collapsed",
+        help="The baseline: the table's last column divides by its time.",
         on_change=acting.set_baseline,
         args=("race.baseline",),
-        width=250,
+        width=310,
     )
 
 
-def _search(standing: Standing) -> None:
+def _search(standing: Standing, lecture: bool) -> None:
     payload = standing.search
     assert payload is not None
     done = len(payload["results"])
     words = f"Search of step sizes: {done} of {payload['total']} trials"
     dark = st.context.theme.type == "dark"
     figure = search_figure(payload, standing.config.contenders, dark=dark, title=words)
-    figure.update_layout(height=CHART)
+    figure.update_layout(height=480 if lecture else CHART, font={"size": 18 if lecture else 14})
     st.plotly_chart(figure, theme=None, key="race.search.figure", config={"displayModeBar": False})
 
 

@@ -40,7 +40,13 @@ class Entry:
     beside: bool = False
 
 
-def html(entries: Sequence[Entry], measure: Measure, target: float, baseline: int) -> str:
+def html(
+    entries: Sequence[Entry],
+    measure: Measure,
+    target: float,
+    baseline: int,
+    lecture: bool = False,
+) -> str:
     """Return the table as a person reads it.
 
     Args:
@@ -48,6 +54,7 @@ def html(entries: Sequence[Entry], measure: Measure, target: float, baseline: in
         measure: What is looked at; the target is one of it.
         target: The loss to fall to, or the accuracy to rise to.
         baseline: Whose times the last column divides by.
+        lecture: Larger type, and only the columns that a room can take in.
     """
     sign = "≥" if measure.endswith("accuracy") else "≤"
     goal = f"to {sign} {_value(target, measure)}"
@@ -67,7 +74,8 @@ def html(entries: Sequence[Entry], measure: Measure, target: float, baseline: in
     head = "".join(f"<th>{words}</th>" for words in heads)
     places = [f'.race-table tr[data-contender="{i}"] i' for i in range(len(entries))]
     strokes = stroke_css(places, [entry.style for entry in entries])
-    return f'{strokes}<div class="race-table"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
+    looks = f'<div class="race-table{" race-lecture" * lecture}">'
+    return f"{strokes}{looks}<table><tr>{head}</tr>{''.join(lines)}</table></div>"
 
 
 def _line(entry: Entry, index: int, measure: Measure, baseline: int, best: dict[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""Start, pause, resume, stop a race."""
+"""Start, pause, resume, stop a race; and the switch to lecture mode."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from proxprop.runs.record import Run
 
 def transport(draft: RaceDraft, race: Run | None) -> None:
     """Show the buttons that make sense for the race as it stands."""
-    with st.container(horizontal=True, horizontal_alignment="right", key="transport"):
+    with st.container(
+        horizontal=True,
+        horizontal_alignment="right",
+        vertical_alignment="center",
+        key="transport",
+    ):
+        _lecture(draft)
         if race is None or race.status == "ended":
             _idle(draft, race)
         elif race.status in ("queued", "starting"):
@@ -25,6 +31,18 @@ def transport(draft: RaceDraft, race: Run | None) -> None:
 def differs(draft: RaceDraft, race: Run | None) -> bool:
     """Whether the form says something else than the race on show."""
     return race is not None and draft.config() not in (None, config_of(race))
+
+
+def _lecture(draft: RaceDraft) -> None:
+    if st.session_state.get("race.lecture") != draft.lecture:
+        st.session_state["race.lecture"] = draft.lecture
+    st.toggle(
+        "Lecture",
+        key="race.lecture",
+        help="Large type and thick lines, without the form.",
+        on_change=acting.set_lecture,
+        args=("race.lecture",),
+    )
 
 
 def _idle(draft: RaceDraft, race: Run | None) -> None:
