@@ -60,8 +60,9 @@ def standing(trace: dict[str, Any]) -> str:
     told = trace["setting"]
     same = told["explicit_lr"] == told["lr"]
     last = "" if same else f", last layer's η {told['explicit_lr']:g}"
+    whose = f"{told['state'][0].upper()}{told['state'][1:]}"
     return (
-        f"{told['state'][0].upper()}{told['state'][1:]} · {told['data']}, N = {told['batch']} · "
+        f"{whose} · {told['data']}, batch N = {told['batch']} · "
         f"J = {told['loss']:.3g} · η = {told['lr']:g}{last}, ρ = γ = 1/η, τ = {told['tau']:g}. "
         "Momentum and Adam come after this: they take the direction in place of a gradient."
     )

@@ -110,13 +110,13 @@ def _trace(asked: dict[str, Any], voice: _Voice) -> None:
 
 
 def _answer(asked: dict[str, Any], cancelled: set[str]) -> None:
+    voice = _Voice(asked["id"], cancelled)  # speaks while torch is being loaded, too
     from proxprop.config import ConfigError
     from proxprop.data.errors import DataError
     from proxprop.runs.checkpoints import CheckpointError
     from proxprop.runs.errors import RunError
     from proxprop.slowmotion import TraceError
 
-    voice = _Voice(asked["id"], cancelled)
     try:
         _trace(asked, voice)
     except _Cancelled:

@@ -96,6 +96,7 @@ class FrameWriter:
         self._energy: dict[str, dict[str, Any] | None] = {"explicit": None, "implicit": None}
         self._explicit_change: dict[int, dict[str, Any]] = {}
         self._halves: dict[int, Tensor] = {}
+        self._given: dict[int, list[dict[str, Any]]] = {}  # pictures of many patches are slow
         self.matched: dict[int, float] = {}
 
     def frame(self, side: Side, stage: Stage, other: Stage) -> dict[str, Any]:
@@ -181,14 +182,10 @@ class FrameWriter:
 
     def _weight_tiles(self, stage: Stage) -> list[dict[str, Any]]:
         l = stage.layer  # noqa: E741
-        layer, theta = self.network.layer(l), self.start.theta[l]
-        patches = isinstance(layer.module, nn.Conv2d)
-        seen = "rows: " + ("patches" if patches else "samples")
-        change = _tile(rf"\Delta\theta_{l}", "", stage.after - theta)
-        tiles = [
-            _tile(rf"\tilde A_{{{l - 1}}}", seen, layer.rows(self.start.a[l - 1])),
-            _tile(rf"\theta_{l}^k", "rows: units", theta),
-        ]
+        if l not in self._given:
+            self._given[l] = self._given_tiles(l)
+        tiles = self._given[l]
+        change = _tile(rf"\Delta\theta_{l}", "", stage.after - self.start.theta[l])
         if stage.kind is StageKind.THETA_EXPLICIT:
             self._explicit_change[l] = {**change, "note": "explicit", "side": "explicit"}
             waiting = {"label": rf"\Delta\theta_{l}", "note": "implicit", "side": "implicit"}
@@ -196,6 +193,15 @@ class FrameWriter:
             return [*tiles, self._explicit_change[l], *([] if alone else [waiting])]
         note = "implicit" if stage.cg is None else f"implicit, CG {stage.cg.iteration}"
         return [*tiles, self._explicit_change[l], {**change, "note": note, "side": "implicit"}]
+
+    def _given_tiles(self, index: int) -> list[dict[str, Any]]:
+        """Return what a layer's weight steps start from."""
+        layer = self.network.layer(index)
+        seen = "rows: " + ("patches" if isinstance(layer.module, nn.Conv2d) else "samples")
+        return [
+            _tile(rf"\tilde A_{{{index - 1}}}", seen, layer.rows(self.start.a[index - 1])),
+            _tile(rf"\theta_{index}^k", "rows: units", self.start.theta[index]),
+        ]
 
 
 def energy_json(energy: Energy | None) -> dict[str, Any] | None:
