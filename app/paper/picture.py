@@ -74,6 +74,7 @@ class Line:
         reached: Column on a horizontal axis → where the target is reached.
         is_baseline: Whether the target is this line's own last loss.
         gone: Places on the horizontal axis at which runs diverged.
+        seed: The seed, where there is one.
     """
 
     label: str
@@ -85,6 +86,7 @@ class Line:
     reached: dict[str, float | None] = field(default_factory=dict)
     is_baseline: bool = False
     gone: tuple[float, ...] = ()
+    seed: int | None = None
 
     def as_data(self) -> dict[str, Any]:
         """Return what the browser reads."""
@@ -99,6 +101,7 @@ class Line:
             "reached": self.reached,
             "baseline": self.is_baseline,
             "gone": list(self.gone),
+            "seed": self.seed,
         }
 
 
@@ -175,6 +178,7 @@ def _line(curve: Curve, plain: Curve | None, target: tuple[float, str] | None) -
             for place in ("epoch", "seconds")
         },
         is_baseline=curve is plain,
+        seed=None if curve.std else curve.seeds[0].seed,
     )
 
 

@@ -50,9 +50,10 @@ def summary(all_claims: Sequence[Assessment]) -> str:
         if counts[verdict]  # type: ignore[index]
     ]
     words = f"Of the paper's {len(papers)} claims, on this scale: {', '.join(parts)}."
-    against = [one.statement.rstrip(".") for one in papers if one.verdict == "not confirmed"]
-    if against:
-        words += f" Not confirmed: {'; '.join(against)}."
+    for whose, claims in (("", papers), (" of ours", [c for c in all_claims if c not in papers])):
+        against = [one.statement.rstrip(".") for one in claims if one.verdict == "not confirmed"]
+        if against:
+            words += f" Not confirmed{whose}: {'; '.join(against)}."
     return words
 
 

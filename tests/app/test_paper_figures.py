@@ -247,7 +247,7 @@ def test_a_claim_that_does_not_hold_is_said_plainly() -> None:
     told = verdicts.summary(made)
     assert "2 claims" in told
     assert "**1** confirmed" in told
-    assert told.endswith("Not confirmed: It is faster.")
+    assert told.endswith("Not confirmed: It is faster. Not confirmed of ours: It is ours.")
     assert "✕ not confirmed" in verdicts.html(made)
 
 

@@ -130,7 +130,7 @@ function traces(about, line, view) {
   const few = points.length <= 25
   made.push({
     ...common, mode: points.length > 1 ? (few ? 'lines+markers' : 'lines') : 'markers', x, y, name: line.label,
-    meta: { label: line.label, seed: line.seeds.length ? 'mean' : line.seed, x: panel.x, y: panel.y },
+    meta: { label: line.label, seed: line.seeds.length ? 'mean' : (line.seed ?? ''), x: panel.x, y: panel.y },
     line: { color, dash: line.dash, width: 2.6 * size.line },
     marker: { color, size: (points.length > 1 ? 5 : 9) * size.line },
     hovertemplate: `%{y:${panel.percent ? '.1%' : '.3~g'}}`,
