@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from proxprop.gram.correlation import correlation_gram, correlation_gram_flops
@@ -55,8 +56,10 @@ def patch_gram(
     precision = Precision(dtype, dtype) if dtype else default_precision(x, geometry)
     if geometry.padding_mode != "zeros":
         x, geometry = geometry.pad(x), geometry.without_padding()
-    gram = _ROUTES[gram_route(x.shape, geometry)](x, geometry, precision)
-    return _with_ones_column(gram, x, geometry) if bias else gram
+    gram = _ROUTES[gram_route(x.shape, geometry)](x, geometry, precision, int(bias))
+    if bias:
+        _fill_ones_column(gram, x, geometry)
+    return gram
 
 
 def default_precision(x: Tensor, geometry: ConvGeometry) -> Precision:
@@ -152,41 +155,49 @@ def gram_costs(shape: Sequence[int], geometry: ConvGeometry) -> dict[str, float]
     return costs
 
 
-def _by_correlation(x: Tensor, geometry: ConvGeometry, precision: Precision) -> Tensor:
+def _by_correlation(x: Tensor, geometry: ConvGeometry, precision: Precision, margin: int) -> Tensor:
     samples, channels, height, width = x.shape
     grouped = x.reshape(samples, geometry.groups, channels // geometry.groups, height, width)
     return correlation_gram(
-        grouped, geometry.kernel_size, geometry.dilation, geometry.padding, precision
+        grouped, geometry.kernel_size, geometry.dilation, geometry.padding, precision, margin
     )
 
 
-def _by_unfolding(x: Tensor, geometry: ConvGeometry, precision: Precision) -> Tensor:
+def _by_phases(x: Tensor, geometry: ConvGeometry, precision: Precision, margin: int) -> Tensor:
+    return F.pad(phase_gram(x, geometry, precision), (0, margin, 0, margin))
+
+
+def _by_unfolding(x: Tensor, geometry: ConvGeometry, precision: Precision, margin: int) -> Tensor:
     x, geometry = geometry.pad(x), geometry.without_padding()
     samples, channels, height, width = x.shape
     grouped = x.reshape(samples, geometry.groups, channels // geometry.groups, height, width)
     if geometry.kernel_size != (1, 1):
         # Products of smooth patches lose digits that Fourier products keep.
         precision = Precision(precision.result, precision.result)
-    return unfold_gram(grouped, geometry.kernel_size, geometry.stride, geometry.dilation, precision)
+    gram = unfold_gram(grouped, geometry.kernel_size, geometry.stride, geometry.dilation, precision)
+    return F.pad(gram, (0, margin, 0, margin))
 
 
 _ROUTES = {
     "correlation": _by_correlation,
-    "phases": phase_gram,
+    "phases": _by_phases,
     "unfold": _by_unfolding,
 }
 
 
-def _with_ones_column(gram: Tensor, x: Tensor, geometry: ConvGeometry) -> Tensor:
-    """Append the patches' sums and the number of positions, which the sum image determines."""
+def _fill_ones_column(gram: Tensor, x: Tensor, geometry: ConvGeometry) -> None:
+    """Fill in the patches' sums and the number of positions, which the sum image determines."""
     rows, columns = geometry.output_size(x.shape[2], x.shape[3])
     # Short sums in the input's type, then a sum of sums: one pass, and no copy in float64.
-    partial = [
-        block.sum(0, keepdim=True).to(gram.dtype) for block in torch.split(x, _SUMMED_SAMPLES)
-    ]
-    image = geometry.pad(torch.cat(partial).sum(0, keepdim=True))
-    windows = geometry.tap_windows(*image.shape[2:])
-    sums = torch.stack([image[0, :, tall, wide].sum((1, 2)) for tall, wide in windows], dim=1)
-    sums = sums.reshape(gram.shape[0], -1, 1)
-    count = torch.full_like(sums[:, :1], x.shape[0] * rows * columns)
-    return torch.cat([torch.cat([gram, sums], dim=2), torch.cat([sums, count], dim=1).mT], dim=1)
+    partial = [block.sum(0, keepdim=True) for block in torch.split(x, _SUMMED_SAMPLES)]
+    image = geometry.pad(torch.cat(partial).to(gram.dtype).sum(0, keepdim=True))[0]
+    # One axis after the other: windows of all positions, one for each tap.
+    for axis, positions in enumerate((rows, columns)):
+        span = (positions - 1) * geometry.stride[axis] + 1
+        windows = image.unfold(1 + axis, span, geometry.dilation[axis])
+        windows = windows.narrow(1 + axis, 0, geometry.kernel_size[axis])
+        image = windows[..., :: geometry.stride[axis]].sum(-1)
+    sums = image.reshape(gram.shape[0], -1)
+    gram[:, -1, :-1] = sums
+    gram[:, :-1, -1] = sums
+    gram[:, -1, -1] = x.shape[0] * rows * columns

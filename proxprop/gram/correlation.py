@@ -8,10 +8,17 @@ touch the image but are no position of the convolution, which are few.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
-from proxprop.gram.spectra import Precision, autocorrelation, correlation_flops
+from proxprop.gram.spectra import (
+    Precision,
+    autocorrelation,
+    correlation_flops,
+    line_correlation,
+)
 
 ENDS = (False, True)
 
@@ -30,15 +37,15 @@ class _Axis:
     def reach(self) -> int:
         return (self.kernel - 1) * self.dilation
 
-    def depth(self, trailing: bool) -> int:
-        """How many pixels at that end are read by patches that are no position."""
-        padding = self.trailing if trailing else self.leading
-        return max(0, min(self.size, self.reach - padding))
+    @property
+    def depth(self) -> int:
+        """How many pixels at each end are read by patches that are no position."""
+        return max(0, min(self.size, self.reach - min(self.leading, self.trailing)))
 
-    def edge(self, x: Tensor, dim: int, trailing: bool) -> Tensor:
-        """Cut those pixels out."""
-        depth = self.depth(trailing)
-        return x.narrow(dim, x.shape[dim] - depth if trailing else 0, depth)
+    def edges(self, x: Tensor, dim: int) -> list[Tensor]:
+        """Cut those pixels out, at the leading and at the trailing end."""
+        last = x.shape[dim] - self.depth
+        return [x.narrow(dim, start, self.depth) for start in (0, last)]
 
     def overhang(self, trailing: bool) -> list[tuple[slice, slice]]:
         """Return, for each offset of such patches, which taps read which pixels of the edge."""
@@ -52,7 +59,7 @@ class _Axis:
             low, high = first * self.dilation - offset, (end - 1) * self.dilation - offset
             if trailing:  # the mirror image: taps and pixels counted from the far end
                 first, end = self.kernel - end, self.kernel - first
-                low, high = self.depth(trailing) - 1 - high, self.depth(trailing) - 1 - low
+                low, high = self.depth - 1 - high, self.depth - 1 - low
             pairs.append((slice(first, end), slice(low, high + 1, self.dilation)))
         return pairs
 
@@ -63,6 +70,7 @@ def correlation_gram(
     dilation: tuple[int, int],
     padding: tuple[int, int, int, int],
     precision: Precision,
+    margin: int = 0,
 ) -> Tensor:
     """Compute ``Σ_n Σ_p patch(n, p) patch(n, p)ᵀ`` over the positions of a stride-1 convolution.
 
@@ -72,28 +80,38 @@ def correlation_gram(
         dilation: Pixels between taps.
         padding: Zero padding as (left, right, top, bottom).
         precision: Types of the products and of their sum.
+        margin: Last rows and columns to leave for the caller to fill.
 
     Returns:
-        Gram of shape (groups, d, d) with ``d = C · k_h · k_w``, ordered as a flattened weight.
+        Gram of shape (groups, d + margin, d + margin) with ``d = C · k_h · k_w``, ordered as a
+        flattened weight.
     """
     left, right, top, bottom = padding
     vertical = _Axis(x.shape[3], kernel_size[0], dilation[0], top, bottom)
     horizontal = _Axis(x.shape[4], kernel_size[1], dilation[1], left, right)
     lags = (kernel_size[0] - 1, kernel_size[1] - 1)
-    lagged = autocorrelation(x, lags, dilation, precision)
+    lagged = autocorrelation(x, lags, dilation, precision).contiguous()
+    border = _border(x.transpose(0, 1), vertical, horizontal, precision)
     # Rows and columns are subtracted while the other axis is still one dimension of lags.
-    rows = _tap_pairs(lagged.mT).permute(0, 1, 4, 2, 5, 3).contiguous()
-    _subtract_lines(rows, x, vertical, horizontal, precision)
-    # (g, c, i_h, c', j_h, i_w, j_w) -> (g, c, i_h, i_w, c', j_h, j_w)
-    gram = _tap_pairs(rows).permute(0, 1, 2, 5, 3, 4, 6).contiguous()
-    columns = lagged.new_zeros(
-        *lagged.shape[:2], kernel_size[1], x.shape[2], kernel_size[1], lagged.shape[3]
-    )
-    if _subtract_lines(columns, x.mT, horizontal, vertical, precision):
-        gram += _tap_pairs(columns).permute(0, 1, 5, 2, 3, 6, 4)
-    _add_corners(gram, x, vertical, horizontal, precision)
-    taps = x.shape[2] * kernel_size[0] * kernel_size[1]
-    return gram.view(x.shape[1], taps, taps)
+    rows = torch.stack(_shifts(lagged, 3, kernel_size[0]), dim=2)  # (g, c, i, c', i', lag)
+    _subtract_lines(rows, border.rows, vertical)
+    groups, channels = x.shape[1:3]
+    size = channels * kernel_size[0] * kernel_size[1]
+    gram = lagged.new_empty(groups, size + margin, size + margin)
+    taps = gram[:, :size, :size].view(groups, *2 * (channels, *kernel_size))
+    for j, shifted in enumerate(_shifts(rows, 5, kernel_size[1])):
+        taps[:, :, :, j] = shifted
+    if border.columns is not None:
+        columns = lagged.new_zeros(
+            groups, channels, kernel_size[1], channels, kernel_size[1], lagged.shape[3]
+        )
+        _subtract_lines(columns, border.columns, horizontal)
+        columns = columns.mT.contiguous()  # (g, c, j, c', lag, j')
+        for i, shifted in enumerate(_shifts(columns, 4, kernel_size[0])):
+            taps[:, :, i] += shifted
+        if border.rows is not None:
+            _add_corners(taps, border.lines, vertical, horizontal, precision)
+    return gram
 
 
 def correlation_gram_flops(
@@ -110,66 +128,98 @@ def correlation_gram_flops(
     horizontal = _Axis(size[1], kernel_size[1], dilation[1], left, right)
     lags = (kernel_size[0] - 1, kernel_size[1] - 1)
     total = correlation_flops(samples, channels, size, lags, dilation)
-    for end in ENDS:
+    for _ in ENDS:
         for across, along in ((vertical, horizontal), (horizontal, vertical)):
-            lines = channels * across.depth(end)
+            lines = channels * across.depth
             total += correlation_flops(
                 samples, lines, (1, along.size), (0, along.kernel - 1), (1, along.dilation)
             )
-        for other in ENDS:
-            pixels = vertical.depth(end) * horizontal.depth(other)
-            total += samples * (channels * pixels) ** 2
+    total += 4 * samples * (channels * vertical.depth * horizontal.depth) ** 2
     return total
 
 
-def _tap_pairs(lagged: Tensor) -> Tensor:
-    """Turn a last dimension of signed lags ``j - i`` into two: (..., i, j)."""
-    kernel = (lagged.shape[-1] + 1) // 2
-    return lagged.unfold(-1, kernel, 1).flip(-2)
+def _shifts(lagged: Tensor, dim: int, kernel: int) -> list[Tensor]:
+    """Cut out, for each tap i, the lags ``j - i`` of all taps j: views along ``dim``."""
+    return [lagged.narrow(dim, kernel - 1 - tap, kernel) for tap in range(kernel)]
 
 
-def _subtract_lines(
-    taps: Tensor, x: Tensor, across: _Axis, along: _Axis, precision: Precision
-) -> bool:
+class _Border(NamedTuple):
+    """The lines at the image's borders that patches without a position read.
+
+    Attributes:
+        lines: Rows at the top and at the bottom, (2, g, N, C, depth, W).
+        rows: Their autocorrelations (2, g, C, depth, C, depth, lag), None if there are none.
+        columns: Those of the columns at the left and at the right.
+    """
+
+    lines: Tensor
+    rows: Tensor | None
+    columns: Tensor | None
+
+
+def _border(x: Tensor, vertical: _Axis, horizontal: _Axis, precision: Precision) -> _Border:
+    """Copy and correlate the lines at the borders of images (g, N, C, H, W)."""
+    rows, columns = vertical.edges(x, 3), horizontal.edges(x.mT, 3)
+    if vertical == horizontal:  # many operations on little data: all four at once
+        lines = torch.stack(rows + columns)
+        both = _line_correlations(lines, vertical, precision)
+        if both is None:
+            return _Border(lines, None, None)
+        return _Border(lines[:2], both[:2], both[2:])
+    lines = torch.stack(rows)
+    return _Border(
+        lines,
+        _line_correlations(lines, horizontal, precision),
+        _line_correlations(torch.stack(columns), vertical, precision),
+    )
+
+
+def _line_correlations(lines: Tensor, along: _Axis, precision: Precision) -> Tensor | None:
+    ends, groups, samples, channels, depth, size = lines.shape
+    if depth == 0:
+        return None
+    flat = lines.reshape(ends * groups, samples, channels * depth, size)
+    found = line_correlation(flat, along.kernel - 1, along.dilation, precision)
+    return found.view(ends, groups, channels, depth, channels, depth, -1)
+
+
+def _subtract_lines(taps: Tensor, correlations: Tensor | None, across: _Axis) -> None:
     """Take away the patches in rows that are no output row, over all columns of the plane.
 
     Args:
-        taps: (g, c, i, c', j, lag along), changed in place.
-        x: (N, g, C, across, along).
+        taps: (g, c, i, c', j, lag along the rows), changed in place.
+        correlations: Of the rows at both ends, (2, g, C, depth, C, depth, lag).
         across: The axis that the patches stick out of.
-        along: The other axis.
-        precision: Types of the arithmetic.
-
-    Returns:
-        Whether there are any.
     """
-    for trailing in ENDS:
-        depth = across.depth(trailing)
-        if depth == 0:
-            continue
-        edge = across.edge(x, 3, trailing)
-        samples, groups, channels, _, width = edge.shape
-        lines = edge.reshape(samples, groups, channels * depth, 1, width)
-        lagged = autocorrelation(lines, (0, along.kernel - 1), (1, along.dilation), precision)
-        lagged = lagged.view(groups, channels, depth, channels, depth, -1)
+    if correlations is None:
+        return
+    for trailing, lagged in zip(ENDS, correlations, strict=True):
         for tap, pixel in across.overhang(trailing):
             taps[:, :, tap, :, tap] -= lagged[:, :, pixel, :, pixel]
-    return any(across.depth(trailing) for trailing in ENDS)
 
 
 def _add_corners(
-    gram: Tensor, x: Tensor, vertical: _Axis, horizontal: _Axis, precision: Precision
+    taps: Tensor, lines: Tensor, vertical: _Axis, horizontal: _Axis, precision: Precision
 ) -> None:
-    """Put back the patches that are in no output row and in no output column: subtracted twice."""
-    for bottom in ENDS:
-        for right in ENDS:
-            tall, wide = vertical.depth(bottom), horizontal.depth(right)
-            if tall == 0 or wide == 0:
-                continue
-            pixels = horizontal.edge(vertical.edge(x, 3, bottom), 4, right)
-            # Samples last: copies of a few pixels are slow where these are the inner loop.
-            flat = pixels.permute(1, 2, 3, 4, 0).to(precision.result).contiguous().flatten(1, 3)
-            products = (flat @ flat.mT).view(x.shape[1], *2 * (x.shape[2], tall, wide))
-            for i, row in vertical.overhang(bottom):
-                for j, column in horizontal.overhang(right):
-                    gram[:, :, i, j, :, i, j] += products[:, :, row, column, :, row, column]
+    """Put back the patches that are in no output row and in no output column: subtracted twice.
+
+    Args:
+        taps: (g, c, i, j, c', i', j'), changed in place.
+        lines: Rows at the top and at the bottom, (2, g, N, C, depth, W).
+        vertical: The axis that rows stick out of.
+        horizontal: The axis that columns stick out of.
+        precision: Types of the arithmetic.
+    """
+    groups, samples, channels = lines.shape[1:4]
+    pixels = torch.stack(horizontal.edges(lines, 5), dim=1).to(precision.result)
+    flat = pixels.view(4 * groups, samples, -1)
+    shape = (2, 2, groups, *2 * (channels, vertical.depth, horizontal.depth))
+    products = (flat.mT @ flat).view(shape)
+    # From pixels to taps one axis after the other, which takes fewer steps.
+    strips = products.new_zeros(2, groups, *2 * (channels, vertical.depth, horizontal.kernel))
+    for right, corner in zip(ENDS, products.unbind(1), strict=True):
+        for j, column in horizontal.overhang(right):
+            strips[:, :, :, :, j, :, :, j] += corner[:, :, :, :, column, :, :, column]
+    for bottom, strip in zip(ENDS, strips, strict=True):
+        for i, row in vertical.overhang(bottom):
+            taps[:, :, i, :, :, i] += strip[:, :, row, :, :, row]

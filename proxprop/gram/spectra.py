@@ -14,8 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# Elements of a block's spectrum: 2 MB in float32, a CPU core's second-level cache.
-_BLOCK_ELEMENTS = 1 << 19
+from proxprop.gram.waves import down_waves, half_waves, lag_inverse, real_lag_inverse
+
+# Elements of a block's spectrum: 4 MB in float32, two CPU cores' second-level caches.
+_BLOCK_ELEMENTS = 1 << 20
 
 
 class Precision(NamedTuple):
@@ -72,6 +74,40 @@ def correlation_flops(
     return across + 4 * samples * channels**2 * (lags[0] + 1) * (height + lags[0] * step[0]) * half
 
 
+def line_correlation(lines: Tensor, lags: int, step: int, precision: Precision) -> Tensor:
+    """Correlate every pair of channels of zero-extended lines, summed over the batch.
+
+    ``r[e, c, c', b] = Σ_n Σ_q lines[e, n, c, q] · lines[e, n, c', q + (b - lags) · step]``.
+
+    Args:
+        lines: Of shape (E, N, C, W), each e a batch of its own.
+        lags: Largest lag in steps.
+        step: Pixels per step.
+        precision: Types of the products and of their sum.
+
+    Returns:
+        Correlations of shape (E, C, C, 2·lags + 1).
+    """
+    batches, samples, channels, width = lines.shape
+    period = width + lags * step
+    half = period // 2 + 1
+    if batches > 1 and 2 * batches * half * channels**2 > _BLOCK_ELEMENTS:
+        parts = [line_correlation(one[None], lags, step, precision) for one in lines]
+        return torch.cat(parts)
+    count = max(1, math.ceil(2 * batches * samples * channels * half / _BLOCK_ELEMENTS))
+    total = None
+    for block in lines.chunk(count, dim=1):
+        flat = block.to(precision.product).reshape(batches, -1, width)
+        spectra = half_waves(half, width, period, like=flat) @ flat.mT
+        spectra = spectra.view(batches * half, 2, -1, channels)
+        total = _added(total, _channel_products(spectra), precision)
+    real, imag = _hermitian(total)
+    spectrum = torch.stack([real.view(batches, half, -1), imag.view(batches, half, -1)], dim=2)
+    spectrum = spectrum.view(batches, 2 * half, channels**2)
+    across = real_lag_inverse(lags, step, period, like=spectrum)
+    return (spectrum.mT @ across.mT).view(batches, channels, channels, -1)
+
+
 def _by_plane(
     x: Tensor,
     lags: tuple[int, int],
@@ -83,44 +119,49 @@ def _by_plane(
     groups, channels = x.shape[1:3]
     half = period[1] // 2 + 1
     per_sample = 2 * groups * channels * period[0] * half
-    real = imag = None
+    total = None
     for block in _blocks(x, max(_BLOCK_ELEMENTS // per_sample, min(channels, 64))):
-        parts = _plane_products(block.to(precision.product), period)
-        part_real, part_imag = (part.to(precision.result) for part in parts)
-        real = part_real if real is None else real + part_real
-        imag = part_imag if imag is None else imag + part_imag
-    assert real is not None
-    assert imag is not None
-    # conj(X_c) X_c' is Hermitian in (c, c'); `imag` so far holds Re_c · Im_c' only.
-    imag = imag - imag.mT
+        plane = _plane_spectra(block.to(precision.product), period)
+        total = _added(total, _channel_products(plane), precision)
     shape = (half, period[0], groups, channels, channels)
-    spectrum = torch.stack([real.reshape(shape), imag.reshape(shape)], dim=1)
+    spectrum = torch.stack([part.view(shape) for part in _hermitian(total)], dim=1)
     return _lags_from_plane(spectrum, lags, step, period)
 
 
-def _plane_products(x: Tensor, period: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Return ``Σ_n Re_c Re_c' + Im_c Im_c'`` and ``Σ_n Re_c Im_c'``, one matrix per frequency."""
+def _plane_spectra(x: Tensor, period: tuple[int, int]) -> Tensor:
+    """Return half spectra as (half · tall · groups, 2, samples, channels)."""
     samples, groups, channels, height, width = x.shape
     half = period[1] // 2 + 1
-    cos, sin = _waves(half, width, period[1], x)
-    across = torch.cat([cos, -sin]) @ x.reshape(-1, width).mT
-    real, imag = across.view(2, half, samples * groups * channels, height)
-    if height == 1 and period[0] == 1:
-        plane = torch.stack([real, imag], 1)
-    else:
-        # Rows ordered (frequency, part), so that a frequency's parts and samples lie together.
-        cos, sin = _waves(period[0], height, period[0], x)
-        from_real = torch.stack([cos, -sin], 1).view(2 * period[0], height)
-        from_imag = torch.stack([sin, cos], 1).view(2 * period[0], height)
-        plane = torch.bmm(from_real.expand(half, -1, -1), real.mT)
-        plane.baddbmm_(from_imag.expand(half, -1, -1), imag.mT)
+    across = half_waves(half, width, period[1], like=x) @ x.reshape(-1, width).mT
+    across = across.view(half, 2, samples * groups * channels, height)
+    # Rows ordered (frequency, part), so that a frequency's parts and samples lie together.
+    from_real, from_imag = down_waves(period[0], height, like=x)
+    plane = torch.bmm(from_real.expand(half, -1, -1), across[:, 0].mT)
+    plane.baddbmm_(from_imag.expand(half, -1, -1), across[:, 1].mT)
     plane = plane.view(half * period[0], 2, samples, groups, channels)
     if groups > 1:
-        plane = plane.permute(0, 3, 1, 2, 4).reshape(-1, 2, samples, channels)
-    else:
-        plane = plane.view(-1, 2, samples, channels)
-    both = plane.reshape(-1, 2 * samples, channels)
-    return both.mT @ both, plane[:, 0].mT @ plane[:, 1]
+        plane = plane.permute(0, 3, 1, 2, 4)
+    return plane.reshape(-1, 2, samples, channels)
+
+
+def _channel_products(spectra: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``Σ_n Re_c Re_c' + Im_c Im_c'`` and ``Σ_n Re_c Im_c'``, one matrix per frequency."""
+    both = spectra.reshape(spectra.shape[0], -1, spectra.shape[3])
+    return both.mT @ both, spectra[:, 0].mT @ spectra[:, 1]
+
+
+def _added(
+    total: tuple[Tensor, Tensor] | None, part: tuple[Tensor, Tensor], precision: Precision
+) -> tuple[Tensor, Tensor]:
+    if total is None:
+        return part[0].to(precision.result), part[1].to(precision.result)
+    return total[0].add_(part[0]), total[1].add_(part[1])
+
+
+def _hermitian(total: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
+    """Return real and imaginary part of ``Σ_n conj(X_c) X_c'``, which is Hermitian in (c, c')."""
+    assert total is not None
+    return total[0], total[1] - total[1].mT
 
 
 def _lags_from_plane(
@@ -129,11 +170,9 @@ def _lags_from_plane(
     """Invert the transform at the wanted lags; ``spectrum`` is (half, 2, tall, groups, C, C)."""
     half = spectrum.shape[0]
     groups, channels = spectrum.shape[3:5]
-    cos, sin = _lag_waves(lags[0], step[0], period[0], period[0], spectrum)
-    # Real and imaginary parts of r̂ e^{iθ}, stacked.
-    down = torch.cat([torch.cat([cos, -sin], 1), torch.cat([sin, cos], 1)]) / period[0]
+    down = lag_inverse(lags[0], step[0], period[0], like=spectrum)
     columns = down @ spectrum.reshape(half, 2 * period[0], -1)
-    across = _real_inverse(lags[1], step[1], period[1], spectrum)
+    across = real_lag_inverse(lags[1], step[1], period[1], like=spectrum)
     out = across @ columns.reshape(2 * half, -1)
     out = out.view(2 * lags[1] + 1, 2 * lags[0] + 1, groups, channels, channels)
     return out.permute(2, 3, 4, 1, 0)
@@ -153,7 +192,7 @@ def _by_rows(
         part = part.to(precision.result)
         total = part if total is None else total + part
     assert total is not None
-    across = _real_inverse(lags[1], step[1], period, total)
+    across = real_lag_inverse(lags[1], step[1], period, like=total)
     # (lags_h + 1, half, 2, groups, C, C) -> (lags_h + 1, 2·lags_w + 1, groups, C, C)
     out = across @ total.transpose(1, 2).reshape(lags[0] + 1, 2 * half, -1)
     out = out.view(lags[0] + 1, -1, groups, channels, channels)
@@ -169,9 +208,9 @@ def _row_products(x: Tensor, lags: int, step: int, period: int) -> Tensor:
     reach = lags * step
     # Zero rows between images make a vertical lag one offset into the flattened rows.
     rows = torch.nn.functional.pad(x.permute(1, 2, 0, 3, 4), (0, 0, 0, reach))
-    cos, sin = _waves(half, width, period, x)
-    spectra = torch.cat([cos, -sin]) @ rows.reshape(-1, width).mT
-    spectra = spectra.view(2, half * groups, channels, samples * (height + reach))
+    spectra = half_waves(half, width, period, like=x) @ rows.reshape(-1, width).mT
+    spectra = spectra.view(half, 2, groups, channels, -1).transpose(0, 1)
+    spectra = spectra.reshape(2, half * groups, channels, samples * (height + reach))
     products = []
     for lag in range(lags + 1):
         real, imag = spectra[..., : spectra.shape[-1] - lag * step]
@@ -185,37 +224,3 @@ def _blocks(x: Tensor, samples: int) -> Iterator[Tensor]:
     """Split the batch into near-equal blocks of at most about ``samples``."""
     count = max(1, math.ceil(x.shape[0] / samples))
     yield from x.chunk(count)
-
-
-def _angles(rows: Tensor, columns: Tensor, period: int) -> Tensor:
-    # Reduced modulo the period in integers: exact angles for any image size.
-    return (torch.outer(rows, columns) % period).to(torch.float64) * (2 * math.pi / period)
-
-
-def _waves(frequencies: int, length: int, period: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Return cos and sin of ``2π f q / period`` as (frequencies, length)."""
-    angles = _angles(
-        torch.arange(frequencies, device=like.device),
-        torch.arange(length, device=like.device),
-        period,
-    )
-    return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
-
-
-def _lag_waves(
-    lags: int, step: int, period: int, frequencies: int, like: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return cos and sin of ``2π f l / period``, as (2·lags + 1, frequencies)."""
-    signed = torch.arange(-lags, lags + 1, device=like.device) * step
-    angles = _angles(signed, torch.arange(frequencies, device=like.device), period)
-    return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
-
-
-def _real_inverse(lags: int, step: int, period: int, like: Tensor) -> Tensor:
-    """Return the matrix from a real signal's half spectrum, (frequency, part), to its lags."""
-    cos, sin = _lag_waves(lags, step, period, period // 2 + 1, like)
-    frequency = torch.arange(period // 2 + 1, device=like.device)
-    # Every frequency but 0 and the highest of an even period stands for two.
-    alone = (frequency == 0) | (2 * frequency == period)
-    weights = torch.where(alone, 1.0, 2.0).to(like.dtype) / period
-    return torch.stack([cos * weights, -sin * weights], dim=2).view(2 * lags + 1, -1)
