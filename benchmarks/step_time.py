@@ -1,12 +1,14 @@
 """Cost of a training step over plain torch: ``python -m benchmarks.step_time [--device cuda]``.
 
 Every number is a ratio to the same step with plain layers, taken in the same round: contenders
-take turns, one step each, so that a machine that slows down slows all of them.
+take turns, one step each, so that a machine that slows down slows all of them. ``--cases MLP`` and
+then ``--cases ConvNet --merge`` write the same file in two shorter runs.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +18,16 @@ import torch
 from rich.table import Table
 from torch import Tensor
 
+from benchmarks.allocator import keep_freed_memory
 from benchmarks.cases import BATCHES, CASES, CONTENDERS, Case, Contender, make_batches
 from benchmarks.memory import peak_bytes
-from benchmarks.provenance import RESULTS, environment, make_console, write_result
+from benchmarks.provenance import (
+    RESULTS,
+    environment,
+    make_console,
+    read_result,
+    write_result,
+)
 from benchmarks.timing import make_clock, summary
 from proxprop.conversion import iter_prox_layers
 from proxprop.diagnostics import SolveRecord
@@ -34,24 +43,48 @@ def main() -> None:
     device = torch.device(arguments.device)
     started = time.perf_counter()
     console = make_console()
-    cases = [case for case in CASES if arguments.case.lower() in case.name.lower()]
-    rounds, splits = (4, 2) if arguments.quick else (arguments.rounds, 8)
+    memory = keep_freed_memory() if device.type == "cpu" else "torch's caching allocator"
+    name = f"step_time_{device.type}" + ("_quick" if arguments.quick else "")
+    before = read_result(name, arguments.output) if arguments.merge else None
+    cases = [case for case in CASES if arguments.cases.lower() in case.name.lower()]
     results = {}
     for case in cases[:2] if arguments.quick else cases:
+        rounds, splits = (4, 2) if arguments.quick else (rounds_of(case, arguments.rounds), 8)
         console.print(f"[dim]{case.name}: {rounds} rounds of {len(CONTENDERS)} contenders")
         results[case.name] = measure(case, device, rounds, splits)
         console.print(table(case.name, results[case.name]))
     seconds = time.perf_counter() - started
     result = {
-        "environment": environment(device),
+        "environment": {**environment(device), "memory": memory},
         "took_seconds": round(seconds, 1),
-        "rounds": rounds,
+        "rounds": arguments.rounds,
         "batches": BATCHES,
         "cases": results,
     }
-    name = f"step_time_{device.type}" + ("_quick" if arguments.quick else "")
-    path = write_result(name, result, arguments.output)
+    path = write_result(name, merged(before, result) if before else result, arguments.output)
     console.print(f"{path} ({seconds:.0f} s)")
+
+
+def rounds_of(case: Case, rounds: int) -> int:
+    """Fewer rounds where one takes long: large batches are less noisy."""
+    return min(rounds, max(12, rounds * 500 // case.batch_size))
+
+
+def merged(before: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    """Add a run's cases to an earlier run's, if both are from the same software and hardware."""
+    old, new = before["environment"], result["environment"]
+    for key in old.keys() | new.keys():
+        if key != "date" and old.get(key) != new.get(key):
+            sys.exit(
+                f"cannot merge: {key} was {old.get(key)} and is {new.get(key)}; "
+                "run all cases without --merge"
+            )
+    cases = before["cases"] | result["cases"]
+    return {
+        **result,
+        "took_seconds": round(before["took_seconds"] + result["took_seconds"], 1),
+        "cases": {case.name: cases[case.name] for case in CASES if case.name in cases},
+    }
 
 
 def measure(case: Case, device: torch.device, rounds: int, splits: int) -> dict[str, Any]:
@@ -180,8 +213,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument("--quick", action="store_true", help="two cases, few rounds: a smoke test")
-    parser.add_argument("--rounds", type=int, default=32, help="rounds of every case; default 32")
-    parser.add_argument("--case", default="", help="only cases whose name contains this")
+    parser.add_argument("--rounds", type=int, default=32, help="rounds of a case; default 32")
+    parser.add_argument("--cases", default="", help="only cases whose name contains this")
+    parser.add_argument("--merge", action="store_true", help="keep the file's other cases")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the JSON")
     return parser.parse_args()
 
