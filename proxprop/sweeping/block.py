@@ -246,8 +246,8 @@ class BlockRun:
         for start in range(0, len(split) if copies else 0, size):
             targets = split.targets[start : start + size]
             scores = self._network.scores(self._prepared(split.inputs[start : start + size]))
-            right += (scores.argmax(2) == targets).sum(1)
-            loss -= chosen_classes(scores.log_softmax(-1), targets).sum(1, dtype=torch.float64)
+            right += (scores.argmax(1) == targets).sum(1)
+            loss -= chosen_classes(scores.log_softmax(1), targets).sum(1, dtype=torch.float64)
             yield
         # Zero by zero is the NaN that an empty split means.
         results += [loss / len(split), right / len(split)] if len(split) else [loss / 0] * 2

@@ -13,12 +13,16 @@ from torch import Tensor
 
 from proxprop.gram.linear import choose_route
 from proxprop.solvers import (
-    CONDITION_FOR_FLOAT64,
     conjugate_gradient,
     dual_conjugate_gradient,
     gram_dtype,
     host_can_read,
 )
+from proxprop.sweeping.factors import damped_solve
+
+# One eigendecomposition costs as much as five to ten of the solves that it replaces, and more of
+# them the larger it is.
+_MOST_SHARED_ROWS = 160
 
 
 class LayerDirection(NamedTuple):
@@ -51,6 +55,8 @@ def exact_direction(rows: Tensor, deltas: Tensor, tau: Tensor, with_bias: bool) 
         tau: Proximal step sizes, (C,).
         with_bias: Whether Ã has a ones column.
     """
+    if len(rows) == 1 and host_can_read(rows) and min(rows.shape[1:]) <= _MOST_SHARED_ROWS:
+        return _shared_exact(rows, deltas, tau, with_bias)
     first, trusted = _solve(rows, deltas, tau, with_bias, gram_dtype(rows))
     if rows.dtype == torch.float64 or bool(trusted.all()):
         return first
@@ -96,36 +102,38 @@ def _solve(
     count, width = rows.shape[1:]
     units = deltas.shape[2]
     if choose_route(count, width + with_bias, units, 0, spectral=False) == "primal":
-        inverse, trusted = _inverse(_column_gram(rows.to(dtype), with_bias), tau)
-        gradient = _gradient(rows, deltas, with_bias)
-        return _split(torch.bmm(gradient, inverse.to(rows.dtype)), width), trusted
-    inverse, trusted = _inverse(_row_gram(rows.to(dtype), with_bias), tau)
-    solution = torch.bmm(inverse.to(rows.dtype), deltas)
-    return explicit_direction(rows, solution, with_bias), trusted
+        gradient = _gradient(rows, deltas, with_bias).to(dtype)
+        gram = _each(_column_gram(rows.to(dtype), with_bias), tau)
+        solution, trusted = damped_solve(gram, tau, gradient.mT)
+        return _split(solution.mT.to(rows.dtype), width), trusted
+    gram = _each(_row_gram(rows.to(dtype), with_bias), tau)
+    solution, trusted = damped_solve(gram, tau, deltas.to(dtype))
+    return explicit_direction(rows, solution.to(rows.dtype), with_bias), trusted
 
 
-def _inverse(gram: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
-    """(gram + I/τ)⁻¹ of every copy, and which to trust; see `proxprop.solvers.damped_inverse`.
+def _each(gram: Tensor, tau: Tensor) -> Tensor:
+    """A Gram for every copy, also where they share it."""
+    return gram.expand(len(tau), -1, -1).clone() if len(gram) < len(tau) else gram
 
-    Where there is none, 1/(1/τ + trace): a bounded direction of descent. The Gram is overwritten.
+
+def _shared_exact(rows: Tensor, deltas: Tensor, tau: Tensor, with_bias: bool) -> LayerDirection:
+    """The exact direction where all copies share A: one eigendecomposition serves every τ.
+
+    With ``ÃᵀÃ = VΛVᵀ`` (or ``ÃÃᵀ = VΛVᵀ``, the smaller), ``D = Δᵀ Y`` where
+    ``Y = ÃV (Λ + I/τ)⁻¹ Vᵀ`` (``V (Λ + I/τ)⁻¹ VᵀÃ``) takes the place of Ã in the gradient. Rounding
+    is amplified in ÃV only, so that is float64 and the rest need not be.
     """
-    damping = 1.0 / tau.to(gram.dtype)
-    shared = len(gram) < len(tau)
-    system = gram.expand(len(tau), -1, -1).clone() if shared else gram
-    diagonal = system.diagonal(dim1=-2, dim2=-1)
-    bound = diagonal.sum(-1) + damping
-    diagonal += damping[:, None]
-    factor, info = torch.linalg.cholesky_ex(system)
-    pivots = factor.diagonal(dim1=-2, dim2=-1)
-    condition = (pivots.amax(-1) / pivots.amin(-1)).square()
-    solved = (info == 0) & (condition <= 0.1 / torch.finfo(gram.dtype).eps)
-    if not (host_can_read(solved) and bool(solved.all())):
-        identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-        stand_in = identity * bound.sqrt()[:, None, None]
-        factor = torch.where(solved[:, None, None], factor, stand_in)
-    # A loss that is no number will not be one in float64 either.
-    trusted = (solved & (condition <= CONDITION_FOR_FLOAT64)) | ~bound.isfinite()
-    return torch.cholesky_inverse(factor), trusted
+    wide = _with_ones(rows, with_bias)[0].double()
+    if wide.shape[0] < wide.shape[1]:
+        values, vectors = torch.linalg.eigh(wide @ wide.mT)
+        left, right = vectors, vectors.mT @ wide
+    else:
+        values, vectors = torch.linalg.eigh(wide.mT @ wide)
+        left, right = wide @ vectors, vectors.mT
+    gains = 1.0 / (values.clamp(min=0.0) + 1.0 / tau.double()[:, None])
+    scaled = (left * gains[:, None]).to(rows.dtype)
+    damped = (scaled.flatten(0, 1) @ right.to(rows.dtype)).view(len(tau), *wide.shape)
+    return _split(torch.bmm(deltas.mT, damped), rows.shape[2])
 
 
 def _row_gram(rows: Tensor, with_bias: bool) -> Tensor:
@@ -136,9 +144,13 @@ def _row_gram(rows: Tensor, with_bias: bool) -> Tensor:
 
 def _column_gram(rows: Tensor, with_bias: bool) -> Tensor:
     """S = ÃᵀÃ, (C, p, p), the ones column last."""
-    if with_bias:
-        rows = torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], 2)
+    rows = _with_ones(rows, with_bias)
     return torch.bmm(rows.mT, rows)
+
+
+def _with_ones(rows: Tensor, with_bias: bool) -> Tensor:
+    """Ã, the ones column last."""
+    return torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], 2) if with_bias else rows
 
 
 def _gradient(rows: Tensor, deltas: Tensor, with_bias: bool) -> Tensor:

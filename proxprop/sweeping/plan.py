@@ -1,11 +1,14 @@
 """Which runs of a sweep share a computation, and in which order: a function of the config alone.
 
-First every fourth step size of each method, then those between: the whole range is there, coarsely,
-after the first blocks. Seeds follow one another.
+Runs of one method go together, for then every operation is one batched call. A method's range is
+there coarsely after its first block, the step sizes between follow; methods take turns, and seeds
+follow one another.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import NamedTuple
 
 from proxprop.catalog.models import LayerRow
@@ -29,7 +32,7 @@ class Block(NamedTuple):
 
     Attributes:
         seed_index: Their seed, counted from the config's.
-        cells: Their cells, method by method.
+        cells: Their cells, all of one method.
         stacked: Whether they are one batched computation; otherwise there is only one.
     """
 
@@ -46,16 +49,16 @@ def plan(config: SweepConfig, layers: list[LayerRow], device: str) -> list[Block
         layers: The network's layer table.
         device: "cpu" or "cuda".
     """
-    cells = sorted(config.cells(), key=lambda cell: (_level(config, cell), cell.number))
     size = copies_at_once(config, layers, device)
-    alone = [cell for cell in cells if reason_alone(config, config.methods[cell.method])]
-    together = [cell for cell in cells if cell not in alone]
+    chunks = [_chunks(config, index, size) for index in range(len(config.methods))]
+    turns = [chunk for turn in itertools.zip_longest(*chunks) for chunk in turn if chunk]
     blocks = []
     for seed in range(config.seeds):
-        for start in range(0, len(together), size):
-            chosen = sorted(together[start : start + size], key=lambda cell: cell.number)
-            blocks.append(Block(seed, tuple(chosen), stacked=True))
-        blocks += [Block(seed, (cell,), stacked=False) for cell in alone]
+        for cells in turns:
+            if reason_alone(config, config.methods[cells[0].method]):
+                blocks += [Block(seed, (cell,), stacked=False) for cell in cells]
+            else:
+                blocks.append(Block(seed, cells, stacked=True))
     return blocks
 
 
@@ -77,6 +80,16 @@ def copies_at_once(config: SweepConfig, layers: list[LayerRow], device: str) -> 
     soon = max(_FEWEST_COPIES, _BLOCK_FLOPS[device] / (step * config.steps))
     most = min(_MOST_COPIES[device], soon, _STEP_FLOPS[device] / step, _NUMBERS / weights)
     return max(1, int(most))
+
+
+def _chunks(config: SweepConfig, method: int, size: int) -> list[tuple[Cell, ...]]:
+    """A method's cells in parts of at most `size` and nearly the same length, coarse ones first."""
+    cells = [cell for cell in config.cells() if cell.method == method]
+    cells.sort(key=lambda cell: (_level(config, cell), cell.number))
+    count = math.ceil(len(cells) / size)
+    bounds = [len(cells) * part // count for part in range(count + 1)]
+    parts = [cells[start:stop] for start, stop in itertools.pairwise(bounds)]
+    return [tuple(sorted(part, key=lambda cell: cell.number)) for part in parts]
 
 
 def _level(config: SweepConfig, cell: Cell) -> int:

@@ -47,14 +47,17 @@ def test_every_run_is_planned_once_seed_after_seed(config: SweepConfig) -> None:
     assert [block.seed_index for block in blocks] == sorted(block.seed_index for block in blocks)
 
 
-def test_every_fourth_step_size_comes_first_and_then_those_between() -> None:
+def test_methods_take_turns_and_show_every_second_step_size_first() -> None:
     config = default_sweep(seeds=1)
     blocks = plan(config, layers_of(config), "cpu")
-    order = [cell for block in blocks for cell in block.cells]
-    coarse = [cell for cell in order if sum(cell.position) in (*range(0, 24, 4), 24)]
-    assert len(coarse) == 21
-    assert {cell.number for cell in order[:15]} < {cell.number for cell in coarse}
-    assert {cell.number for cell in coarse} < {cell.number for cell in order[:30]}
+    assert [{cell.method for cell in block.cells} for block in blocks] == [{0}, {1}, {2}] * 2
+    for first, second in zip(blocks[:3], blocks[3:]):
+        assert [sum(cell.position) for cell in first.cells if sum(cell.position) % 4 == 0] == [
+            *range(0, 25, 4)
+        ]
+        positions = {sum(cell.position) for cell in first.cells}
+        assert positions < set(range(0, 25, 2))
+        assert positions | {sum(cell.position) for cell in second.cells} == set(range(25))
 
 
 def test_large_networks_are_not_stacked_beyond_what_a_step_may_cost() -> None:
