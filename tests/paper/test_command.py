@@ -72,6 +72,7 @@ def evaluations(store: Store, run: Run) -> int:
     return sum(len(store.points(run.id, "evaluations", member)) for member in range(4))
 
 
+@pytest.mark.slow
 def test_killed_and_interrupted_it_goes_on_as_if_nothing_had_happened(
     tmp_path: Path, images: Path
 ) -> None:
