@@ -5,13 +5,14 @@ same length; then, for each seed, all contenders start from the same weights, se
 and take turns, each with a clock of its own, so that a machine that slows down slows all of them.
 The work is done in pieces, each written down as it ends: stopped or given ``--limit SECONDS``, the
 same command goes on later. The data is found through PROXPROP_DATA (a torchvision root) or fetched
-once.
+once. A step this short depends on how threads wait for each other: OMP_WAIT_POLICY is noted.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 import time
 from pathlib import Path
@@ -37,7 +38,7 @@ from proxprop.data import load
 
 SEARCH_SEED = 0
 # What must be the same for a result to be continued.
-_SAME = ("torch", "cpu", "device", "threads")
+_SAME = ("torch", "cpu", "device", "threads", "wait_policy")
 
 
 def main() -> None:
@@ -47,7 +48,11 @@ def main() -> None:
     device = torch.device(arguments.device)
     name = f"convergence_{device.type}" + ("_quick" if arguments.quick else "")
     settings = _settings(arguments)
-    result = resumed(read_result(name, arguments.output), settings, environment(device))
+    place = {
+        **environment(device),
+        "wait_policy": os.environ.get("OMP_WAIT_POLICY", "default").lower(),
+    }
+    result = resumed(read_result(name, arguments.output), settings, place)
     data = load(
         DataConfig(name="fashion-mnist", validation=0.0, samples=settings["samples"]),
         device=device,
@@ -60,9 +65,9 @@ def main() -> None:
         console.print(f"[dim]{words}")
         spent = time.perf_counter() - started
         if arguments.limit and spent + seconds > arguments.limit:
-            sys.exit("time is up: the same command goes on from here")
+            break
     if missing_seeds(result):
-        return
+        sys.exit("not finished: the same command, without --search-only, goes on from here")
     result["finished"] = True
     result["contenders"] = summarised(result)
     console.print(table(result))
@@ -76,7 +81,7 @@ def resumed(
     if (
         kept is not None
         and kept.get("settings") == settings
-        and all(kept["environment"][key] == found[key] for key in _SAME)
+        and all(kept["environment"].get(key) == found[key] for key in _SAME)
     ):
         return kept
     return {
@@ -108,9 +113,9 @@ def work(result: dict[str, Any], images: Tensor, labels: Tensor, *, search_only:
         race(racers, images, labels, settings["epochs"], seed)
         result["races"][str(seed)] = {
             entry.name: {
-                "losses": [_finite(loss) for loss in racer.losses],
-                "clock": racer.clock,
-                "turns": racer.turns,
+                "losses": [_finite(round(loss, 5)) for loss in racer.losses],
+                "clock": [round(seconds, 4) for seconds in racer.clock],
+                "turns": [round(seconds, 5) for seconds in racer.turns],
             }
             for entry, racer in zip(present, racers)
         }

@@ -82,7 +82,8 @@ def convergence_table(result: dict[str, Any]) -> str:
     lines = [
         f"Fashion-MNIST, {widths}, batch {settings['batch']}, training loss. Step sizes by a "
         f"search of {len(settings['contenders'][plain][1])} each ({settings['search_epochs']} "
-        f"epochs); then {len(settings['seeds'])} races over other seeds, of which the medians:",
+        f"epochs); then {len(settings['seeds'])} races over other seeds, of which the medians"
+        f"{_waiting(result['environment'])}:",
         "",
         f"| | η | time of a step over {plain}'s | epochs to {target:g} | seconds to {target:g} "
         f"| loss in the time of {half} {plain} epochs | loss after {settings['epochs']} epochs |",
@@ -103,6 +104,12 @@ def convergence_table(result: dict[str, Any]) -> str:
         ]
         lines.append(f"| {told} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _waiting(found: dict[str, Any]) -> str:
+    if found.get("wait_policy") != "passive":
+        return ""
+    return " (OMP_WAIT_POLICY=PASSIVE, as the dashboard's workers have it)"
 
 
 def _number(found: dict[str, float | None] | None, form: str, missing: str) -> str:

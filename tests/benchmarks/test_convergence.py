@@ -47,6 +47,7 @@ def settings(**changes: Any) -> dict[str, Any]:
 
 def where(**changes: Any) -> dict[str, Any]:
     named = {"torch": "2", "cpu": "some", "device": "cpu", "threads": 2, "date": "2026-01-02T03"}
+    named["wait_policy"] = "default"
     return {**named, **changes}
 
 
@@ -129,7 +130,7 @@ def test_search_alone_leaves_the_races(small: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("new", "place"), [({"epochs": 9}, {}), ({}, {"threads": 4}), ({}, {"torch": "3"})]
+    ("new", "place"), [({"epochs": 9}, {}), ({}, {"threads": 4}), ({}, {"wait_policy": "passive"})]
 )
 def test_other_settings_or_machines_start_anew(new: Any, place: Any) -> None:
     kept = resumed(None, settings(), where())
