@@ -13,6 +13,7 @@ import { caption } from './quadratic_words.js'
 
 const PACE = 450 // milliseconds a step while playing
 const NARROW = 760
+const LARGEST = { usual: 1.2, lecture: 1.35 } // how far type grows with the window
 const kept = (window.__proxpropQuadratic ??= { values: null })
 
 class QuadraticView {
@@ -27,8 +28,8 @@ class QuadraticView {
     this.controls = new Controls(box, {
       changed: (name, value) => this.set({ [name]: value }),
       play: () => this.toggle(),
-      step: () => this.set({ n: this.values.n >= STEPS ? 0 : this.values.n + 1 }, true),
-      reset: () => this.set(initial(), true),
+      step: () => this.step(1),
+      reset: () => this.reset(),
     })
     this.planeSvg = shape('svg', { class: 'pp-scene pp-plane' })
     this.curveSvg = shape('svg', { class: 'pp-scene pp-curves', role: 'img', 'aria-label': 'Factor of each component in one step' })
@@ -94,13 +95,24 @@ class QuadraticView {
     this.later()
   }
 
+  /** Space plays, → and ← step, 0 resets, unless what has the focus needs the key itself. */
   key(event) {
-    const target = event.target
-    const writing = target.closest?.('input:not([type=range]), textarea, select, button, a, summary, [contenteditable], [role=radio]')
-    if (event.code !== 'Space' || event.ctrlKey || event.metaKey || event.altKey || writing) return
+    const does = { ' ': () => this.toggle(), ArrowRight: () => this.step(1), ArrowLeft: () => this.step(-1), 0: () => this.reset() }[event.key]
+    if (!does || event.ctrlKey || event.metaKey || event.altKey) return
+    const slides = event.key === ' ' ? 'input:not([type=range])' : 'input, .pp-start'
+    if (event.target.closest?.(`${slides}, textarea, select, button, a, summary, [contenteditable], [role=radio]`)) return
     event.preventDefault()
     event.stopPropagation()
-    this.toggle()
+    does()
+  }
+
+  step(by) {
+    const n = this.values.n + by
+    this.set({ n: n > STEPS ? 0 : n < 0 ? STEPS : n })
+  }
+
+  reset() {
+    this.set(initial(), true)
   }
 
   later() {
@@ -116,19 +128,27 @@ class QuadraticView {
     const { lecture } = this.data
     const narrow = width < NARROW
     this.root.classList.toggle('pp-narrow', narrow)
-    this.root.style.setProperty('--form', lecture ? '290px' : '236px')
+    const fit = narrow ? 1 : this.fit(lecture)
+    this.root.style.setProperty('--size', `${(lecture && !narrow ? 24 : 15) * fit}px`)
+    this.root.style.setProperty('--form', `${(lecture ? 290 : 236) * fit}px`)
     // The page's head is above, the caption below; the rest of the window is for the picture.
     const above = this.root.getBoundingClientRect().top + (this.root.closest('.stMain')?.scrollTop ?? 0)
-    const rest = window.innerHeight - above - (lecture ? 82 : 108)
+    const rest = window.innerHeight - above - (lecture ? 46 + 68 * fit : 46 + 66 * fit)
     this.root.style.setProperty('--high', `${Math.max(lecture ? 420 : 360, Math.min(rest, width * 0.62))}px`)
     const now = reading(this.values)
-    const size = lecture && !narrow ? { font: 24, line: 5, small: 1 } : { font: 15, line: 3, small: 0.92 }
+    const size = lecture && !narrow ? { font: 24 * fit, line: 5 * fit, small: 1 } : { font: 15 * fit, line: 3 * fit, small: 0.92 }
     const scene = (svg) => ({ looks: this.looks, size, theme: this.theme, width: svg.clientWidth, height: svg.clientHeight })
     this.controls.show(this.values, Boolean(this.timer))
     if (this.planeSvg.clientHeight > 0) this.plane.draw(now, scene(this.planeSvg))
     if (this.curveSvg.clientHeight > 0) drawCurves(this.curveSvg, now, scene(this.curveSvg))
     this.words.replaceChildren(...caption(now, (kind) => swatch(this.looks[kind], { font: size.font, line: size.line })))
     this.root.drawn = { ...now, ways: this.plane.drawn }
+  }
+
+  /** On a larger window the same words fill the same share of the screen. */
+  fit(lecture) {
+    const room = Math.min(window.innerWidth / 1280, window.innerHeight / 720)
+    return Math.max(1, Math.min(room, lecture ? LARGEST.lecture : LARGEST.usual))
   }
 
   destroy() {

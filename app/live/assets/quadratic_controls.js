@@ -16,8 +16,8 @@ export class Controls {
         'div',
         { class: 'pp-buttons' },
         this.playing,
-        make('button', { type: 'button', 'data-do': 'step', title: 'Show one more step', onclick: step }, 'Step'),
-        make('button', { type: 'button', 'data-do': 'reset', title: 'Everything as at first', onclick: reset }, 'Reset'),
+        make('button', { type: 'button', 'data-do': 'step', title: 'Show one more step.  [→], one less [←]', onclick: step }, 'Step'),
+        make('button', { type: 'button', 'data-do': 'reset', title: 'Everything as at first.  [0]', onclick: reset }, 'Reset'),
       ),
     )
   }

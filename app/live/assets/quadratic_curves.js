@@ -2,7 +2,7 @@
 
 import { number } from './dom.js'
 import { SPECTRUM_END } from './quadratic_reading.js'
-import { Spots, label, pixels, shape, stroke, subscripted, tag, tagSize, through } from './quadratic_svg.js'
+import { Spots, label, pixels, shape, stroke, subscripted, tag, tagSize, textWidth, through } from './quadratic_svg.js'
 import { shortName } from './quadratic_words.js'
 
 const LOW = -2
@@ -19,9 +19,10 @@ export function drawCurves(svg, reading, { looks, size, theme, width, height }) 
   const kinds = ORDER.filter((kind) => reading.lines[kind])
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
   const clip = shape('clipPath', { id: 'pp-quadratic-clip' }, rectangle(inner))
+  const upright = [...eigenvalues(reading, scene, spots), ...limit(reading, scene, spots)]
+  const curves = kinds.map((kind) => curve(kind, reading, scene, spots))
   svg.replaceChildren(
-    shape('defs', {}, clip), band(scene), ...axes(scene), ...eigenvalues(reading, scene, spots),
-    ...limit(reading, scene, spots), ...kinds.map((kind) => curve(kind, reading, scene, spots)),
+    shape('defs', {}, clip), band(scene), ...axes(scene), ...bandWords(scene, spots), ...upright, ...curves,
     ...kinds.flatMap((kind) => dots(kind, reading, scene)), ...names(kinds, reading, scene, spots),
   )
 }
@@ -31,19 +32,26 @@ function rectangle({ left, right, top, bottom }) {
 }
 
 /** Between −1 and 1 a component shrinks. */
-function band({ x, y, theme, size, inner }) {
-  const box = shape('rect', {
+function band({ x, y, theme, inner }) {
+  return shape('rect', {
     x: x(0), y: y(1), width: inner.right - inner.left, height: y(-1) - y(1), fill: theme.text, 'fill-opacity': 0.05,
   })
-  const words = [['shrinks', -1, -0.35], ['grows, flipping its sign', -1, 1.2]]
-  return shape(
-    'g',
-    {},
-    box,
-    ...words.map(([text, at, down]) =>
-      label(text, inner.left + 6, y(at) + down * size.font, { size, theme, color: theme.muted, scale: size.small }),
-    ),
-  )
+}
+
+/** What the band means, where no line is in the way. */
+function bandWords({ y, theme, size, inner }, spots) {
+  const font = size.font * size.small
+  return [[['shrinks'], -0.35], [['grows, flipping its sign', 'grows'], 1.2]].flatMap(([choices, down]) => {
+    const base = y(-1) + down * size.font
+    for (const text of choices) {
+      const wide = textWidth(text, font, theme.font)
+      for (const at of [inner.left + 6, inner.right - wide - 4, (inner.left + inner.right - wide) / 2]) {
+        if (!spots.free(at, base - font * 0.8, at + wide, base + font * 0.25)) continue
+        return [label(text, at, base, { size, theme, color: theme.muted, scale: size.small })]
+      }
+    }
+    return []
+  })
 }
 
 function axes({ x, y, inner, size, theme, height }) {
@@ -106,9 +114,11 @@ function limit({ limitLambda, limit: bound, values }, { x, inner, size, theme },
   ]
 }
 
-function curve(kind, { lambda, lines }, { x, y, looks, size }, spots) {
+function curve(kind, { lambda, lines }, { x, y, looks, size, height }, spots) {
   const points = lambda.map((value, i) => [x(value), y(Math.max(-1e4, Math.min(1e4, lines[kind].curve[i])))])
-  spots.keepPoints(points.filter((_, i) => i % 6 === 0), 5)
+  const near = points.filter((_, i) => i % 6 === 0).map(([px, py]) => [px, Math.max(-20, Math.min(height + 20, py))])
+  spots.keepPoints(near, 5)
+  spots.keepWay(near, 10, 5)
   return shape('path', {
     d: through(points), 'data-curve': kind, 'clip-path': 'url(#pp-quadratic-clip)', ...stroke(looks[kind], size),
   })
@@ -126,12 +136,13 @@ function dots(kind, { lines, eigenvalues: values }, { x, y, looks, size, inner }
   })
 }
 
+const FAR = 500 // square pixels of a crossed line that a name away from its own is worth
 const FORMULAS = { explicit: '1 − sλ', exact: '1/(1 + τλ)', momentum: 'momentum |r|' }
 
 function names(kinds, reading, { x, y, inner, looks, size, theme, k }, spots) {
   const options = { size, theme }
   return [...kinds].reverse().map((kind) => {
-    const text = FORMULAS[kind] ?? `${shortName(kind, k)}, this start`
+    const text = FORMULAS[kind] ?? `${shortName(kind, k)}${size.small < 1 ? ', this start' : ''}`
     const [wide, high] = tagSize(text, options)
     const line = reading.lines[kind].curve
     const inFrame = reading.lambda
@@ -141,11 +152,11 @@ function names(kinds, reading, { x, y, inner, looks, size, theme, k }, spots) {
     const candidates = [6, 20, 44].flatMap((gap) =>
       order.filter(Boolean).flatMap(([px, py]) => [
         [px - wide / 2, py - high - gap], [px - wide / 2, py + gap], [px + gap, py - high / 2], [px - wide - gap, py - high / 2],
-      ]),
+      ].map((place) => [...place, gap])),
     )
     const inside = candidates.filter(([px, py]) => px > inner.left && px + wide < inner.right + 8 && py > 0 && py + high < inner.bottom)
     // A line almost upright has no room along itself: beside it, then.
-    const aside = [-1.7, -1.4, -0.6, -0.3, 0.5].map((level) => [inner.left + 0.08 * (inner.right - inner.left), y(level)])
+    const aside = [-1.7, -1.4, -0.6, -0.3, 0.5].map((level) => [inner.left + 0.08 * (inner.right - inner.left), y(level), FAR])
     const spot = spots.place([...inside, ...aside], wide, high)
     return tag(text, looks[kind], spot, options)
   })

@@ -6,6 +6,7 @@ import { Spots, label, pixels, shape, stroke, tag, tagSize, textWidth, through }
 import { shortName } from './quadratic_words.js'
 
 const RINGS = 14
+const WAYS = 12 // corners between which labels keep off the lines too
 const ORDER = ['momentum', 'explicit', 'exact', 'cg'] // later ones are drawn on top
 
 export class Plane {
@@ -65,6 +66,7 @@ export class Plane {
     const [sx, sy] = place(this.at)
     spots.keep(sx - 16, sy - 16, sx + 16, sy + 16)
     shown.forEach(({ points }) => spots.keepPoints(points.map(place), 4))
+    shown.forEach(({ kind, points, exit }) => spots.keepWay([...points, ...(exit ? [exit] : [])].slice(0, WAYS).map(place), 16, 3, kind))
     this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
     this.scene.replaceChildren(
       rings(reading, scene), minimum(scene), ...shown.map((line) => way(line, scene)),
@@ -156,8 +158,8 @@ function names(shown, { place, looks, size, theme, k }, spots) {
         [x + gap * far, y - high / 2], [x - wide - gap * far, y - high / 2],
         [x - wide / 2, y - high - gap * far], [x - wide / 2, y + gap * far],
         [x + gap * far, y - high - gap * far], [x + gap * far, y + gap * far],
-      ]),
+      ].map((spot) => [...spot, 80 * (far - 1)])),
     )
-    return tag(text, looks[kind], spots.place(candidates, wide, high), { size, theme })
+    return tag(text, looks[kind], spots.place(candidates, wide, high, kind), { size, theme })
   })
 }

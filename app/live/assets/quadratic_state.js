@@ -20,7 +20,7 @@ export const CONTROLS = {
   },
   k: {
     label: 'CG steps', symbol: 'k', low: 1, high: 3, grain: 1, digits: 1, first: 1,
-    help: 'Steps of conjugate gradients per implicit step; two solve two dimensions exactly.',
+    help: 'Steps of conjugate gradients per implicit step; two solve two dimensions exactly. Its curve holds for this start point.',
   },
   n: {
     label: 'Steps shown', symbol: 'n', low: 0, high: 30, grain: 1, digits: 2, first: 30,

@@ -2,7 +2,6 @@ export const CSS = `
 .pp-quadratic { --size: 15px; font: 400 var(--size)/1.35 var(--st-font); color: var(--st-text-color);
   font-variant-numeric: tabular-nums; display: grid; gap: 8px 20px; width: 100%; overflow: hidden;
   grid-template: "controls plane curves" var(--high) "caption caption caption" auto / var(--form) 1.12fr 1fr; }
-.pp-quadratic.pp-lecture { --size: 24px; }
 .pp-quadratic > .pp-controls { grid-area: controls; display: flex; flex-direction: column; min-width: 0;
   gap: clamp(2px, (var(--high) - 390px) / 8, 26px); }
 .pp-quadratic > figure { margin: 0; min-width: 0; display: flex; flex-direction: column; position: relative; }

@@ -37,12 +37,19 @@ export function stroke(look, size) {
   }
 }
 
+/** The look of a sample of a line: a long dash starts with half of one, so that its gap is seen. */
+function sample(look, size) {
+  const found = stroke(look, size)
+  const [long] = look.dash === 'longdash' ? found['stroke-dasharray'].split(' ') : [0]
+  return { ...found, 'stroke-dashoffset': long ? Number(long) / 2 : undefined }
+}
+
 /** A short sample of a line, for labels and captions. */
 export function swatch(look, size) {
   const width = size.font * 1.9
   const icon = shape('svg', { class: 'pp-swatch', width, height: size.font * 0.6, 'aria-hidden': 'true' })
   const y = size.font * 0.3
-  icon.append(shape('line', { x1: 0, x2: width, y1: y, y2: y, ...stroke(look, size) }))
+  icon.append(shape('line', { x1: 0, x2: width, y1: y, y2: y, ...sample(look, size) }))
   return icon
 }
 
@@ -71,30 +78,52 @@ export class Spots {
     this.taken = []
   }
 
-  keep(x0, y0, x1, y1) {
-    this.taken.push({ x0, y0, x1, y1 })
+  keep(x0, y0, x1, y1, owner = null) {
+    this.taken.push({ x0, y0, x1, y1, owner })
   }
 
-  /** A line's own points: labels of others keep off them. */
-  keepPoints(points, radius) {
-    points.forEach(([x, y]) => this.keep(x - radius, y - radius, x + radius, y + radius))
+  /** A line's points: all names keep off them, its owner's apart. */
+  keepPoints(points, radius, owner = null) {
+    points.forEach(([x, y]) => this.keep(x - radius, y - radius, x + radius, y + radius, owner))
   }
 
-  /** Candidates are [x, y] of the box's upper left corner. */
-  place(candidates, width, height) {
+  /** A broken line through points, as far as labels need to keep off it. */
+  keepWay(points, every, radius, owner = null) {
+    points.slice(1).forEach(([x1, y1], i) => {
+      const [x0, y0] = points[i]
+      const pieces = Math.ceil(Math.min(1e3, Math.hypot(x1 - x0, y1 - y0)) / every)
+      for (let part = 1; part < pieces; part += 1) {
+        const share = part / pieces
+        this.keepPoints([[x0 + share * (x1 - x0), y0 + share * (y1 - y0)]], radius, owner)
+      }
+    })
+  }
+
+  /** Take a box if nothing is there yet; says whether. */
+  free(x0, y0, x1, y1) {
+    const box = { x0, y0, x1, y1 }
+    const found = this.covered(box) === 0 && this.outside(box) === 0
+    if (found) this.taken.push(box)
+    return found
+  }
+
+  /** Candidates are [x, y] of the box's upper left corner, and a cost of its own if it has one. */
+  place(candidates, width, height, owner) {
     let best = null
-    for (const [x, y] of candidates) {
+    for (const [x, y, own = 0] of candidates) {
       const box = { x0: x, y0: y, x1: x + width, y1: y + height }
-      const cost = this.covered(box) + 1e3 * this.outside(box)
+      const cost = this.covered(box, owner) + 1e3 * this.outside(box) + own
       if (!best || cost < best.cost) best = { box, cost }
       if (cost === 0) break
     }
     this.taken.push(best.box)
+    this.cost = best.cost
     return [best.box.x0, best.box.y0]
   }
 
-  covered(box) {
+  covered(box, owner) {
     return this.taken.reduce((sum, other) => {
+      if (owner && other.owner === owner) return sum
       const wide = Math.min(box.x1, other.x1) - Math.max(box.x0, other.x0)
       const high = Math.min(box.y1, other.y1) - Math.max(box.y0, other.y0)
       return wide > 0 && high > 0 ? sum + wide * high : sum
@@ -117,7 +146,7 @@ export function tag(text, look, [x, y], { size, theme, scale = 1 }) {
   return shape(
     'g',
     {},
-    shape('line', { x1: pixels(x), x2: pixels(x + width), y1: pixels(middle), y2: pixels(middle), ...stroke(look, size) }),
+    shape('line', { x1: pixels(x), x2: pixels(x + width), y1: pixels(middle), y2: pixels(middle), ...sample(look, size) }),
     label(text, x + width + 5, y + font * 0.98, { size, theme, weight: 600, scale }),
   )
 }
