@@ -80,11 +80,20 @@ def test_every_activation_with_and_without_bias(activation: str) -> None:
         assert check(config, 1e-9) == 3
 
 
-def test_float32_agrees_to_its_own_rounding() -> None:
-    # 1e-3: rounding grows along 20 steps at the larger step sizes; most cells agree to 1e-6.
+def test_float32_stays_near_the_float64_runs() -> None:
     methods = [{**m, "optimizer": {"name": "sgd"}} for m in (EXPLICIT, CG)]
     exact = {**EXACT, "optimizer": {"name": "sgd"}, "tau": grid(1e-3, 1e4)}
-    assert check(small(*methods, exact, seeds=1), 1e-3) >= 10
+    config = small(*methods, exact, seeds=1)
+    events = run(config)
+    together, ends = curves(events), final_values(events)
+    for member in members(config):
+        # The single float32 run is no reference at 1e-5: at tau = 3 and lr = 3 it is itself 5e-4
+        # away after 20 steps, for its first layer is solved in float32.
+        expected, ended = alone(config.replace(precision="float64"), member)
+        for (_, loss), (_, own) in zip(together[member], expected, strict=True):
+            assert loss == pytest.approx(own, rel=1e-5)
+        for name in ("train_loss", "validation_loss"):
+            assert ends[member][name] == pytest.approx(ended.summary[name], rel=1e-4)
 
 
 def test_what_cannot_be_stacked_is_trained_alone_with_the_same_result() -> None:
