@@ -18,6 +18,8 @@ GAINS = (1e-3, 1e3)
 STEPS = ("explicit", "exact", "cg")
 MAX_LAYERS = 6
 DECADES = 5.0  # of the spectrum, from its largest; below, all factors are 1
+LINES = {False: "#7A7F87", True: "#9BA1AA"}  # by whether the theme is dark
+MUTED = {False: "#57606A", True: "#A5ADB8"}
 
 
 def layers_figure(
@@ -26,7 +28,6 @@ def layers_figure(
     gain: bool = False,
     dark: bool = False,
     lecture: bool = False,
-    height: int = 330,
 ) -> go.Figure:
     """Draw what each kind of step leaves, or delivers, over each layer's measured spectrum.
 
@@ -35,7 +36,6 @@ def layers_figure(
         gain: Draw the gain (delivered over requested) in place of the factor (left over).
         dark: Dark theme.
         lecture: Type of at least 18 pt and thick lines.
-        height: Pixels.
     """
     shown = list(views)[:MAX_LAYERS]
     figure = make_subplots(
@@ -47,7 +47,8 @@ def layers_figure(
     )
     for column, view in enumerate(shown, start=1):
         _panel(figure, view, column, gain=gain, dark=dark, lecture=lecture)
-    _style(figure, shown, gain=gain, dark=dark, lecture=lecture, height=height)
+    _style(figure, shown, gain=gain, dark=dark, lecture=lecture)
+    _words(figure, shown, gain=gain, dark=dark, lecture=lecture)
     return figure
 
 
@@ -65,26 +66,32 @@ def _panel(
     for step in STEPS:
         at, delivered = curves[step]
         figure.add_trace(
-            _line(step, at, delivered if gain else 1 - delivered, view, dark, lecture, column == 1),
+            _line(step, at, delivered if gain else 1 - delivered, view, dark, lecture),
             row=1,
             col=column,
         )
-    muted = "#9BA1AA" if dark else "#7A7F87"
+    muted = LINES[dark]
     figure.add_trace(
         go.Scatter(
-            x=values,
-            y=np.full(len(values), GAINS[0] * 1.5 if gain else LOW + 0.08),
+            x=values.tolist(),
+            y=[GAINS[0] * 1.5 if gain else LOW + 0.08] * len(values),
             mode="markers",
             marker={"symbol": "line-ns-open", "size": 9, "color": muted, "line": {"width": 1}},
-            showlegend=False,
             hovertemplate="eigenvalue %{x:.3g}<extra></extra>",
         ),
         row=1,
         col=column,
     )
-    limit = 2 / view.tau
-    if low < limit < 1.5 * float(values.max()):
+    if (limit := _limit(view)) is not None:
         figure.add_vline(limit, line={"width": 1.5, "dash": "dot", "color": muted}, col=column)
+
+
+def _limit(view: LayerView) -> float | None:
+    """Return the eigenvalue 2/s past which an explicit step overshoots, if it is in the picture."""
+    values = view.probe.eigenvalues
+    low = max(float(values.min()), float(values.max()) * 10**-DECADES)
+    limit = 2 / view.tau
+    return limit if low < limit < 1.5 * float(values.max()) else None
 
 
 def _line(
@@ -94,16 +101,14 @@ def _line(
     view: LayerView,
     dark: bool,
     lecture: bool,
-    named: bool,
 ) -> go.Scatter:
     style = line_style(step)
     color = DARK_LINES.get(style.color, style.color) if dark else style.color
     return go.Scatter(
-        x=at,
-        y=y,
+        x=at.tolist(),  # plain lists: the browser reads them too
+        y=np.asarray(y).tolist(),
         name=step_name(step, view),
-        legendgroup=step,
-        showlegend=named,
+        meta=short_name(step, view),  # the browser writes it beside the line
         mode="lines+markers" if step == "cg" else "lines",
         line={"color": color, "dash": style.dash, "width": 5 if lecture else 2.5},
         marker={"size": 7 if lecture else 4},
@@ -118,13 +123,18 @@ def step_name(step: str, view: LayerView) -> str:
     return names.get(step, f"implicit (CG {view.cg_steps})")
 
 
+def short_name(step: str, view: LayerView) -> str:
+    """Return what a step is called beside its line."""
+    return {"explicit": "explicit", "exact": "implicit"}.get(step, f"CG {view.cg_steps}")
+
+
 def _title(view: LayerView, lecture: bool) -> str:
     probe = view.probe
     words = "implicit" if probe.implicit else "explicit"
     limit = f"2/λ<sub>max</sub> = {number(probe.subproblem_limit, 2 if lecture else 3)}"
     if lecture:
-        return f"<b>{probe.name}</b><br><span style='font-size:24px'>{limit}</span>"
-    return f"<b>{probe.name}</b><br><span style='font-size:13px'>{words} layer, {limit}</span>"
+        return f"<b>{probe.name}</b><br>{limit}"
+    return f"<b>{probe.name}</b><br>{words} layer, {limit}"
 
 
 def _style(
@@ -134,26 +144,17 @@ def _style(
     gain: bool,
     dark: bool,
     lecture: bool,
-    height: int,
 ) -> None:
     font = 24 if lecture else 14
     figure.update_layout(
         template=template(dark),
-        height=height,
         font={"size": font},
-        margin={"l": 96 if lecture else 64, "r": 12, "t": 110 if lecture else 76, "b": 10},
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "y": 0.995,
-            "yanchor": "top",
-            "yref": "container",
-            "font": {"size": font},
-        },
+        margin={"l": 96 if lecture else 64, "r": 12, "t": 72 if lecture else 46, "b": 10},
+        showlegend=False,
         hovermode="closest",
     )
     figure.update_annotations(font_size=font, yshift=-2)
-    ticks = {"tickfont": {"size": 24 if lecture else 12}, "title_font": {"size": font}}
+    ticks = {"tickfont": {"size": 24 if lecture else 13}, "title_font": {"size": font}}
     figure.update_xaxes(type="log", title="eigenvalue λ", dtick=2, **ticks)
     for column, view in enumerate(shown, start=1):
         top = float(np.log10(view.probe.eigenvalues.max()))
@@ -167,4 +168,34 @@ def _style(
         figure.update_yaxes(title="factor in one step", col=1)
         levels = {-1.0: "", 1.0: ""}
     for level in levels:
-        figure.add_hline(level, line={"width": 1.5, "color": "#9BA1AA" if dark else "#7A7F87"})
+        figure.add_hline(level, line={"width": 1.5, "color": LINES[dark]})
+
+
+def _words(
+    figure: go.Figure, shown: list[LayerView], *, gain: bool, dark: bool, lecture: bool
+) -> None:
+    font = {"size": 24 if lecture else 14, "color": MUTED[dark]}
+    for column, view in enumerate(shown, start=1):
+        limit = _limit(view)
+        if limit is None:
+            continue
+        near = limit < 10 * float(view.probe.eigenvalues.max()) * 10**-DECADES
+        figure.add_annotation(
+            x=np.log10(limit),
+            y=np.log10(GAINS[1]) - 0.6 if gain else LOW + 0.55,
+            text=f"λ = 2/s = {number(limit, 2 if lecture else 3)}",
+            xanchor="left" if near else "right",
+            xshift=5 if near else -5,
+            showarrow=False,
+            font=font,
+            row=1,
+            col=column,
+        )
+    if gain or lecture:
+        return
+    for text, place in (("shrinks", "bottom"), ("grows", "top")):
+        left = float(figure.layout.xaxis.range[0]) + 0.1
+        figure.add_annotation(
+            x=left, y=-1, text=text, xanchor="left", yanchor=place, showarrow=False, font=font,
+            row=1, col=1,
+        )  # fmt: skip

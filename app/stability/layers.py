@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from app.forms.task import model_title
-from app.runs.words import data_of, title_of
-from app.services import get_store
+from app.live.assets import plotly_url
+from app.live.component import mount
+from app.runs.words import data_of
+from app.stability import limits
 from app.stability.dark import is_dark
 from app.stability.figures import layers_figure
+from app.stability.networks import choose_network, choose_weights, request_for
 from app.stability.probing import PROBER, Prober
 from app.words import count, number
-from proxprop import paths
-from proxprop.config import ConfigError, RunConfig
+from proxprop.config import RunConfig
 from proxprop.probe import LayerView, ProbeRequest, ProbeResult, layer_views
-from proxprop.runs.record import Run
 from proxprop.spectrum import limit_factor
 
 TAUS = tuple(f"{digit}e{power}" for power in range(-4, 2) for digit in (1, 2, 5))
 COUNTS = ("1", "2", "3", "5", "10", "20")
 QUANTITIES = ("factor", "gain")
-DEFAULT = "initial"
-RUNS = 40
 CAPTION = (
-    "**A layer's own problem, not training.** 2/λ_max limits explicit steps repeated on a layer's "
-    "problem with its target held still. Training moves the target at every step: its own, local "
-    "limits are the numbers above, at these weights and on this batch. They belong to this point "
-    "and move as the network learns. No implicit step is stable for every η."
+    "**A layer's own problem is not training.** A layer's $2/\\lambda_{\\max}$ limits explicit "
+    "steps repeated while its target stands still; training moves it. The network's own limits, "
+    "above, hold at these weights and move as it learns: with cross-entropy, the loss here, plain "
+    "steps come to fail below theirs. No implicit step is stable for every η."
 )
+SHORT = "A layer's own problem is not training: the network has limits of its own, and they move."
 
 
 def real_layers(*, lecture: bool) -> None:
@@ -42,40 +43,47 @@ def real_layers(*, lecture: bool) -> None:
     if result is None:
         return
     views = layer_views(result.layers, tau, cg_steps)
-    figure = layers_figure(
-        views, gain=gain, dark=is_dark(), lecture=lecture, height=380 if lecture else 318
-    )
-    st.plotly_chart(figure, key="layers.figure", theme=None, config=EXPORT)
+    _picture(layers_figure(views, gain=gain, dark=is_dark(), lecture=lecture), views, lecture)
     _limits(result, request.config, tau)
-    st.caption(CAPTION.replace("2/λ_max", r"$2/\lambda_{\max}$"))
-    with st.expander("Numbers of each layer", icon=":material/table_rows:"):
-        st.dataframe(layer_table(views), hide_index=True, width="stretch")
-        st.caption(batch_words(result, request.config))
+    with st.container(key="told"):
+        st.markdown(SHORT if lecture else CAPTION)
+        if lecture:
+            return
+        with st.expander("Numbers of each layer", icon=":material/table_rows:"):
+            st.dataframe(layer_table(views), hide_index=True, width="stretch")
+            st.caption(batch_words(result, request.config))
+        with st.expander("What the network's limits predict, and what not", icon=":material/rule:"):
+            st.markdown(limits.WHY)
 
 
-EXPORT = {
-    "displaylogo": False,
-    "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
-    "toImageButtonOptions": {"format": "svg", "filename": "proxprop-layers"},
-}
+def _picture(figure: go.Figure, views: Sequence[LayerView], lecture: bool) -> None:
+    """Show the figure; the browser gives it the room the window has."""
+    data = {
+        "figure": json.loads(figure.to_json(engine="json")),
+        "layers": [view.probe.name for view in views],
+        "plotly": plotly_url(),
+        "config": CHART,
+        "lecture": lecture,
+        "least": 300,
+        "below": 150 if lecture else 214,  # of tiles and words, in a small window
+    }
+    mount("layers_view", data, key="layers.figure", height=None)
+
+
+CHART = {"displayModeBar": False, "displaylogo": False, "doubleClick": "reset"}
 
 
 def _controls() -> tuple[ProbeRequest | None, float, int, bool]:
-    runs = _choices()
-    _restore(runs)
-    left, middle, right, last = st.columns([2.2, 1.6, 1.2, 1], vertical_alignment="bottom")
+    with st.container(key="controls"):
+        columns = st.columns([2.1, 1.1, 1.5, 1.1, 1], vertical_alignment="bottom")
+    left, which, middle, right, last = columns
     with left:
-        chosen = st.selectbox(
-            "Network",
-            [DEFAULT, *runs],
-            format_func=lambda run_id: _label(runs.get(run_id)),
-            key="net",
-            on_change=_remember,
-            help="The initial weights of the default settings, or the last saved ones of a run.",
-        )
+        chosen = choose_network()
+    with which:
+        weights = choose_weights(chosen)
     with middle:
         tau = st.select_slider(
-            "Proximal step τ, and s = τ",
+            "Proximal step τ = s",
             TAUS,
             value="5e-2",
             format_func=lambda text: number(float(text)),
@@ -97,68 +105,7 @@ def _controls() -> tuple[ProbeRequest | None, float, int, bool]:
             bind="query-params",
             help="factor: what is left of the change asked for. gain: what is delivered of it.",
         )
-    run = runs.get(chosen)
-    return _request(run), float(tau), int(steps), quantity == "gain"
-
-
-def _choices() -> dict[str, Run]:
-    store = get_store()
-    runs = {run.id: run for run in store.runs(kind="run", limit=RUNS) if _saved(run)}
-    asked = st.query_params.get("net", "")
-    if asked and asked not in runs:
-        runs.update({i: run for i, run in store.get([asked]).items() if run.deleted is None})
-    return runs
-
-
-def _restore(runs: dict[str, Run]) -> None:
-    asked = st.query_params.get("net", DEFAULT)
-    if "net" not in st.session_state and asked in (DEFAULT, *runs):
-        st.session_state["net"] = asked
-    if asked != DEFAULT and asked not in runs:
-        st.warning(f"There is no run {asked!r}; it may have been deleted. Choose another network.")
-
-
-def _remember() -> None:
-    if st.session_state["net"] == DEFAULT:
-        st.query_params.pop("net", None)
-    else:
-        st.query_params["net"] = st.session_state["net"]
-
-
-def _saved(run: Run) -> bool:
-    return bool(get_store().checkpoints(run.id))
-
-
-def _label(run: Run | None) -> str:
-    if run is None:
-        config = RunConfig()
-        return f"Initial weights, {data_of(config)}, {model_title(config)}"
-    try:
-        config = run.config
-    except ConfigError:
-        return run.id
-    assert isinstance(config, RunConfig)
-    # No word on how it stands: the label must stay the same while the run goes on.
-    return f"{title_of(run)} · {data_of(config)}, {model_title(config)} · {run.id}"
-
-
-def _request(run: Run | None) -> ProbeRequest | None:
-    if run is None:
-        return ProbeRequest(config=RunConfig())
-    try:
-        config = run.config
-    except ConfigError as error:
-        st.warning(f"The settings of this run cannot be read: {error}")
-        return None
-    if not isinstance(config, RunConfig):
-        st.warning(f"{run.id} is a {run.kind}, which has no single network. Choose a run.")
-        return None
-    saved = get_store().checkpoints(run.id)
-    if not saved:
-        st.warning("This run has saved no weights yet. Choose another, or wait for its first save.")
-        return None
-    file = (get_store().home or paths.home()) / saved[0].path
-    return ProbeRequest(config=config, weights=str(file), step=saved[0].step)
+    return request_for(chosen, weights), float(tau), int(steps), quantity == "gain"
 
 
 def _measured(request: ProbeRequest, prober: Prober) -> ProbeResult | None:
@@ -167,10 +114,11 @@ def _measured(request: ProbeRequest, prober: Prober) -> ProbeResult | None:
     if found is not None:
         return found
     job = prober.start(request)
-    bar = st.progress(0.0, "Starting")
+    place = st.empty()
+    bar = place.progress(0.0, "Starting")
     while not job.done.wait(0.15):
         bar.progress(job.progress or 0.0, f"{job.words} …")
-    bar.empty()
+    place.empty()
     if job.error:
         st.warning(f"This network could not be measured: {job.error}")
         return None
@@ -181,7 +129,10 @@ def _limits(result: ProbeResult, config: RunConfig, tau: float) -> None:
     if result.unavailable:
         st.info(result.unavailable)
         return
-    for column, (label, value, words) in zip(st.columns(4), limit_tiles(result, config, tau)):
+    with st.container(key="limits"):
+        columns = st.columns(4)
+    tiles = limit_tiles(result, config, tau)
+    for column, (label, value, words) in zip(columns, tiles, strict=True):
         column.metric(label, value, help=words)
 
 
@@ -210,10 +161,11 @@ def limit_tiles(result: ProbeResult, config: RunConfig, tau: float) -> list[tupl
             f"2/λ_max(∇²J), the local limit of plain descent{with_momentum}.",
         ),
         (
-            f"Network, implicit, τ = {number(tau)}",
+            "Network, implicit",
             limit(whole),
-            f"2/λ_max(P∇²J), P = (ÃᵀÃ + I/τ)⁻¹; explicit layers step with {last}{matched}"
-            f"{with_momentum}. CG has no limit of this kind; the exact step's is a guide.",
+            f"2/λ_max(P∇²J), P = (ÃᵀÃ + I/τ)⁻¹, τ = {number(tau)}; explicit layers step with "
+            f"{last}{matched}{with_momentum}. CG has no limit of this kind; the exact step's is a "
+            "guide.",
         ),
         (
             "Its implicit layers alone",

@@ -12,24 +12,26 @@ from app.live.chart import Trace, live_chart
 from app.live.status import live_status
 from app.live.sweep_map import live_map
 from app.services import get_service, get_store
-from app.stability import sweeps
+from app.stability import limits, sweeps
 from proxprop.config import SweepConfig
 from proxprop.events import Control
 from proxprop.runs.record import Run
 from proxprop.sweeping import sweep_map
 
 TRAIN = Path(__file__).resolve().parents[2] / "pages" / "train.py"
-HEIGHT = {False: 392, True: 440}
+FIRST = next(iter(sweeps.PRESETS))
+HEIGHT = {False: 372, True: 400}
 NOTHING = (
     "No map yet. **Map over step sizes** trains 225 short runs as one computation, some seconds on "
     "two cores; **Plane of τ and η** lets both step sizes of the implicit step vary."
 )
 CAPTION = (
-    "Lines: the limits $2/\\lambda_{\\max}(\\nabla^2 J)$ and $2/\\lambda_{\\max}(P\\nabla^2 J)$ at "
-    "the initial weights. They are local: with cross-entropy the curvature grows as the network "
-    "learns (plain steps fail earlier than predicted), and softmax keeps oscillations bounded "
-    "(implicit steps fail later). The implicit step is not stable for every η or τ."
+    "Lines: the limits predicted at the initial weights. With cross-entropy plain steps fail below "
+    "theirs, since the curvature grows as the network learns; implicit steps may pass theirs, "
+    "since softmax bounds what oscillates. Collapsed (–): no better than always guessing the class "
+    "frequencies; at the smallest steps, not better yet."
 )
+SHORT = "With cross-entropy plain steps fail below their limit; implicit steps may pass theirs."
 
 
 def whole_network(*, lecture: bool) -> None:
@@ -47,7 +49,7 @@ def whole_network(*, lecture: bool) -> None:
         _one(chosen, lecture)
     else:
         _two(chosen, beside, lecture)
-    _words(chosen)
+    _words(chosen, lecture)
 
 
 def _chosen(runs: dict[str, Run], name: str) -> Run | None:
@@ -70,7 +72,7 @@ def _controls(runs: dict[str, Run], chosen: Run | None) -> None:
             st.button(
                 preset,
                 key=f"start.{preset}",
-                type="primary" if chosen is None else "secondary",
+                type="primary" if chosen is None and preset == FIRST else "secondary",
                 icon=":material/play_arrow:",
                 help="Starts it, or shows it if it has been made.",
                 on_click=_start,
@@ -134,7 +136,7 @@ def _go(run_id: str) -> None:
 def _one(run: Run, lecture: bool) -> None:
     config = sweeps.config_of(run)
     cell = _cell(config)
-    if run.outcome != "finished":
+    if not lecture or run.outcome != "finished":
         live_status(run.id, key="sweep-status", lecture=lecture)
     left, right = st.columns([1.75, 1]) if cell is not None else (st.container(), None)
     with left:
@@ -157,7 +159,9 @@ def _two(run: Run, beside: Run, lecture: bool) -> None:
         live_status(ids, key="sweep-status", labels=[names[i] for i in ids], lecture=lecture)
     for column, one, key in zip(st.columns(2), (run, beside), ("map", "map-beside"), strict=True):
         with column:
-            st.caption(sweeps.title_of(one))
+            if not lecture:
+                with st.container(key=f"told-{key}"):
+                    st.markdown(sweeps.title_of(one))
             live_map(one.id, key=key, height=HEIGHT[lecture], clickable=False, lecture=lecture)
 
 
@@ -193,22 +197,30 @@ def _curve(run: Run, config: SweepConfig, cell: int, lecture: bool) -> None:
         height=HEIGHT[lecture] - 48,
         empty="This run has not begun yet.",
     )
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="cell-buttons"):
         if st.button("Open in Train", key="open", icon=":material/open_in_full:"):
             st.switch_page(TRAIN, query_params=sweeps.cell_query(config, cell))
         st.button("Close", key="close", on_click=_link, kwargs={"cell": None})
 
 
-def _words(run: Run) -> None:
-    st.caption(CAPTION)
+def _words(run: Run, lecture: bool) -> None:
     payload = sweep_map(get_store(), run.id)
-    files = f"/api/runs/{run.id}"
-    st.html(
-        '<div class="proxprop-links">'
-        f'<a href="{files}/config.json" download>Settings (JSON)</a>'
-        f'<a href="{files}/artifacts/0/map" download="proxprop-{run.id}-map.json">Map (JSON)</a>'
-        f'<a href="{files}/points.csv" download>Curves (CSV)</a></div>'
-    )
-    if payload is not None and (words := sweeps.limit_words(payload)):
-        with st.expander("What is predicted, and where not", icon=":material/rule:"):
-            st.markdown("\n".join(f"- {line}" for line in words))
+    found = [] if payload is None else limits.reading(payload)
+    with st.container(key="told"):
+        if found:
+            st.markdown(" · ".join(found))
+        st.markdown(SHORT if lecture else CAPTION)
+        if lecture:
+            return
+        files = f"/api/runs/{run.id}"
+        st.html(
+            '<div class="proxprop-links">'
+            f'<a href="{files}/config.json" download>Settings (JSON)</a>'
+            f'<a href="{files}/artifacts/0/map" download="proxprop-{run.id}-map.json">'
+            "Map (JSON)</a>"
+            f'<a href="{files}/points.csv" download>Curves (CSV)</a></div>'
+        )
+        with st.expander("What the limits predict, and what not", icon=":material/rule:"):
+            st.markdown(limits.WHY)
+            if payload is not None and (words := sweeps.limit_words(payload)):
+                st.markdown("\n".join(f"- {line}" for line in words))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from app import state
 
 FIRST = "stability.first"
+STYLE, LECTURE = (Path(__file__).with_name(name) for name in ("style.css", "lecture.css"))
 QUADRATIC, LAYERS, NETWORK = "Quadratic", "Real layers", "Whole network"
 SENTENCES = {
     QUADRATIC: r"An explicit step diverges once it passes $2/\lambda_{\max}$; the implicit step "
@@ -22,6 +25,7 @@ def header() -> tuple[str, bool]:
     """Show title, sentence and the choice of view; return the view and whether lecturing."""
     if st.query_params.get("lecture") == "1" and "lecture" not in st.session_state:
         st.session_state["lecture"] = True  # as people write it
+    st.html(STYLE)
     left, right = st.columns([1, 1], vertical_alignment="center")
     with left:
         st.title("Stability", anchor=False)
@@ -39,7 +43,7 @@ def header() -> tuple[str, bool]:
             "Lecture", key="lecture", bind="query-params", help="Large type and thick lines."
         )
     if lecture:
-        st.html("<style>.st-key-sentence p { font-size: 1.5rem; line-height: 1.2; }</style>")
+        st.html(LECTURE)
     with st.container(key="sentence"):
         st.markdown(SENTENCES[view or QUADRATIC])
     return view or QUADRATIC, lecture

@@ -33,13 +33,13 @@ def config_of(run: Run) -> SweepConfig | None:
 def title_of(run: Run) -> str:
     """Return what distinguishes a sweep, in one line that stays the same as it goes on."""
     config = config_of(run)
-    when = f"{run.id}, {time.strftime('%d %b %H:%M', time.localtime(run.created))}"
+    when = time.strftime("%d %b %H:%M", time.localtime(run.created))
     if run.name or config is None:
-        return f"{run.name or 'another version'} · {when}"
+        return f"{run.name or 'another version'} · {when} · {run.id}"
     plane = any(len(method.varies) == 2 for method in config.methods)
     what = "τ × η" if plane else f"{len(config.methods)} methods"
-    cells = len(config.cells())
-    return f"{what}, {cells} cells, {data_of(config)} {layers_of(config)} · {when}"
+    task = f"{data_of(config)} {layers_of(config)}".strip()
+    return f"{what}, {len(config.cells())} cells · {when} · {task} · {run.id}"
 
 
 def layers_of(config: SweepConfig) -> str:

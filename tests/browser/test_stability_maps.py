@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import time
 
 import pytest
 
+from app.stability import limits
 from proxprop.config import SweepConfig
+from proxprop.events import Artifact, Point
+from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.sweeping import sweep_map
+from proxprop.sweeping.layout import Board, RunResult
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +37,33 @@ METHODS = (
 SWEEP = SweepConfig.parse(
     {"model": {"name": "mlp", "widths": (6,)}, "steps": 12, "seeds": 2, "methods": METHODS}
 )
+
+
+def finished_sweep(store):
+    """Write down a sweep that needs no training: it belongs to nobody and has ended."""
+    board = Board(SWEEP, 2.3)
+    for member in range(16):
+        bad = member in (4, 6, 7)  # the explicit method's larger step sizes
+        board.results[member] = RunResult(
+            "diverged" if bad else "finished", "", 12, 1 / (member + 1), 0.5
+        )
+    point = {"lr": 30.0, "tau": None, "s": 30.0}
+    board.limits[0, 0] = {"seed": 0, "points": [point], "sharpness": 1 / 15, "words": "η < 30"}
+    run_id = store.create_run(SWEEP, process=Process.current())
+    payload = board.payload()
+    points = [
+        Point("steps", step, step / 13, step / 100, {"loss": 2 / step}, m)
+        for m in range(16)
+        for step in range(1, 13)
+    ]
+    store.append(
+        run_id,
+        points,
+        artifacts=[Artifact("map", 16, payload)],
+        fields={"status": "running", "step": 12},
+    )
+    store.end(run_id, "finished", "13 finished, 3 diverged", summary={})
+    return run_id
 
 
 @pytest.fixture(autouse=True)
@@ -71,12 +103,24 @@ def test_real_layers_are_measured_and_turn_with_tau(page, server):
     page.goto(f"{server.url}/stability?view=Real+layers")
     x, y = wait_for_line(page, "implicit (exact), τ = 0.05")
     assert y == pytest.approx([1 / (1 + 0.05 * value) for value in x], rel=1e-9)
+    names = page.locator(f"{PLOT} .annotation", has_text=re.compile("^. (explicit|implicit|CG 3)$"))
+    names.nth(2).wait_for()  # beside the lines, each once
+    shown = sorted(text[2:] for text in names.all_text_contents())
+    assert shown == ["CG 3", "explicit", "implicit"]
+    with page.expect_download() as download:
+        page.click(".st-key-layers-figure .pp-save summary")
+        page.click(".st-key-layers-figure [data-export=layers-csv]")
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    exact = [row for row in rows if (row["layer"], row["step"]) == ("linear1", "implicit")]
+    assert [float(row["factor"]) for row in exact] == pytest.approx(y, rel=1e-12)
+    drawn = page.locator(f"{PLOT} .draglayer").first.element_handle()
     page.wait_for_selector(".stMetric >> text=η <")
     assert page.locator("text=not training").count() == 1
     page.locator(".st-key-tau input").focus()
     page.keyboard.press("ArrowRight")
     x, y = wait_for_line(page, "implicit (exact), τ = 0.1")
     assert y == pytest.approx([1 / (1 + 0.1 * value) for value in x], rel=1e-9)
+    assert drawn.evaluate("(element) => element.isConnected")  # redrawn in place: no flicker
     page.wait_for_url("**tau=0.1*")
     page.reload()
     wait_for_line(page, "implicit (exact), τ = 0.1")
@@ -126,6 +170,49 @@ def test_map_fills_in_and_a_cell_opens_its_curve_and_its_run(page, server, store
     assert drawn == pytest.approx(store.points(run_id, "steps", 14)["loss"].tolist(), rel=1e-5)
     page.click(".st-key-open button")
     page.wait_for_url("**/train?*direction.tau=10*")
+
+
+def test_a_map_is_walked_with_keys_and_its_files_can_be_taken(page, server, store):
+    run_id = finished_sweep(store)
+    page.goto(f"{server.url}/stability?sweep={run_id}")
+    page.wait_for_selector(CELLS, state="attached")
+    page.locator(".st-key-map svg[role=application]").focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_url("**cell=5*")  # the second method's second step size
+    page.click(".st-key-close button")
+    page.wait_for_function("!window.location.search.includes('cell=')")
+    for name, start in (("config.json", "{"), ("points.csv", "member,")):
+        answer = page.request.get(f"{server.url}/api/runs/{run_id}/{name}")
+        assert answer.ok
+        assert answer.text().startswith(start)
+        assert page.locator(f".proxprop-links a[href='/api/runs/{run_id}/{name}']").count() == 1
+    told = page.locator(".st-key-told").inner_text()
+    for words in limits.reading(sweep_map(store, run_id)):
+        assert words.replace("**", "") in told
+
+
+def test_two_maps_are_chosen_and_linked(page, server, store):
+    left, right = finished_sweep(store), finished_sweep(store)
+    page.goto(f"{server.url}/stability?sweep={left}&beside={right}&lecture=1")
+    for key in ("map", "map-beside"):
+        page.wait_for_selector(f".st-key-{key} [data-outcome]", state="attached")
+        assert page.locator(f".st-key-{key} [data-outcome]").count() == 16
+    page.wait_for_function(
+        """[...document.querySelectorAll('.pp-map svg text')]
+             .every((text) => parseFloat(getComputedStyle(text).fontSize) >= 18)"""
+    )
+    cut = page.evaluate(
+        """[...document.querySelectorAll('.pp-map svg')].flatMap((scene) => {
+             const frame = scene.getBoundingClientRect()
+             return [...scene.querySelectorAll('text')].filter((text) => {
+               const box = text.getBoundingClientRect()
+               return box.left < frame.left - 1 || box.right > frame.right + 1
+                 || box.top < frame.top - 3 || box.bottom > frame.bottom + 3
+             }).map((text) => text.textContent)
+           })"""
+    )
+    assert cut == []
 
 
 def test_a_sweep_stops_when_told(page, server, store):

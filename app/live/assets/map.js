@@ -14,9 +14,13 @@ const CSS = `
 .pp-map .pp-tip { position: absolute; pointer-events: none; max-width: 330px; padding: 6px 10px; border-radius: 5px; z-index: 4;
   background: var(--st-background-color); border: 1px solid var(--st-border-color); font: 400 14px/1.35 var(--st-font); }
 .pp-map .pp-tip[hidden] { display: none; }
-
+.pp-picture.pp-lecture .pp-caption { height: var(--head); line-height: calc(0.8 * var(--head)); font-size: calc(0.5 * var(--head)); }
+.pp-picture.pp-lecture .pp-caption b { font-size: calc(0.6 * var(--head)); }
+.pp-picture.pp-lecture .pp-tip { font-size: calc(0.5 * var(--head)); max-width: 520px; }
 .pp-picture > .pp-save { position: absolute; right: 0; top: 0; }
 `
+
+const LARGEST = { usual: 1.2, lecture: 1.35 } // how far type grows with the window
 
 class SweepMap extends Picture {
   constructor(parent) {
@@ -47,7 +51,14 @@ class SweepMap extends Picture {
   /** What the window leaves below the page's head, for the map and the words under it. */
   high({ height, lecture }) {
     const above = this.root.getBoundingClientRect().top + (this.root.closest('.stMain')?.scrollTop ?? 0)
-    return Math.max(height, Math.min(window.innerHeight - above - 140, this.root.clientWidth * (lecture ? 0.55 : 0.5)))
+    const below = (lecture ? 112 : 140) * this.fit(lecture)
+    return Math.max(height, Math.min(window.innerHeight - above - below, this.root.clientWidth * (lecture ? 0.75 : 0.6)))
+  }
+
+  /** On a larger window the same words fill the same share of the screen. */
+  fit(lecture) {
+    const room = Math.min(window.innerWidth / 1280, window.innerHeight / 720)
+    return Math.max(1, Math.min(room, lecture ? LARGEST.lecture : LARGEST.usual))
   }
 
   redraw() {
@@ -71,9 +82,14 @@ class SweepMap extends Picture {
     this.saving.hidden = Boolean(this.data.lecture) || this.root.clientWidth < 520
     if (!this.svg.isConnected) this.body.replaceChildren(this.svg, this.tip)
     const width = this.root.clientWidth
-    const height = this.data.height - CAPTION
+    const { lecture } = this.data
+    const fit = this.fit(lecture)
+    const head = lecture ? CAPTION * fit : CAPTION
+    this.root.classList.toggle('pp-lecture', Boolean(lecture))
+    this.root.style.setProperty('--head', `${head}px`)
+    const height = this.data.height - head
     this.svg.setAttribute('height', height)
-    const size = this.data.lecture ? { font: 24, small: 1, line: 5 } : { font: 14, small: 0.93, line: 3 }
+    const size = lecture ? { font: 24 * fit, small: 1, line: 5 * fit } : { font: 14 * fit, small: 0.93, line: 3 * fit }
     this.cells = drawMap(this.scene, payload, { width, height, size, theme: this.theme })
     this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
     this.svg.replaceChildren(this.scene, this.ring)
@@ -101,8 +117,9 @@ class SweepMap extends Picture {
     this.tip.textContent = this.words(cell)
     const box = this.svg.getBoundingClientRect()
     const [x, y] = event ? [event.clientX - box.left, event.clientY - box.top] : [cell.x1, cell.y1]
-    this.tip.style.left = `${Math.min(x + 14, box.width - 330)}px`
-    this.tip.style.top = `${Math.min(y + 14, box.height - 60)}px`
+    const { offsetWidth, offsetHeight } = this.tip
+    this.tip.style.left = `${Math.max(0, Math.min(x + 14, box.width - offsetWidth))}px`
+    this.tip.style.top = `${Math.max(0, Math.min(y + 14, box.height - offsetHeight))}px`
   }
 
   words({ method, index }) {

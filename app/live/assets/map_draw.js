@@ -3,18 +3,21 @@
 import { color, edges, share, ticks } from './map_scale.js'
 import { label, pixels, shape, subscripted, textWidth } from './quadratic_svg.js'
 
+const NARROW = 44 // widths of type below which names stand above their bands
 const LIMITS = { explicit: '2/λ_max(∇²J)', exact: '2/λ_max(P∇²J)', cg: '2/λ_max(P∇²J), of exact' }
 
 /** Draw into `svg`; returns the cells as {method, index, cell, x0, x1, y0, y1}. */
 export function drawMap(svg, payload, scene) {
   const first = []
   payload.methods.reduce((count, method, i) => ((first[i] = count), count + method.s.length), 0)
-  const spec = { ...scene, payload, first, cells: [] }
+  const narrow = scene.width < NARROW * scene.size.font
+  const foot = narrow ? scene.size.font * 1.8 : 0 // of the signs, beside the map where there is room
+  const spec = { ...scene, height: scene.height - foot, payload, first, narrow, cells: [] }
   const planes = payload.methods.map((m, i) => i).filter((i) => payload.methods[i].varies.length === 2)
   const bands = payload.methods.map((m, i) => i).filter((i) => !planes.includes(i))
   const scale = scaleOf(spec)
-  const area = { left: 0, top: 0, right: scene.width - scale.width, bottom: scene.height }
-  const split = bands.length && planes.length ? scene.height * (bands.length / (bands.length + 3)) : bands.length ? scene.height : 0
+  const area = { left: 0, top: 0, right: scene.width - scale.width, bottom: spec.height }
+  const split = bands.length && planes.length ? spec.height * (bands.length / (bands.length + 3)) : bands.length ? spec.height : 0
   const groups = []
   if (bands.length) groups.push(drawBands(bands, { ...area, bottom: split }, spec))
   planes.forEach((index, i) => {
@@ -30,8 +33,8 @@ function drawBands(indices, box, spec) {
   const { payload, size, theme } = spec
   const methods = indices.map((i) => payload.methods[i])
   const font = size.font
-  const names = Math.max(...methods.map(({ label: text }) => textWidth(text, font, theme.font)))
-  const left = Math.min(names + 16, (box.right - box.left) * 0.3)
+  const names = methods.map(({ label: text }) => textWidth(text, font, theme.font))
+  const left = spec.narrow ? font * 1.2 : Math.max(...names) + 16
   const inner = { left, right: box.right, top: font * 0.4, bottom: box.bottom - font * 3.3 }
   const logs = methods.flatMap(({ s }) => edges(s))
   const [low, high] = [Math.min(...logs), Math.max(...logs)]
@@ -55,16 +58,18 @@ function drawBands(indices, box, spec) {
       x0: x(bounds[cell]), x1: x(bounds[cell + 1]), y0: top, y1: top + payload.seeds.length * stripe,
     }))
     group.append(
-      label(method.label, 0, top + (payload.seeds.length * stripe) / 2 + font * 0.35, { size, theme, weight: 600 }),
-      ...bandLimits(method, { x, top, stripe, inner }, spec),
+      spec.narrow
+        ? label(method.label, left, top - font * 0.4, { size, theme, weight: 600 })
+        : label(method.label, 0, top + (payload.seeds.length * stripe) / 2 + font * 0.35, { size, theme, weight: 600 }),
+      ...bandLimits(method, { x, top, stripe, inner, from: spec.narrow ? left + names[row] + font * 0.6 : left }, spec),
     )
   })
-  group.append(...horizontal(low, high, x, inner, spec, 'common step size s: η explicit, η·τ implicit'))
+  group.append(...horizontal(low, high, x, inner, spec, spec.narrow ? 's = η explicit, η·τ implicit' : 'common step size s: η explicit, η·τ implicit'))
   return group
 }
 
 /** The predicted limit of each seed as a line through its stripe, its name above the band. */
-function bandLimits(method, { x, top, stripe, inner }, { size, theme }) {
+function bandLimits(method, { x, top, stripe, inner, from }, { size, theme, narrow }) {
   const parts = []
   let named = false
   method.limits.forEach((limit, seed) => {
@@ -79,9 +84,9 @@ function bandLimits(method, { x, top, stripe, inner }, { size, theme }) {
     )
     if (named) return
     named = true
-    const text = LIMITS[method.solver]
+    const text = narrow ? LIMITS[method.solver].split(',')[0] : LIMITS[method.solver]
     const half = textWidth(text.replace('_max', 'm'), size.font * size.small, theme.font) / 2
-    const middle = Math.min(Math.max(at, inner.left + half), inner.right - half)
+    const middle = Math.min(Math.max(at, from + half), inner.right - half)
     parts.push(subscripted(text, middle, top - size.font * 0.45, { size, theme, anchor: 'middle', scale: size.small }))
   })
   return parts
@@ -181,11 +186,11 @@ function vertical(low, high, y, inner, { size, theme }) {
 }
 
 /** Beside the map: what the colours and signs mean. */
-function scaleOf({ payload, size, theme, width, height }) {
+function scaleOf({ payload, size, theme, width, height, narrow }) {
   const font = size.font
-  const wide = font * 7.6
+  const wide = font * (narrow ? 5.4 : 7.8)
   const left = width - wide + font * 1.4
-  const [top, bottom] = [font * 1.9, Math.max(font * 6, height - font * 6.2)]
+  const [top, bottom] = [font * 1.9, Math.max(font * 6, height - font * (narrow ? 3.3 : 6.2))]
   const group = shape('g')
   const steps = 40
   for (let i = 0; i < steps; i += 1) {
@@ -199,10 +204,11 @@ function scaleOf({ payload, size, theme, width, height }) {
   }
   const rows = [['×', 'diverged'], ['–', 'collapsed']]
   rows.forEach(([sign, words], i) => {
-    const y = bottom + font * (1.7 + 1.5 * i)
+    const y = narrow ? height + font * 1.2 : bottom + font * (1.7 + 1.5 * i)
+    const at = narrow ? font * (1.7 + 7 * i) : left + font * 0.5
     group.append(
-      label(sign, left + font * 0.5, y, { size, theme, anchor: 'middle', weight: 700 }),
-      label(words, left + font * 1.4, y, { size, theme, scale: size.small }),
+      label(sign, at, y, { size, theme, anchor: 'middle', weight: 700 }),
+      label(words, at + font * 0.9, y, { size, theme, scale: size.small }),
     )
   })
   return { group, width: wide }

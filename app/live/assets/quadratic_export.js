@@ -21,7 +21,7 @@ function download(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000)
 }
 
-/** A menu with SVG, PNG and CSV; `get` gives {svg, title, theme, rows}. */
+/** A menu with SVG, PNG and CSV; `get` gives {svg, title, theme, rows}, or {image(format, file), rows}. */
 export function menu(name, get) {
   style('save', CSS)
   const choice = (format) =>
@@ -45,6 +45,7 @@ function save(name, format, picture) {
     const text = picture.rows.map((row) => row.join(',')).join('\n')
     return download(file, new Blob([`${text}\n`], { type: 'text/csv' }))
   }
+  if (picture.image) return picture.image(format, file)
   const { text, width, height } = whole(picture)
   const vector = new Blob([text], { type: 'image/svg+xml' })
   return format === 'svg' ? download(file, vector) : raster(vector, width, height, (blob) => download(file, blob))

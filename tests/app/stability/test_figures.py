@@ -45,6 +45,12 @@ def test_lines_are_the_closed_forms(gain: bool) -> None:
 def test_limit_is_marked_where_the_explicit_factor_passes_minus_one() -> None:
     figure = layers_figure(layer_views((probe(),), 0.2, 1))
     assert [shape.x0 for shape in figure.layout.shapes if shape.x0 == shape.x1] == [10.0]
+    assert "λ = 2/s = 10" in [note.text for note in figure.layout.annotations]
+
+
+def test_every_line_carries_its_name_for_the_picture() -> None:
+    names = [trace.meta for trace in layers_figure(layer_views((probe(),), 0.2, 4)).data]
+    assert names == ["explicit", "implicit", "CG 4", None]
 
 
 def test_lecture_is_large_and_dark_takes_the_dark_palette() -> None:
@@ -56,5 +62,5 @@ def test_lecture_is_large_and_dark_takes_the_dark_palette() -> None:
 
 def test_a_deep_network_shows_its_first_layers() -> None:
     views = layer_views(tuple(probe(f"linear{i}") for i in range(9)), 0.2, 1)
-    titles = [note.text for note in layers_figure(views).layout.annotations]
+    titles = [note.text for note in layers_figure(views).layout.annotations if "<b>" in note.text]
     assert len(titles) == MAX_LAYERS

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from app.stability import sweeps
-from app.stability.layers import DEFAULT, limit_tiles, momentum_factor
+from app.stability.layers import limit_tiles, momentum_factor
+from app.stability.networks import DEFAULT, INITIAL
 from app.stability.probing import PROBER
 from proxprop.config import RunConfig, from_query
 from proxprop.probe import ProbeRequest
@@ -53,7 +54,7 @@ def test_layers_show_the_measured_numbers(
     assert values == {
         "Loss J here": "2.25",
         "Network, explicit": "η < 2.69",
-        "Network, implicit, τ = 0.5": "η < 5.38",
+        "Network, implicit": "η < 5.38",
         "Its implicit layers alone": "η < 336",
     }
     table = at.dataframe[0].value
@@ -87,6 +88,28 @@ def test_link_to_a_run_opens_its_layers(
     at = open_page("stability", net=run_id)
     assert at.selectbox(key="net").value == run_id
     assert at.metric[0].value == "2.25"
+
+
+def test_weights_that_a_run_began_with_are_a_choice(
+    store: Store, cached_probe: Callable[[ProbeRequest], None]
+) -> None:
+    run_id = known_run(store)
+    store.add_checkpoint(run_id, 40, "checkpoints/x.safetensors")
+    cached_probe(ProbeRequest(config=store.run(run_id).config))  # nothing of the saved weights
+    at = open_page("stability", net=run_id, weights="initial")
+    assert at.metric[0].value == "2.25"
+    assert not at.warning
+
+
+@pytest.mark.parametrize("name", INITIAL)
+def test_common_networks_can_be_linked_to(
+    store: Store, cached_probe: Callable[[ProbeRequest], None], name: str
+) -> None:
+    cached_probe(ProbeRequest(config=INITIAL[name]))
+    at = open_page("stability", net=name)
+    assert at.selectbox(key="net").value == name
+    lines = component(at, "layers_view")["figure"]["data"]  # type: ignore[index]
+    assert [line["x"][0] for line in lines[:2]] == pytest.approx([2.0, 2.0])
 
 
 def test_failed_measurement_is_told_in_words(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,6 +146,7 @@ def test_link_to_a_sweep_shows_its_map_and_cell(store: Store) -> None:
     series = [trace["series"] for trace in curve["traces"]]  # type: ignore[attr-defined]
     assert series == ["8/steps/loss", "9/steps/loss"]
     assert "2/λ_max = 3" in text(at)
+    assert "curvature grows" in text(at)
     assert not at.exception
 
 
