@@ -180,7 +180,7 @@ def _line_correlations(lines: Tensor, along: _Axis, precision: Precision) -> Ten
         return None
     flat = lines.reshape(ends * groups, samples, channels * depth, size)
     found = line_correlation(flat, along.kernel - 1, along.dilation, precision)
-    return found.view(ends, groups, channels, depth, channels, depth, -1)
+    return found.reshape(ends, groups, channels, depth, channels, depth, -1)
 
 
 def _subtract_lines(taps: Tensor, correlations: Tensor | None, across: _Axis) -> None:

@@ -105,7 +105,8 @@ def line_correlation(lines: Tensor, lags: int, step: int, precision: Precision) 
     spectrum = torch.stack([real.view(batches, half, -1), imag.view(batches, half, -1)], dim=2)
     spectrum = spectrum.view(batches, 2 * half, channels**2)
     across = real_lag_inverse(lags, step, period, like=spectrum)
-    return (spectrum.mT @ across.mT).view(batches, channels, channels, -1)
+    found = (across @ spectrum).view(batches, -1, channels, channels)
+    return found.permute(0, 2, 3, 1)
 
 
 def _by_plane(

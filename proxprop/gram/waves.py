@@ -37,7 +37,9 @@ def _kept(build: _Builder) -> _Matrix:
     def matrix(*sizes: int, like: Tensor) -> Tensor:
         # Traced code and tensor subclasses (fake tensors) must not leave tensors of theirs here.
         keep = not is_traced(like) and type(like) is Tensor and like.device.type == "cpu"
-        return (remembered if keep else build)(*sizes, dtype=like.dtype, device=like.device)
+        if keep:
+            return remembered(*sizes, dtype=like.dtype, device=like.device)
+        return build(*sizes, dtype=like.dtype, device=like.device)
 
     return matrix
 
