@@ -12,6 +12,7 @@ from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.slowmotion import TraceRequest
 from proxprop.slowmotion import trace as step_trace
+from tests.browser.conftest import _is_ours as is_ours
 
 pytestmark = pytest.mark.browser
 
@@ -27,9 +28,37 @@ def patience(page):
 
 
 @pytest.fixture(scope="module")
-def trace():
-    """The trace of the default step, by the library itself."""
-    return step_trace(TraceRequest(RunConfig().replace(**{"direction.solver": "cg"})))
+def opened(browser, server):
+    """The default step in a window that the tests share, and its trace by the library itself."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    window, errors = context.new_page(), []
+    window.set_default_timeout(LONG)
+    window.on("pageerror", lambda error: errors.append(str(error)))
+    window.on("console", lambda said: errors.append(said.text) if is_ours(said) else None)
+    window.goto(f"{server.url}/layers", wait_until="commit")
+    # Meanwhile the server's own process computes the same.
+    expected = step_trace(TraceRequest(RunConfig().replace(**{"direction.solver": "cg"})))
+    window.wait_for_selector(f"{PLAYER} [data-go=next]")
+    yield window, expected
+    context.close()
+    assert not errors, f"the browser's console reports: {errors}"
+
+
+@pytest.fixture
+def shared(opened):
+    """The shared window at its first stage."""
+    window, _ = opened
+    window.emulate_media(reduced_motion="no-preference")
+    window.locator(PLAYER).focus()
+    window.locator(f"{PLAYER} input[type=range]").fill("0")
+    window.wait_for_function(f"document.querySelector('{PLAYER}').dataset.stage === '0'")
+    return window
+
+
+@pytest.fixture
+def trace(opened):
+    """The trace of the default step."""
+    return opened[1]
 
 
 def open_player(page, server, query=""):
@@ -76,8 +105,8 @@ def press(page, key, stage):
     page.wait_for_function(f"document.querySelector('{PLAYER}').dataset.stage === '{stage}'")
 
 
-def test_twenty_stages_forward_and_back_by_keyboard(page, server, trace):
-    open_player(page, server)
+def test_twenty_stages_forward_and_back_by_keyboard(shared, trace):
+    page = shared
     frames = trace["frames"]
     assert len(frames) == 20
     # Nothing may be rebuilt or jump: the same elements stay, at the same place.
@@ -134,9 +163,16 @@ def energies_of(frame):
     return values
 
 
-def test_space_plays_to_the_end_and_jumps_reach_a_layer(page, server):
-    open_player(page, server)
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_space_plays_and_jumps_reach_a_layer_whatever_motion_is_wanted(shared, motion):
+    page = shared
+    page.emulate_media(reduced_motion=motion)
+    moves = page.evaluate(
+        f"getComputedStyle(document.querySelector('{PLAYER} .pp-bar-fill')).transitionDuration"
+    )
+    assert moves == ("0s" if motion == "reduce" else "0.25s")
     page.select_option(f"{PLAYER} select", "600")
+    page.locator(PLAYER).focus()
     page.keyboard.press("Space")
     page.wait_for_function(f"Number(document.querySelector('{PLAYER}').dataset.stage) >= 2")
     page.keyboard.press("Space")
@@ -148,8 +184,8 @@ def test_space_plays_to_the_end_and_jumps_reach_a_layer(page, server):
     assert now["stage"] > stopped
 
 
-def test_ratios_on_the_page_are_the_cores(page, server, trace):
-    open_player(page, server)
+def test_ratios_on_the_page_are_the_cores(shared, trace):
+    page = shared
     page.wait_for_selector(".st-key-overshoot .js-plotly-plot")
     drawn = page.evaluate(
         """() => Object.fromEntries(document.querySelector('.st-key-overshoot .js-plotly-plot').data
@@ -163,6 +199,15 @@ def test_ratios_on_the_page_are_the_cores(page, server, trace):
     checks = page.locator("[data-check]")
     assert checks.count() == len(trace["checks"]) == 5
     assert page.locator("[data-check][data-holds=true]").count() == 5
+
+
+def test_the_title_of_the_overshoots_stays_clear_of_its_legend(shared):
+    shared.wait_for_selector(".st-key-overshoot .js-plotly-plot")
+    plot = shared.locator(".st-key-overshoot .js-plotly-plot")
+    title = plot.locator(".gtitle").bounding_box()
+    legend = plot.locator(".legend").bounding_box()
+    assert title["y"] + title["height"] <= legend["y"]
+    assert legend["x"] + legend["width"] <= 1280
 
 
 def test_a_link_restores_the_controls_and_the_exact_step_has_no_iterations(page, server):
@@ -190,9 +235,9 @@ def test_a_run_along_its_steps_in_place_and_beside_another(page, server):
         drawn = page.evaluate(f"{lines}.map((line) => [line.name, line.x.length, line.x.at(-1)])")
         assert {name for name, points, _ in drawn if points} == {
             "one",
-            "one, explicit at s = τ",
+            "one, explicit step with s = τ",
             "two",
-            "two, explicit at s = τ",
+            "two, explicit step with s = τ",
         }
         points = [count for _, count, _ in drawn if count]
         assert max(points) <= 650  # of 10,000: thinned out on the server
@@ -225,8 +270,9 @@ def point(step):
     return Point("layers", step=step, epoch=step / 15, seconds=step * 0.01, values=values)
 
 
-def test_the_picture_is_above_the_fold_and_numbers_are_typeset(page, server):
-    open_player(page, server)
+def test_the_picture_is_above_the_fold_and_numbers_are_typeset(shared):
+    page = shared
+    page.evaluate("window.scrollTo(0, 0)")
     for stage in range(1, 13):
         press(page, "ArrowRight", stage)
     box = page.locator(f"{PLAYER} .pp-tiles").bounding_box()
