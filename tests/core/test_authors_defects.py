@@ -6,8 +6,17 @@ import pickle
 import torch
 from torch import nn
 
-from proxprop import ProxPropLinear, convert
-from tests.reference import exact_direction, relative_error
+from proxprop import ProxPropConv2d, ProxPropLinear, convert
+from tests.gram.cases import images
+from tests.reference import (
+    augmented,
+    conjugate_gradient,
+    exact_direction,
+    output_rows,
+    patch_columns,
+    proximal_system,
+    relative_error,
+)
 
 from .cases import backward, batch, columns_of, direction_of, make_layer
 
@@ -81,3 +90,58 @@ def test_backward_does_not_change_the_gradient_it_is_given():
         layer(input).backward(grad_output)
         assert torch.equal(grad_output, kept[0])
         assert torch.equal(input, kept[1])
+
+
+def convolution(**settings) -> ProxPropConv2d:
+    torch.manual_seed(0)
+    return ProxPropConv2d(4, 5, 3, padding=1, **{"dtype": torch.float64, **settings})
+
+
+def of_convolution(layer: ProxPropConv2d, x: torch.Tensor, delta: torch.Tensor) -> torch.Tensor:
+    """What backward leaves, one row per output channel."""
+    layer.zero_grad()
+    layer(x).backward(delta)
+    return torch.cat([p.grad.reshape(layer.out_channels, -1) for p in layer.parameters()], dim=1)
+
+
+def test_a_convolution_without_bias_works():
+    layer, x = convolution(bias=False, tau=0.2), images(6, 5, 5)
+    delta = torch.randn_like(layer(x))
+    columns = augmented(patch_columns(layer, x)[0], True, False)
+    expected = exact_direction(columns, output_rows(delta, 1)[0], 0.2)
+    assert relative_error(of_convolution(layer, x, delta), expected) < 1e-9
+
+
+def test_a_convolutions_channels_each_have_their_own_cg():
+    # One scalar step for all channels would be ruled by the one with the largest gradient.
+    layer, x = convolution(tau=0.2, solver="cg", cg_steps=3), images(6, 5, 5)
+    delta = torch.randn_like(layer(x)) * torch.logspace(-6, 6, 5).double()[:, None, None]
+    columns = augmented(patch_columns(layer, x)[0], True, True)
+    gradient = output_rows(delta, 1)[0].T @ columns
+    expected = conjugate_gradient(proximal_system(columns, 0.2), gradient, 3)
+    for found, wanted in zip(of_convolution(layer, x, delta), expected, strict=True):
+        assert relative_error(found, wanted) < 1e-9
+
+
+def test_a_convolutions_cg_does_not_depend_on_the_losss_scale():
+    for solver in ("cg", "exact"):
+        for samples in (1, 12):
+            layer = convolution(dtype=torch.float32, solver=solver, cg_steps=4)
+            x = images(samples, 5, 5).float()
+            delta = torch.randn_like(layer(x))
+            one = of_convolution(layer, x, delta)
+            for scale in (2.0**-60, 2.0**-20, 2.0**20, 2.0**60):
+                scaled = of_convolution(layer, x, delta * scale)
+                assert relative_error(scaled, one.double() * scale) < 1e-5
+
+
+def test_a_convolutions_backward_leaves_parameters_and_its_arguments_alone():
+    for samples in (1, 12):
+        layer, x = convolution(), images(samples, 5, 5)
+        delta = torch.randn_like(layer(x))
+        kept = [tensor.detach().clone() for tensor in (x, delta, *layer.parameters())]
+        places = [(p.data_ptr(), p._version) for p in layer.parameters()]
+        of_convolution(layer, x, delta)
+        assert [(p.data_ptr(), p._version) for p in layer.parameters()] == places
+        for tensor, before in zip((x, delta, *layer.parameters()), kept, strict=True):
+            assert torch.equal(tensor, before)
