@@ -80,13 +80,7 @@ class Affine:
 
     def _laid_out(self, a: Tensor) -> Tensor:
         if isinstance(self.module, nn.Conv2d):
-            patches = F.unfold(
-                self._padded(a),
-                self.module.kernel_size,
-                dilation=self.module.dilation,
-                stride=self.module.stride,
-            )
-            matrix = patches.transpose(1, 2).reshape(-1, self.columns)
+            matrix = self._patches(a).transpose(1, 2).reshape(-1, self.columns)
         else:
             matrix = a.reshape(-1, self.columns)
         if not self.has_bias:
@@ -98,21 +92,34 @@ class Affine:
         return self._recalls.values((self.index, "phi"), self._applied, theta, a)
 
     def _applied(self, theta: Tensor, a: Tensor) -> Tensor:
-        z = self.rows(a) @ theta.T
         if not isinstance(self.module, nn.Conv2d):
-            return z.reshape(*a.shape[:-1], len(theta))
-        padded = self._padded(a)
-        height, width = (
-            (size - dilation * (kernel - 1) - 1) // stride + 1
-            for size, kernel, dilation, stride in zip(
-                padded.shape[-2:],
-                self.module.kernel_size,
-                self.module.dilation,
-                self.module.stride,
-            )
+            return (self.rows(a) @ theta.T).reshape(*a.shape[:-1], len(theta))
+        # Θ times the patches of each sample, where they lie: as rows they would be copied twice.
+        kernels = theta[:, : self.columns].expand(len(a), -1, -1)
+        z = torch.bmm(kernels, self._patches(a))
+        if self.has_bias:
+            z = z + theta[:, -1:]
+        return z.reshape(len(a), len(theta), *self._positions(a))
+
+    def _patches(self, a: Tensor) -> Tensor:
+        """Return a convolution's patches, sample by sample. Shape: (N, d, positions)."""
+        return self._recalls.patches(self.index, self._unfolded, a)
+
+    def _unfolded(self, a: Tensor) -> Tensor:
+        conv = self.module
+        assert isinstance(conv, nn.Conv2d)
+        return F.unfold(
+            self._padded(a), conv.kernel_size, dilation=conv.dilation, stride=conv.stride
         )
-        positions_last = z.reshape(len(a), height * width, len(theta)).transpose(1, 2)
-        return positions_last.reshape(len(a), len(theta), height, width)
+
+    def _positions(self, a: Tensor) -> tuple[int, ...]:
+        """Return height and width of a convolution's output."""
+        conv = self.module
+        assert isinstance(conv, nn.Conv2d)
+        sides = zip(self._padded(a).shape[-2:], conv.kernel_size, conv.dilation, conv.stride)
+        return tuple(
+            (size - dilation * (k - 1) - 1) // step + 1 for size, k, dilation, step in sides
+        )
 
     def as_rows(self, z: Tensor) -> Tensor:
         """Return a tensor of z's shape as the matrix whose rows belong to those of Ã."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 VALUES = 8  # results kept: a sweep asks again within a layer, never across several
-ROWS = 3  # patches of a convolution are the largest tensors of all
+PATCHES = 3  # the largest tensors of all: those of a_l^k and of both sweeps' requests
 
 
 class Recall:
@@ -45,7 +45,8 @@ class Recalls:
     """What the layers of one network remember together, since they are asked in turn."""
 
     values: Recall = field(default_factory=Recall)
-    rows: Recall = field(default_factory=lambda: Recall(ROWS))
+    patches: Recall = field(default_factory=lambda: Recall(PATCHES))
+    rows: Recall = field(default_factory=lambda: Recall(1))
 
 
 def _identity(tensor: Tensor) -> tuple[object, ...]:

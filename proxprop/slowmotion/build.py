@@ -95,7 +95,9 @@ class StepTrace:
         sigmas = [_sigma(modules) for modules in network.transfer]
         writer = FrameWriter(network, start, self.steps, sigmas, self.cg_steps)
         implicit: dict[int, float] = {}
-        progress = Progress(network, self.cg_steps, state.config.direction.layers == "all")
+        progress = Progress(
+            network, start.a[0], self.cg_steps, state.config.direction.layers == "all"
+        )
         frames = []
         tell("the forward pass", 0.0)
         for side, stage, other in paired.stages():

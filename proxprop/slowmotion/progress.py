@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from proxprop.penalty import PenaltyNetwork, Stage, StageKind
 
 # Products of the size of one forward pass through the layer, as the sweeps carry them out.
@@ -21,12 +23,15 @@ class Progress:
 
     Args:
         network: The model as φ and σ.
+        first: a_0, of which one sample is enough.
         cg_steps: Iterations of CG; None for the exact solve.
         last: Whether the last layer takes an implicit step, too.
     """
 
-    def __init__(self, network: PenaltyNetwork, cg_steps: int | None, last: bool) -> None:
-        self._sizes = {layer.index: float(layer.theta().numel()) for layer in network.affine}
+    def __init__(
+        self, network: PenaltyNetwork, first: Tensor, cg_steps: int | None, last: bool
+    ) -> None:
+        self._sizes = sizes(network, first)
         self._exact = cg_steps is None
         self._done = 0.0
         self._total = sum(
@@ -46,6 +51,18 @@ class Progress:
         if kind is StageKind.THETA_IMPLICIT and self._exact:
             return EXACT
         return PRODUCTS.get(kind, 0.0)
+
+
+def sizes(network: PenaltyNetwork, first: Tensor) -> dict[int, float]:
+    """Return the multiplications of one sample's forward pass through each layer."""
+    found, a = {}, first[:1]
+    for layer in network.affine:
+        theta = layer.theta()
+        z = layer(theta, a)
+        found[layer.index] = float(z.numel() * theta.shape[1])
+        if layer.index < network.depth:
+            a = network.sigma(layer.index, z)
+    return found
 
 
 def _kinds(layer: int, depth: int, last: bool) -> list[StageKind]:
