@@ -1,16 +1,15 @@
 """Seconds of the default map, and how many times faster than its runs one after another.
 
-``python -m benchmarks.sweep_speed``. The map is computed with everything that belongs to it. In
-between, after every few blocks, some of its runs are trained alone by ``proxprop.training``, so
-that both feel the same machine: ``--share`` of all runs, evenly spread, their time scaled up.
+``python -m benchmarks.sweep_speed``. The map is computed in one go, with everything that belongs to
+it. Before and after, some of its runs are trained alone by ``proxprop.training``, so that both feel
+the same machine: ``--share`` of all runs, evenly spread, their time scaled up.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,6 @@ from proxprop.runs.rehearsal import rehearse
 from proxprop.sweeping import default_sweep, sweep
 from proxprop.training import NoControls, train
 from proxprop.training.session import Session
-
-_TURNS = 5
-_BLOCKS_PER_TURN = 4
-_SETTLING = 0.1  # seconds after which no block is computing
 
 
 def main() -> None:
@@ -53,28 +48,14 @@ def main() -> None:
 
 
 def measure(config: SweepConfig, share: float) -> dict[str, Any]:
-    """Compute a map in pieces, its runs alone in between; return seconds and ratios."""
+    """Compute a map between two halves of its runs alone; return seconds and ratios."""
     data = load(config.data)
     runs = len(config.cells()) * config.seeds
-    chosen = list(range(0, runs, max(1, round(1 / share))))
-    waiting = iter(chosen)
+    chosen = range(0, runs, max(1, round(1 / share)))
     others = _Others(config, data, torch.get_num_threads())
-    seconds, snapshots, first_block, outcomes = 0.0, 0, None, ""
-    started = time.process_time()
-    for event, took in _timed(sweep(config, NoControls())):
-        seconds += took
-        if isinstance(event, Ended):
-            outcomes = event.words
-        if not isinstance(event, Snapshot):
-            continue
-        snapshots += 1
-        first_block = first_block or seconds
-        if snapshots % _BLOCKS_PER_TURN == 0:
-            time.sleep(_SETTLING)
-            seconds += _SETTLING  # a block that was under way has used it
-            others.take(itertools.islice(waiting, len(chosen) // _TURNS))
-    processor = time.process_time() - started - others.processor - others.bare_processor
-    others.take(waiting)
+    others.take(chosen[::2])
+    seconds, processor, first_block, outcomes = _map(config)
+    others.take(chosen[1::2])
     scale = runs / len(chosen)
     return {
         "seconds": seconds,
@@ -88,6 +69,23 @@ def measure(config: SweepConfig, share: float) -> dict[str, Any]:
         "bare_ratio": others.bare * scale / seconds,
         "outcomes": outcomes,
     }
+
+
+def _map(config: SweepConfig) -> tuple[float, float, float | None, str]:
+    """Seconds and processor seconds of a map, seconds to its first block, and how runs ended."""
+    first_block, outcomes = None, ""
+    started, processor = time.perf_counter(), time.process_time()
+    for event in sweep(config, NoControls()):
+        if isinstance(event, Snapshot) and first_block is None:
+            first_block = time.perf_counter() - started
+        elif isinstance(event, Ended):
+            outcomes = event.words
+    return (
+        time.perf_counter() - started,
+        time.process_time() - processor,
+        first_block,
+        outcomes,
+    )
 
 
 class _Others:
@@ -118,15 +116,6 @@ class _Others:
             self.bare += _seconds(_steps_only, self._config, member, self._data)
             self.bare_processor += time.process_time() - started
         torch.set_num_threads(before)
-
-
-def _timed(events: Iterator[Any]) -> Iterator[tuple[Any, float]]:
-    while True:
-        started = time.perf_counter()
-        event = next(events, None)
-        if event is None:
-            return
-        yield event, time.perf_counter() - started
 
 
 def _seconds(work: Any, *values: Any) -> float:
