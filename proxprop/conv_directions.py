@@ -215,9 +215,14 @@ def _dual(
         factor, status = _accurate_dual_factor(x, geometry, spec.damping, with_bias)
         dual = torch.cholesky_solve(rows.to(factor.dtype), factor)
     dual = dual.view(geometry.groups, samples, *positions, -1).permute(1, 0, 4, 2, 3)
-    dual = dual.reshape(grad_output.shape).to(x.dtype)
+    dual = dual.reshape(grad_output.shape)
+    if spec.solver == "cg":
+        dual = dual.to(x.dtype)
+    # Where the factor had to be float64, so has this product: Y is large along directions in which
+    # Ã nearly cancels, and float32 would return what it rounds away there (ascent at tau=1e8).
     with _full_products(x):
-        return *parameter_gradient(x, dual, geometry), status
+        weight, bias = parameter_gradient(x.to(dual.dtype), dual, geometry)
+    return weight.to(x.dtype), bias.to(x.dtype), status
 
 
 def _accurate_dual_factor(
