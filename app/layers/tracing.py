@@ -17,7 +17,7 @@ from typing import Any, Literal
 from proxprop import paths
 from proxprop.slowmotion import TraceRequest
 
-FORMAT = 5  # of a trace; a new one makes cached traces obsolete
+FORMAT = 6  # of a trace; a new one makes cached traces obsolete
 TIMEOUT = 60.0  # seconds without a sign of life; a process at work gives one every second
 TURN = 0.2  # seconds between looks at whether another viewer's step is through
 KEPT = 200  # files in the cache, two a trace

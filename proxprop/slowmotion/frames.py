@@ -144,7 +144,7 @@ class FrameWriter:
             value = matched_overshoot(self.network, self.start, stage.layer, half, self.steps.tau)
             self.matched[stage.layer] = value
             matched = Number("overshoot_matched", r"\text{the same for } s = \tau", value)
-            numbers.insert(3, asdict(matched))
+            numbers.insert(1, asdict(matched))
         return numbers
 
     def _define(self, stage: Stage) -> None:

@@ -132,9 +132,9 @@ def _overshoot(stage: Stage) -> list[Number]:
     l, problem = stage.layer, stage.subproblem  # noqa: E741
     misfit = rf"\| \varphi(\theta, a_{l - 1}^k) - z_{l}^{{1/2}} \|"
     return [
-        Number("misfit_before", rf"{misfit} \text{{ before}}", problem.misfit_before),
-        Number("misfit_after", r"\text{the same after}", problem.misfit_after),
         Number("overshoot", r"\text{share left over}", problem.overshoot),
+        Number("misfit_before", rf"{misfit} \text{{ before}}", problem.misfit_before),
+        Number("misfit_after", r"\text{and after}", problem.misfit_after),
     ]
 
 

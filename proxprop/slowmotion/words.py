@@ -91,8 +91,9 @@ def _z_half(stage: Stage, depth: int, sigma: str) -> Words:
         )
     return Words(
         f"Request: {z}",
-        f"{z} moves so that {sigma} of it comes closer to the a{_sub(l)} asked for.",
-        f"Where {sigma} is flat nothing moves: no change of z would help there.",
+        f"{z} moves so that its output σ({z}) comes closer to the a{_sub(l)} asked for.",
+        f"Here σ is {_lower(sigma)}. Where its output does not depend on z nothing moves: no change "
+        "of z would help there.",
     )
 
 
@@ -115,8 +116,8 @@ def _explicit(stage: Stage, depth: int) -> Words:
     )
     return Words(
         f"{theta}, explicit",
-        "Algorithm 1 takes one gradient step on the misfit. This is what plain gradient descent "
-        "does to this layer.",
+        f"Algorithm 1 takes one gradient step towards the z{_sub(l)} asked for. Plain gradient "
+        "descent does the same to this layer.",
         why,
     )
 
@@ -149,6 +150,10 @@ def _implicit(stage: Stage, cg_steps: int | None) -> Words:
         f"Both are weighed at the new weights; that makes the step implicit. "
         f"{left:.2f} of the distance is left.",
     )
+
+
+def _lower(sigma: str) -> str:
+    return "the identity" if sigma == "The identity" else sigma
 
 
 def _sub(number: int) -> str:

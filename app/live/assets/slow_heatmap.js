@@ -51,14 +51,15 @@ export class Tile {
 }
 
 function words({ shape, scale, kind, count }) {
-  const size = kind === 'maps' ? `${count < shape[1] ? `${count} of ` : ''}${shape[1]} maps ${shape[2]} × ${shape[3]}` : shape.join(' × ')
+  const size = kind === 'maps' ? `${count < shape[1] ? `${count} of ` : ''}${shape[1]} maps` : shape.join(' × ')
   return `±${number(scale)} · ${size}`
 }
 
 function hint({ scale, rows, cols, shape, kind }) {
   const cells = kind === 'matrix' && (shape[0] > rows || shape[1] > cols)
   const most = cells ? ' Each cell shows the value of largest size in its block.' : ''
-  return `Purple below zero, green above; full colour at ±${number(scale)}.${most}`
+  const maps = kind === 'maps' ? ` Maps of ${shape[2]} × ${shape[3]}, of the first sample.` : ''
+  return `Purple below zero, green above; full colour at ±${number(scale)}.${most}${maps}`
 }
 
 function matrix({ rows, cols, data }, theme) {
