@@ -92,8 +92,8 @@ def _z_half(stage: Stage, depth: int, sigma: str) -> Words:
     return Words(
         f"Request: {z}",
         f"{z} moves so that its output σ({z}) comes closer to the a{_sub(l)} asked for.",
-        f"Here σ is {_lower(sigma)}. Where its output does not depend on z nothing moves: no change "
-        "of z would help there.",
+        f"Here σ is {_lower(sigma)}. Where its output does not depend on z nothing moves: no "
+        "change of z would help there.",
     )
 
 
