@@ -107,7 +107,7 @@ class Panels {
 
   async save(format) {
     if (format === 'csv') return this.saveCsv()
-    const [width, height] = [420 * this.wire.panels.length + 60, 480]
+    const [width, height] = [Math.max(840, 420 * this.wire.panels.length + 60), 480]
     const theme = { ...this.theme }
     const figure = panelsFigure({ wire: this.wire, view: this.view, theme, width, height })
     // The picture stands alone: it carries its title and its legend.

@@ -173,12 +173,13 @@ function ticksAt(values, size) {
   return { tickvals: values, ticktext: values.map(String) }
 }
 
-/** Decades; over less than two of them also 2 and 5. */
+/** Decades; over about two of them also 2 and 5, over less than one finer ones. */
 function logTicks([low, high], size, theme) {
-  if (high - low > 2.2) return { dtick: Math.max(1, Math.round((high - low) / 6)) }
+  const span = high - low
+  if (span > 2.2) return { dtick: Math.max(1, Math.round(span / 6)) }
   const tickvals = []
   for (let decade = Math.floor(low); decade <= high; decade += 1) {
-    const factors = high - low < 0.35 ? [1, 1.2, 1.5, 1.8, 2, 2.2, 2.5, 3, 4, 5, 7] : [1, 2, 5]
+    const factors = span < 0.35 ? [1, 1.2, 1.5, 1.8, 2, 2.2, 2.5, 3, 4, 5, 7] : span < 0.75 ? [1, 1.5, 2, 3, 5, 7] : [1, 2, 5]
     tickvals.push(...factors.map((factor) => Number((factor * 10 ** decade).toPrecision(3))))
   }
   return { tickvals, ticktext: tickvals.map(String), tickfont: { size: size.tick, color: theme.muted } }
