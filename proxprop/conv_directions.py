@@ -12,7 +12,7 @@ from torch import Tensor
 
 from proxprop.directions import Direction
 from proxprop.gram import ConvGeometry, patch_gram, position_gram
-from proxprop.gram.conv import choose_system
+from proxprop.gram.conv import choose_system, default_precision
 from proxprop.solvers import (
     CONDITION_FOR_FLOAT64,
     FALLBACK,
@@ -162,13 +162,16 @@ def _primal(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """D = G S⁻¹ with S = ÃᵀÃ + I/τ, per group."""
     status = None
+    # First what backpropagation does anyway: Δ is still in the cache from the input's gradient,
+    # and x will be for the Gram.
+    dtype = default_precision(x, geometry).result
+    weight, bias = _accurate_gradient(x, grad_output, geometry, dtype)
     if spec.solver == "cg":
         gram = patch_gram(x, geometry, bias=with_bias)
-        dtype = gram.dtype
     else:
         factor, status, _ = _accurate_factor(x, geometry, spec.damping, with_bias)
-        dtype = factor.dtype
-    weight, bias = _accurate_gradient(x, grad_output, geometry, dtype)
+        if factor.dtype != dtype:
+            weight, bias = _accurate_gradient(x, grad_output, geometry, factor.dtype)
     gradient = weight.reshape(geometry.groups, weight.shape[0] // geometry.groups, -1)
     if with_bias:
         gradient = torch.cat([gradient, bias.view(geometry.groups, -1, 1)], dim=2)
