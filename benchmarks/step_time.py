@@ -53,16 +53,17 @@ def main() -> None:
         console.print(f"[dim]{case.name}: {rounds} rounds of {len(CONTENDERS)} contenders")
         results[case.name] = measure(case, device, rounds, splits)
         console.print(table(case.name, results[case.name]))
-    seconds = time.perf_counter() - started
-    result = {
-        "environment": {**environment(device), "memory": memory},
-        "took_seconds": round(seconds, 1),
-        "rounds": arguments.rounds,
-        "batches": BATCHES,
-        "cases": results,
-    }
-    path = write_result(name, merged(before, result) if before else result, arguments.output)
-    console.print(f"{path} ({seconds:.0f} s)")
+        # After every case, so that a run that is stopped keeps what it has.
+        seconds = time.perf_counter() - started
+        result = {
+            "environment": {**environment(device), "memory": memory},
+            "took_seconds": round(seconds, 1),
+            "rounds": arguments.rounds,
+            "batches": BATCHES,
+            "cases": results,
+        }
+        path = write_result(name, merged(before, result) if before else result, arguments.output)
+        console.print(f"{path} ({seconds:.0f} s)")
 
 
 def rounds_of(case: Case, rounds: int) -> int:
