@@ -177,9 +177,9 @@ def test_a_map_is_walked_with_keys_and_its_files_can_be_taken(page, server, stor
     page.goto(f"{server.url}/stability?sweep={run_id}")
     page.wait_for_selector(CELLS, state="attached")
     page.locator(".st-key-map svg[role=application]").focus()
-    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
+    for key in ("ArrowRight", "ArrowLeft", "ArrowDown", "Enter"):
         page.keyboard.press(key)
-    page.wait_for_url("**cell=5*")  # the second method's second step size
+    page.wait_for_url("**cell=5*")  # below s = 0.05: s = 0.1
     page.click(".st-key-close button")
     page.wait_for_function("!window.location.search.includes('cell=')")
     for name, start in (("config.json", "{"), ("points.csv", "member,")):
