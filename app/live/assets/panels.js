@@ -15,6 +15,7 @@ const CSS = `
 .pp-panels .pp-bar .pp-label, .pp-panels .pp-bar .pp-label[aria-pressed=true] { border: 0; padding: 0; background: none;
   color: var(--st-text-color); font-weight: 500; }
 .pp-panels .pp-frame { overflow: hidden; }
+@media (max-width: 720px) { .pp-panels .pp-bar { flex-wrap: wrap; } .pp-panels .pp-legend { flex-basis: 100%; } }
 `
 const DASHES = { dash: '7 4', dot: '2 3', longdash: '11 4', dashdot: '7 3 2 3', longdashdot: '11 3 2 3' }
 
