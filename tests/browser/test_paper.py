@@ -83,10 +83,8 @@ def test_the_figure_is_the_recording(page, dashboard):
 def test_another_experiment_is_a_click_and_a_link(page, dashboard):
     open_paper(page, dashboard, "?recording=laptop-here")
     wait_for(page, "mlp-laptop-here")
-    page.get_by_role("radio", name="Step sizes").or_(
-        page.get_by_role("button", name="Step sizes")
-    ).first.click()
-    page.wait_for_url("**/paper?experiment=stability**", timeout=LONG)
+    page.locator(".st-key-paper-bar").get_by_text("Step sizes").click()
+    page.wait_for_url("**experiment=stability*", timeout=LONG)
     open_paper(page, dashboard, "?experiment=stability&recording=laptop-here")
     wait_for(page, "stability-laptop-here")
     assert traces(page)["implicit (exact)", "step_size", "loss"] == (
