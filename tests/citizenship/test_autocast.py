@@ -40,6 +40,20 @@ def test_forward_equals_autocasts_own():
     assert torch.equal(ours, theirs)
 
 
+@pytest.mark.parametrize("kind", MODELS)
+def test_autocast_leaves_float64_alone_as_torch_does(kind):
+    build, shape = MODELS[kind]
+    model = build()
+    inputs, _ = data(*shape)
+    expected = model(inputs)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        ours = model(inputs)
+        revert(model)
+        theirs = model(inputs)
+    assert ours.dtype == theirs.dtype == torch.float64
+    assert torch.equal(ours, expected)
+
+
 def test_a_later_plain_use_of_the_weight_still_gets_its_gradient():
     # A parameter cast cached inside a Function would carry no gradient to the next user.
     layer = mlp(torch.float32)[0]

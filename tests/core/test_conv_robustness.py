@@ -12,7 +12,7 @@ from torch import Tensor
 
 from proxprop import ProxPropConv2d
 from proxprop.diagnostics import NonFiniteWarning, ProxPropWarning, SolveFallbackWarning
-from proxprop.gram.conv import SystemChoice
+from proxprop.gram.conv import SystemChoice, patch_gram
 from tests.gram.cases import images
 from tests.reference import augmented, exact_direction, output_rows, patch_columns, relative_error
 
@@ -170,6 +170,24 @@ def test_failed_solve_is_bounded_descends_and_is_named(
     columns, rows = system(layer, x, delta)
     expected = rows.T @ columns / (1e-8 + columns.square().sum())
     assert relative_error(found, expected) < 1e-6
+
+
+@pytest.mark.parametrize("kind", ["constant", "equal channels"])
+def test_a_second_attempt_in_float64_spares_the_fallback(
+    force_route: Callable[[str], None], kind: str
+) -> None:
+    # Rounded products leave this singular Gram indefinite by more than 1/τ.
+    force_route("primal")
+    x, delta = batch(kind, SAMPLES["primal"], torch.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        direction(layer_of(torch.float32, tau=1e8), x, delta)
+
+
+def test_grams_of_few_columns_are_summed_in_float64() -> None:
+    geometry = layer_of(torch.float32).geometry
+    assert patch_gram(torch.rand(2, 4, 5, 5), geometry, bias=True).dtype == torch.float64
+    assert patch_gram(torch.rand(2, 200, 5, 5), geometry, bias=True).dtype == torch.float32
 
 
 def test_sound_solves_are_silent() -> None:

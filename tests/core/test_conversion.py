@@ -10,6 +10,7 @@ from torch.nn.utils import parametrizations
 
 from proxprop import ProxPropLinear, convert, param_groups, revert, set_prox
 from proxprop.conversion import iter_prox_layers
+from proxprop.diagnostics import NonFiniteWarning
 
 
 def mlp(*widths: int) -> nn.Sequential:
@@ -68,7 +69,9 @@ def test_revert_restores_the_plain_model():
     model, untouched = mlp(4, 5, 6, 3), mlp(4, 5, 6, 3)
     keys = [set(layer.__dict__) for layer in model]
     convert(model)
-    model[0].observer = print
+    model[0].observer = lambda record: None
+    model(torch.ones(2, 4)).sum().backward()  # leaves a monitor behind
+    assert "_monitor" in model[0].__dict__
     assert revert(model) == ["0", "2"]
     assert repr(model) == repr(untouched)
     assert [set(layer.__dict__) for layer in model] == keys
@@ -115,6 +118,23 @@ def test_leaves_subclasses_lazy_and_patched_layers_alone():
     assert "run one batch" in reasons["1"]
     assert "forward was replaced" in reasons["2"]
     assert type(model[0]) is Scaled
+
+
+def test_warnings_name_a_layer_by_its_place_in_the_model():
+    model = nn.Sequential(nn.Sequential(nn.Linear(4, 4), nn.ReLU()), nn.Linear(4, 2))
+    convert(model)
+    with pytest.warns(NonFiniteWarning, match=r"^0\.0: its input is not finite"):
+        model[0][0](torch.full((3, 4), torch.nan)).sum().backward()
+
+
+def test_leaves_weights_that_are_not_real_alone():
+    model = nn.Sequential(nn.Linear(4, 4, dtype=torch.complex64), nn.Linear(4, 2))
+    report = convert(model, skip_last=False)
+    assert report.converted == ["1"]
+    assert type(model[0]) is nn.Linear
+    assert dict(report.skipped)["0"] == (
+        "its weight is torch.complex64; an implicit step needs real floating point"
+    )
 
 
 def test_a_parameter_shared_with_an_explicit_module_stays_explicit():

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from proxprop import ProxPropLinear
+from proxprop.settings import check_settings
 
 from .cases import backward, batch, make_layer
 
@@ -24,6 +25,9 @@ from .cases import backward, batch, make_layer
         ({"solver": "lu"}, ValueError, "solver must be one of exact, cg, explicit, got 'lu'"),
         ({"cg_steps": 0}, ValueError, "cg_steps must be >= 1, got 0"),
         ({"cg_steps": 2.5}, TypeError, r"cg_steps must be an integer, got 2\.5"),
+        ({"cg_steps": True}, TypeError, "cg_steps must be an integer, got True"),
+        ({"cg_rtol": True}, TypeError, "cg_rtol must be a number, got True"),
+        ({"cg_rtol": "0.1"}, TypeError, "cg_rtol must be a number, got '0.1'"),
         ({"cg_rtol": -0.1}, ValueError, r"cg_rtol must be in \[0, 1\), got -0\.1"),
         ({"cg_rtol": 1.0}, ValueError, r"cg_rtol must be in \[0, 1\), got 1\.0"),
         ({"cg_rtol": math.nan}, ValueError, "cg_rtol must be in"),
@@ -37,6 +41,11 @@ def test_bad_settings_are_refused_in_words(setting, error, message):
     with pytest.raises(error, match=message):
         setattr(layer, name, value)
     assert getattr(layer, name) == getattr(ProxPropLinear(3, 2), name)
+
+
+def test_unknown_settings_are_refused_in_words():
+    with pytest.raises(TypeError, match=r"unknown proximal setting 'taus'; known: tau, solver"):
+        check_settings(tau=1.0, taus=2.0)
 
 
 def test_complex_weights_are_refused():

@@ -172,6 +172,20 @@ def test_remote_status_is_reported_one_step_late(monkeypatch):
         monitor.poll()
 
 
+def test_a_layer_tells_its_remote_trouble_at_the_next_forward_pass(monkeypatch):
+    monkeypatch.setattr(TroubleMonitor, "_is_remote", staticmethod(lambda status: True))
+    zeros = torch.zeros
+    monkeypatch.setattr(torch, "zeros", lambda *a, pin_memory=False, **k: zeros(*a, **k))
+    layer = make_layer(4, 3)
+    layer.label = "encoder.2"
+    bad = torch.full((5, 4), torch.nan, dtype=torch.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        backward(layer, bad, torch.ones(5, 3, dtype=torch.float64))
+    with pytest.warns(NonFiniteWarning, match=r"encoder\.2: its input is not finite"):
+        layer(torch.ones(5, 4, dtype=torch.float64))
+
+
 @pytest.mark.parametrize("status", [SOLVED, FALLBACK, NON_FINITE])
 def test_local_status_is_reported_at_once(status):
     with warnings.catch_warnings(record=True) as caught:
