@@ -1,14 +1,8 @@
 """float32 on real images: every layer's exact direction of the paper's MLP against float64."""
 
-import io
-import tarfile
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import nn
 
 from proxprop import convert, set_prox
@@ -17,33 +11,9 @@ from proxprop.directions import linear_direction
 from proxprop.solvers import SolveSpec
 from tests.reference import augmented, relative_error
 
-ARCHIVE = Path(__file__).parents[3] / "shared" / "data" / "cifar10-jpeg.tar.xz"
-BATCH = 500
 STEPS = 15
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not ARCHIVE.exists(), reason=f"needs the CIFAR-10 images in {ARCHIVE}"),
-]
-
-
-@pytest.fixture(scope="module")
-def images():
-    """A batch of every hundredth image, of all classes, scaled to [0, 1]."""
-    rows, labels, classes = [], [], {}
-    with tarfile.open(ARCHIVE, "r|xz") as archive:
-        members = (entry for entry in archive if entry.name.endswith((".jpg", ".jpeg", ".png")))
-        for index, entry in enumerate(members):
-            if index % 100 == 0:
-                content = archive.extractfile(entry)
-                assert content is not None
-                pixels = np.asarray(Image.open(io.BytesIO(content.read())).convert("RGB"))
-                rows.append(torch.from_numpy(pixels.copy()).permute(2, 0, 1).flatten())
-                label = Path(entry.name).parent.name
-                labels.append(classes.setdefault(label, len(classes)))
-    assert len(classes) == 10
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:BATCH]
-    return torch.stack(rows)[order].float() / 255, torch.tensor(labels)[order]
+pytestmark = pytest.mark.slow
 
 
 def paper_mlp() -> nn.Sequential:
@@ -54,9 +24,9 @@ def paper_mlp() -> nn.Sequential:
 
 
 @pytest.fixture(scope="module")
-def problems(images):
+def problems(cifar_batch):
     """(name, rows, Δ of every 25th unit) of each hidden layer, fresh and after some training."""
-    model, found = paper_mlp(), []
+    (inputs, labels), model, found = cifar_batch, paper_mlp(), []
     convert(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.95, nesterov=True)
     for step in range(STEPS + 1):
@@ -69,7 +39,7 @@ def problems(images):
                     (f"{name} after {step} steps", record.input, record.grad_output[:, ::25])
                 )
         optimizer.zero_grad()
-        F.cross_entropy(model(images[0]), images[1]).backward()
+        F.cross_entropy(model(inputs.flatten(1)), labels).backward()
         set_prox(model, solver="explicit")
         optimizer.step()
     return found
