@@ -159,7 +159,7 @@ def training_picture(result: Result) -> Picture:
     plain = baseline(drawn)
     target = None
     if plain is not None and plain.epochs and math.isfinite(plain.loss):
-        words = f"{plain.label} after {number(plain.epochs)} epochs: {number(plain.loss)}"
+        words = f"{plain.label} ends at {number(plain.loss)}"
         target = (plain.loss, words)
     return Picture(CURVES, tuple(_line(one, plain, target) for one in drawn), target)
 

@@ -43,7 +43,7 @@ def training_tiles(result: Result) -> list[Tile]:
     first = Tile(
         plain.label,
         f"J = {number(plain.loss)}",
-        f"after its whole run: {number(plain.epochs)} epochs, {_seconds(plain.seconds)}",
+        f"at its end: {number(plain.epochs)} epochs, {_seconds(plain.seconds)}",
         plain.style,
     )
     others = [one for one in drawn if one is not plain]

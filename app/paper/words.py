@@ -14,8 +14,8 @@ SENTENCES = {
     "mlp-adam": "The same MLP with Adam at η 0.001: on gradients, and on implicit steps with τ 1.",
     "convnet": "Three convolutions and a linear layer, batch 500: Adam at η 0.001 on gradients, "
     "and on implicit steps with τ 1.",
-    "mlp-controls": "Which part of the gain is the implicit step, and which the last layer's "
-    "larger η? The same MLP with the two changed one at a time.",
+    "mlp-controls": "Whose gain is it, the implicit step's or the last layer's larger η? The "
+    "same MLP, one change at a time.",
     "batch": "The layer's Gram is a sum over the batch: the same τ is stronger in a larger batch.",
     "stability": "How large may a step be? Loss after a fixed number of steps, by step size.",
 }

@@ -39,7 +39,7 @@ def test_lines_are_the_recorded_numbers() -> None:
 def test_target_is_where_plain_ends_and_is_reached_between_evaluations() -> None:
     picture = training_picture(mlp())
     plain, exact, cg = picture.lines
-    assert picture.target == (1.0, "explicit after 4 epochs: 1")
+    assert picture.target == (1.0, "explicit ends at 1")
     assert exact.reached == {"epoch": 1.5, "seconds": 18.0}
     assert cg.reached == {"epoch": None, "seconds": None}
     assert plain.is_baseline
@@ -56,7 +56,7 @@ def test_divergence_stays_on_the_picture() -> None:
 
 def test_tiles_tell_epochs_and_seconds() -> None:
     plain, exact, _ = training_tiles(mlp())
-    assert (plain.value, plain.words) == ("J = 1", "after its whole run: 4 epochs, 40 s")
+    assert (plain.value, plain.words) == ("J = 1", "at its end: 4 epochs, 40 s")
     assert exact.value == "1.5 of 4 epochs"
     assert exact.words == "18 s of 40 s to the same loss; ends at 0.3"
 

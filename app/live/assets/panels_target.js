@@ -34,20 +34,22 @@ export function drawTarget(about, figure) {
   })
 }
 
-/** The corner at the target's line where the fewest curves run through its words. */
+/** The place along the target's line where the fewest curves run through its words. */
 function clearest(about, words, value) {
   const { frame, theme, size, width } = about
   const wide = textWidth(words, size.mark, theme.font) / (width * (frame.x[1] - frame.x[0]))
   const tall = (size.mark * 1.5) / frame.pixels
   const level = shareOf(value, about)
-  const spots = [['right', 'top'], ['right', 'bottom'], ['left', 'top'], ['left', 'bottom']].map(([xanchor, yanchor]) => {
-    const x = xanchor === 'right' ? [1 - wide, 1] : [0, wide]
+  const spots = ['top', 'bottom'].flatMap((yanchor) => [0, 0.2, 0.4, 0.6, 0.8, 1].map((share) => {
+    const left = (1 - share) * Math.max(0, 1 - wide) // from the right, where nothing speaks against it
     const y = yanchor === 'top' ? [level - tall, level] : [level, level + tall]
     const outside = y[0] < 0 || y[1] > 1 ? 1000 : 0
-    return { xanchor, yanchor, hits: outside + about.shown.reduce((sum, line) => sum + hits(about, line, x, y), 0) }
-  })
-  const { xanchor, yanchor } = spots.reduce((best, one) => (one.hits < best.hits ? one : best))
-  return { xanchor, yanchor, x: frame.x[xanchor === 'right' ? 1 : 0], yshift: yanchor === 'top' ? -2 : 2 }
+    const box = [left, left + wide]
+    return { yanchor, left, hits: outside + about.shown.reduce((sum, line) => sum + hits(about, line, box, y), 0) }
+  }))
+  const { yanchor, left } = spots.reduce((best, one) => (one.hits < best.hits ? one : best))
+  const x = frame.x[0] + left * (frame.x[1] - frame.x[0])
+  return { xanchor: 'left', yanchor, x, yshift: yanchor === 'top' ? -2 : 2 }
 }
 
 /** How much of a line runs through a box given in shares of the frame. */
