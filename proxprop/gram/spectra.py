@@ -16,8 +16,8 @@ from torch import Tensor
 
 from proxprop.gram.waves import down_waves, half_waves, lag_inverse, real_lag_inverse
 
-# Elements of a block's spectrum: 4 MB in float32, two CPU cores' second-level caches.
-_BLOCK_ELEMENTS = 1 << 20
+# Elements of a block's spectrum: 2 MB in float32, a CPU core's second-level cache.
+_BLOCK_ELEMENTS = 1 << 19
 
 
 class Precision(NamedTuple):

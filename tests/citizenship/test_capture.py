@@ -30,8 +30,9 @@ def as_on_an_accelerator(monkeypatch):
     import proxprop
 
     assert proxprop
-    modules = ("directions", "conv_directions", "gram.linear", "gram.conv", "solvers.cg")
-    for module in modules:
+    modules = ("directions", "conv_directions", "gram.linear", "gram.conv")
+    solvers = ("solvers.cg", "solvers.cholesky")
+    for module in modules + solvers:
         name = f"proxprop.{module}.host_can_read"
         monkeypatch.setattr(name, lambda tensor: False, raising=False)
     monkeypatch.setattr(TroubleMonitor, "_is_remote", staticmethod(lambda status: True))
