@@ -10,7 +10,7 @@ from app.compare.transport import differs, transport
 race = arrive()
 draft = current()
 with st.container(key="race-head"):
-    left, right = st.columns([1.6, 1], vertical_alignment="bottom")
+    left, right = st.columns([1.1 if draft.lecture else 1.6, 1], vertical_alignment="bottom")
 with left:
     st.title("Compare", anchor=False)
     st.caption(

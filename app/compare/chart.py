@@ -19,7 +19,7 @@ CHART = 344
 ROW = 26
 # Pixels of the window that stay for the rest of the page.
 REST, REST_IDLE, REST_LECTURE = 440, 280, 297
-CHART_LECTURE, ROW_LECTURE = 315, 36
+CHART_LECTURE, ROW_LECTURE, SPREAD_LECTURE = 315, 36, 21
 KEY = "race"
 FEW = 25  # evaluations up to which each is drawn as a point
 EMPTY = "Press Start: all contenders begin at the same weights and see the same batches."
@@ -57,7 +57,7 @@ def race_chart(
         x=draft.axis,
         log_y=draft.log if draft.log is not None else not shown.accuracy,
         height=_height(draft, len(traces)),
-        fill=_rest(draft, len(traces)),
+        fill=_rest(draft, len(traces), task is not None and task.seeds > 1),
         lecture=draft.lecture,
         empty=_empty(race, standing),
         quantities=[looked.quantity(draft, race) for looked in QUANTITIES.values()],
@@ -76,9 +76,9 @@ def _height(draft: RaceDraft, rows: int) -> int:
     return CHART - ROW * min(2, max(0, rows - 3))
 
 
-def _rest(draft: RaceDraft, rows: int) -> int:
+def _rest(draft: RaceDraft, rows: int, spread: bool) -> int:
     if draft.lecture:
-        return REST_LECTURE + ROW_LECTURE * rows
+        return REST_LECTURE + (ROW_LECTURE + SPREAD_LECTURE * spread) * rows
     return REST if rows else REST_IDLE
 
 

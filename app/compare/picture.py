@@ -134,7 +134,10 @@ def _search(standing: Standing, lecture: bool) -> None:
     words = f"Search of step sizes: {done} of {payload['total']} trials"
     dark = st.context.theme.type == "dark"
     figure = search_figure(payload, standing.config.contenders, dark=dark, title=words)
-    figure.update_layout(height=480 if lecture else CHART, font={"size": 18 if lecture else 14})
+    size = 18 if lecture else 13.5
+    figure.update_layout(height=480 if lecture else CHART, font={"size": size})
+    figure.update_xaxes(title_font={"size": size}, tickfont={"size": size - 1})
+    figure.update_yaxes(title_font={"size": size}, tickfont={"size": size - 1})
     st.plotly_chart(figure, theme=None, key="race.search.figure", config={"displayModeBar": False})
 
 
