@@ -84,7 +84,7 @@ def svg(race: dict[str, Any], target: float) -> str:
         curves = [_mean(row, axis) for row in rows]
         last = max(x for curve in curves for x, _ in curve)
         scale = Scale(*PANELS[panel], last, low, high)
-        parts += [*_grid(scale, title, target, named=panel == 0)]
+        parts += [*_grid(scale, title, target, named=panel == 1)]
         for row, style, curve in zip(rows, styles, curves, strict=True):
             if seeds > 1:
                 parts += [_line(one, scale, style, pale=True) for one in _each(row, axis)]
@@ -121,7 +121,8 @@ def _grid(scale: Scale, title: str, target: float, named: bool) -> Iterable[str]
     yield _text((scale.left + scale.right) / 2, HEIGHT - 12, title, anchor="middle")
     yield _rule(scale, scale.y(target), "#888", "2 3")
     if named:
-        yield _text(scale.left + 6, scale.y(target) - 6, f"target {target:g}", color="#666")
+        words = f"target {target:g}"
+        yield _text(scale.right - 4, scale.y(target) - 6, words, anchor="end", color="#666")
 
 
 def _line(curve: Curve, scale: Scale, style: LineStyle, pale: bool = False) -> str:
