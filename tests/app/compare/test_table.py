@@ -150,6 +150,7 @@ def test_a_lecture_shows_chart_and_table_without_the_form(store: Store) -> None:
     race = known_race(store, seeds=1)
     at = open_page("compare", race=race, lecture="1")
     assert at.toggle(key="race.lecture").value is True
+    assert query(at) == {"race": race, "lecture": "1"}
     assert "race.add" not in [button.key for button in at.button]
     bodies = [item.proto.body for item in at.get("html")]
     assert any('class="race-table race-lecture"' in body for body in bodies)
