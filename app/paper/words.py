@@ -27,7 +27,7 @@ DEVIATIONS = (
     "**Images.** {stored}; the paper trains on CIFAR-10 as published. Split 45,000 / 5,000 where "
     "all images are used; pixels in 0…1, as in the paper.",
     "**Machine.** {machine}. Seconds are each contender's own training clock, contenders taking "
-    "turns in one process; the paper's seconds are from its authors' GPU. Compare ratios.",
+    "turns in one process; the paper's seconds are of its authors' machine. Compare ratios.",
     "**Length.** {length}.",
     "**CG.** Ours runs per output unit, each with its own coefficients, from zero on the "
     "correction, for k steps. The authors' convolution runs one scalar CG over all channels at "
