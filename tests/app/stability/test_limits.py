@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
 
-from app.stability.limits import reading
+from app.stability.limits import WHY, reading
+from benchmarks.provenance import RESULTS
 from proxprop.sweeping.layout import Board
 from tests.app.stability.conftest import SWEEP, RunResult
 
@@ -51,3 +53,15 @@ def test_without_a_limit_only_what_happened_is_told() -> None:
 
 def test_methods_still_running_are_left_out() -> None:
     assert len(reading(payload(every=False))) == 1
+
+
+def test_the_page_quotes_the_recorded_limits() -> None:
+    rows = json.loads((RESULTS / "limits.json").read_text())["rows"]
+    squared = [row for row in rows if row["loss"] == "squared error"]
+    plain = [row for row in squared if row["method"] == "plain"]
+    implicit = [row for row in squared if row["method"] != "plain"]
+    assert all(row["within_factor"] for row in implicit)
+    assert f"in all {len(implicit)} runs" in WHY
+    held = [row for row in plain if row["within_factor"]]
+    assert f"plain descent in {len(held)} of {len(plain)}" in WHY
+    assert {row["activation"] for row in held} == {"tanh"}
