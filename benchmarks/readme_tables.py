@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.paper_table import paper_tables
 from benchmarks.provenance import RESULTS, read_result
 from benchmarks.race_tables import about, fairness, markdown
 
@@ -26,7 +27,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     text = arguments.readme.read_text(encoding="utf-8")
-    updated = replace_block(text, render(arguments.results))
+    block = "\n\n".join(part for part in (render(arguments.results), paper_tables()) if part)
+    updated = replace_block(text, block)
     if updated == text:
         return
     if arguments.check:

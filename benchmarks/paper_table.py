@@ -1,0 +1,56 @@
+"""The README's table of the paper's experiments, from the results that come with the package."""
+
+from __future__ import annotations
+
+import math
+
+from proxprop.paper import curves
+from proxprop.paper.recorded import latest, shipped
+from proxprop.paper.result import Result
+
+_SHOWN = {
+    "mlp-main": "CIFAR-10, the paper's MLP 3072-4000-1000-4000-10, Nesterov 0.95, batch 500",
+    "convnet-main": "CIFAR-10, the paper's ConvNet, Adam, batch 500",
+}
+
+
+def paper_tables() -> str:
+    """Return a table per experiment, of the full scale where it was recorded."""
+    results = shipped().results
+    laptop, full = latest(results, "laptop"), latest(results, "full")
+    chosen = [(words, full.get(name, laptop.get(name))) for name, words in _SHOWN.items()]
+    return "\n\n".join(_table(one, words) for words, one in chosen if isinstance(one, Result))
+
+
+def _table(result: Result, words: str) -> str:
+    first = result.contenders[0]
+    epochs = curves.common_epochs(result.contenders)
+    target = curves.loss_at(first, epochs)
+    seeds = max(len(one.seeds) for one in result.contenders)
+    lines = [
+        f"{words}; {result.data.train:,} training images, {epochs:g} epochs, {seeds} "
+        f"{'seed' if seeds == 1 else 'seeds'}. Epochs and training time until a contender is where "
+        f"{first.label} ends ({target:.3f}), the time in parts of {first.label}'s whole run:",
+        "",
+        "| | full training loss | test accuracy | time of an epoch | epochs | time |",
+        "|---|---|---|---|---|---|",
+    ]
+    epoch, whole = curves.seconds_per_epoch(first, epochs), curves.seconds_at(first, epochs)
+    for one in result.contenders:
+        accuracy = 100 * curves.test_accuracy(one)
+        cells = [
+            f"{curves.loss_at(one, epochs):.3f}",
+            f"{accuracy:.1f} %" if math.isfinite(accuracy) else "–",
+            f"{curves.seconds_per_epoch(one, epochs) / epoch:.2f}×",
+            _reached(curves.until(one, target, "epoch"), "{:.1f}"),
+            _reached(curves.until(one, target, "seconds") / whole, "{:.2f}"),
+        ]
+        lines.append(f"| {one.label} | {' | '.join(cells)} |")
+    made = result.provenance
+    where = f"{made.processor}, {made.threads} threads" if made.device == "cpu" else made.device
+    lines += ["", f"<sub>{where}; {result.recorded[:10]}; images: {result.data.stored}.</sub>"]
+    return "\n".join(lines)
+
+
+def _reached(value: float, form: str) -> str:
+    return form.format(value) if math.isfinite(value) else "not reached"
