@@ -235,11 +235,14 @@ def control(rate_only: object, *implicit: float) -> Result:
 
 def test_whose_gain_it_is() -> None:
     # The whole gain is ln 2. A loss of 1.9 is 7 % of it, 1.4 half, 1.1 86 %.
-    assert verdict("whose-gain", control(None, 1.9, 1.1, 1.5)) == C
-    assert verdict("whose-gain", control(1.9, 1.9, 1.1, 1.5)) == C
+    assert verdict("whose-gain", control(None, 1.4, 1.1, 1.5)) == C
+    assert verdict("whose-gain", control(1.9, 1.4, 1.1, 1.5)) == C
+    assert verdict("whose-gain", control(1.9, 1.9, 1.1, 1.5)) == P
+    assert "at the paper's η it takes both" in words("whose-gain", control(1.9, 1.9, 1.1, 1.5))
     assert verdict("whose-gain", control(1.4, 1.9, 1.1, 1.5)) == P
     assert verdict("whose-gain", control(1.9, 1.9, 1.9, 1.9)) == P
     assert verdict("whose-gain", control(1.1, 1.9, 1.9, 1.9)) == N
+    assert "takes both" not in words("whose-gain", control(1.1, 1.9, 1.9, 1.9))
     told = words("whose-gain", control(1.4, 1.9, 1.1, 1.5))
     assert "the last layer's rate alone brings 51%" in told
     assert "brings 7% at η 1 and 86% at the best η tried (exact-eta-10)" in told
