@@ -77,7 +77,7 @@ def _height(draft: RaceDraft, rows: int) -> int:
 
 
 def _rest(draft: RaceDraft, rows: int, spread: bool) -> int:
-    if draft.lecture:
+    if draft.lecture and rows:
         return REST_LECTURE + (ROW_LECTURE + SPREAD_LECTURE * spread) * rows
     return REST if rows else REST_IDLE
 

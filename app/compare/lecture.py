@@ -14,8 +14,8 @@ STYLE = """<style>
 .st-key-race-head div:has(> .st-key-transport) { flex: 0 0 auto; width: auto; }
 .st-key-race-head .st-key-transport button { white-space: nowrap; }
 .st-key-race-head h1 { font-size: 1.9rem; }
-.st-key-race-head [data-testid="stCaptionContainer"] p { font-size: 1.35rem; line-height: 1.2;
-  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.st-key-race-head [data-testid="stCaptionContainer"] p { font-size: 1.2rem; line-height: 1.2;
+  white-space: normal; }
 .st-key-race-head [data-baseweb="select"] { font-size: 1.2rem; }
 .race-table.race-lecture { font-size: 1.3rem; line-height: 1.15; }
 .race-lecture small { font-size: 0.8em; }
