@@ -6,7 +6,7 @@ import math
 
 from proxprop.paper import curves
 from proxprop.paper.recorded import latest, shipped
-from proxprop.paper.result import Result
+from proxprop.paper.result import Contender, Result
 
 _SHOWN = {
     "mlp-main": "CIFAR-10, the paper's MLP 3072-4000-1000-4000-10, Nesterov 0.95, batch 500",
@@ -42,8 +42,7 @@ def _table(result: Result, words: str) -> str:
             f"{curves.loss_at(one, epochs):.3f}",
             f"{accuracy:.1f} %" if math.isfinite(accuracy) else "–",
             f"{curves.seconds_per_epoch(one, epochs) / epoch:.2f}×",
-            _reached(curves.until(one, target, "epoch"), "{:.1f}"),
-            _reached(curves.until(one, target, "seconds") / whole, "{:.2f}"),
+            *(("–", "–") if one is first else _reached(one, target, whole)),
         ]
         lines.append(f"| {one.label} | {' | '.join(cells)} |")
     made = result.provenance
@@ -52,5 +51,9 @@ def _table(result: Result, words: str) -> str:
     return "\n".join(lines)
 
 
-def _reached(value: float, form: str) -> str:
-    return form.format(value) if math.isfinite(value) else "not reached"
+def _reached(one: Contender, target: float, whole: float) -> tuple[str, str]:
+    """Epochs until a loss, and training seconds in parts of `whole`."""
+    epochs, seconds = (curves.until(one, target, axis) for axis in ("epoch", "seconds"))
+    if not math.isfinite(epochs):
+        return "not reached", "not reached"
+    return f"{epochs:.1f}", f"{seconds / whole:.2f}"
