@@ -111,7 +111,7 @@ def convergence_table(result: dict[str, Any]) -> str:
 def _waiting(found: dict[str, Any]) -> str:
     if found.get("wait_policy") != "passive":
         return ""
-    return " (OMP_WAIT_POLICY=PASSIVE, as the dashboard's workers have it)"
+    return " (OMP_WAIT_POLICY=PASSIVE: threads sleep at once)"
 
 
 def _number(found: dict[str, float | None] | None, form: str, missing: str) -> str:
