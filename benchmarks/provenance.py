@@ -23,6 +23,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     import torch
 
     import proxprop
+    from proxprop.training.device import processor_name
 
     found: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -31,7 +32,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "numpy": numpy.__version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu_name(),
+        "cpu": processor_name(),
         "threads": torch.get_num_threads(),
         "device": device.type,
     }
@@ -60,12 +61,3 @@ def make_console() -> Console:
     """A console wide enough for the tables where the output goes to a file."""
     console = Console()
     return console if console.is_terminal else Console(width=120)
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or "unknown")

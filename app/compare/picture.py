@@ -15,6 +15,7 @@ from app.compare.quantities import QUANTITIES
 from app.compare.search import search_figure
 from app.compare.standing import Standing, beside, standing_of
 from app.compare.table import Entry, html
+from app.compare.toggle import toggle
 from app.guard import guard
 from app.live.status import live_status
 from app.services import get_service, get_store
@@ -146,14 +147,12 @@ def _wants_search(draft: RaceDraft, standing: Standing) -> bool:
 
 
 def _search_toggle(draft: RaceDraft) -> None:
-    if st.session_state.get("race.searched") != draft.searched:
-        st.session_state["race.searched"] = draft.searched
-    st.toggle(
+    toggle(
         "Show the search",
+        draft.searched,
         key="race.searched",
         help="The trials before the race, in place of the race's curves.",
         on_change=acting.set_searched,
-        args=("race.searched",),
     )
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.compare import acting
 from app.compare.draft import RaceDraft
+from app.compare.toggle import toggle
 from app.run_buttons import pause_and_stop_buttons, resume_button, stop_button
 from app.runs.words import config_of
 from proxprop.runs.record import Run
@@ -34,14 +35,12 @@ def differs(draft: RaceDraft, race: Run | None) -> bool:
 
 
 def _lecture(draft: RaceDraft) -> None:
-    if st.session_state.get("race.lecture") != draft.lecture:
-        st.session_state["race.lecture"] = draft.lecture
-    st.toggle(
+    toggle(
         "Lecture",
+        draft.lecture,
         key="race.lecture",
         help="Large type and thick lines, without the form.",
         on_change=acting.set_lecture,
-        args=("race.lecture",),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from proxprop import paths
@@ -56,12 +57,19 @@ def read_folder(folder: Path) -> Found:
     results, problems = [], []
     for path in sorted(folder.glob("*.json")):
         try:
-            results.append(parse_result(path.read_bytes()))
+            status = path.stat()
+            results.append(_parsed(path, status.st_ino, status.st_mtime_ns))
         except (OSError, ValueError) as error:
             cause = (str(error).splitlines() or ["no message"])[0]
             problems.append(f"{path.name} cannot be read ({cause}); delete it or record it again")
     results.sort(key=lambda one: (EXPERIMENTS.index(one.experiment), one.part != "main", one.part))
     return Found(tuple(results), tuple(problems))
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: Path, inode: int, modified: int) -> Result | StabilityResult:
+    """Parse a file once for everybody who looks at it; files are replaced, never rewritten."""
+    return parse_result(path.read_bytes())
 
 
 def read_result(path: Path) -> Result | StabilityResult | None:

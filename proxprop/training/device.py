@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -30,6 +32,17 @@ def resolve_device(name: str) -> torch.device:
 def device_label(device: torch.device) -> str:
     """Return "cpu" or the GPU's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def processor_name() -> str:
+    """Return the processor's name as the system tells it, "unknown" where it tells none."""
+    unnamed = platform.processor() or "unknown"
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return unnamed
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, unnamed)
 
 
 def autocast_for(
