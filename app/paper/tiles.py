@@ -14,7 +14,7 @@ from app.paper.picture import Picture
 from app.words import duration, number
 from proxprop.paper import Result
 
-MOST = 5
+MOST = 6  # contenders of a race
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def study_tiles(picture: Picture) -> list[Tile]:
     """Return each line's lowest value and where it stands."""
     panel = picture.panels[0]
     tiles = []
-    for line in picture.lines[:6]:
+    for line in picture.lines[:MOST]:
         pairs = zip(line.columns[panel.x], line.columns[panel.y], strict=True)
         there = [(y, x) for x, y in pairs if x is not None and y is not None]
         if not there:
