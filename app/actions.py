@@ -12,9 +12,9 @@ from app import state
 from app.ownership import COOKIE
 from app.rescale import rescale
 from app.services import get_service
-from proxprop.config import ConfigError
-from proxprop.events import Control
 from proxprop.runs.errors import RunError, StoreError
+from proxprop.spec.config import ConfigError
+from proxprop.spec.events import Control
 
 PROBLEM = "problem"  # session key of what the last action could not do
 Action = Literal["pause", "resume", "stop", "step", "epoch", "checkpoint"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from proxprop.config import RunConfig
-from proxprop.events import Mark
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Mark
 
 RESUMABLE = ("interrupted", "stopped", "failed")
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from proxprop.catalog.data import DATA
-from proxprop.config import ConfigError, DataConfig, Problem, RunConfig
-from proxprop.config.query import flatten, nest, read_value
 from proxprop.data.errors import DataError
 from proxprop.data.preview import dataset_shape
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.config import ConfigError, DataConfig, Problem, RunConfig
+from proxprop.spec.config.query import flatten, nest, read_value
 
 LISTS = ("model.widths", "optimizer.betas")
 DEFAULTS = flatten(RunConfig())

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from proxprop.config import ConfigError
 from proxprop.runs.errors import RunError, StoreError
+from proxprop.spec.config import ConfigError
 
 LOG = logging.getLogger("proxprop.app")
 NEXT = "Runs go on undisturbed. Reload the page; if this stays, the server's log says more."

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.draft import Values
-from proxprop.config import RunConfig
-from proxprop.config.query import flatten
+from proxprop.spec.config import RunConfig
+from proxprop.spec.config.query import flatten
 
 # Left as they are by a preset: they say where and which draw, not what is shown.
 KEPT = ("seed", "device")

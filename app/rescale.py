@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from proxprop.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image
 
 from app.charts.theme import CLASS_COLORS
-from proxprop.catalog.data import DATA
-from proxprop.config import DataConfig
 from proxprop.data.errors import DataError
 from proxprop.data.preview import preview
 from proxprop.data.toys import toy_source
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.config import DataConfig
 
 POINTS = 400  # drawn of a toy set
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pprint
 from typing import TYPE_CHECKING
 
-from proxprop.config import Change, RunConfig, SettingsChange
-from proxprop.config.base import Config
-from proxprop.events import Mark
+from proxprop.spec.config import Change, RunConfig, SettingsChange
+from proxprop.spec.config.base import Config
+from proxprop.spec.events import Mark
 
 if TYPE_CHECKING:
     from proxprop.runs.record import Run
@@ -19,9 +19,9 @@ Needs the package proxprop. The same config gives the same batches and initial w
 numbers agree to the last digit on the same device and versions.
 """
 
-from proxprop.config import load_config
-from proxprop.events import Ended, Mark, Point
-from proxprop.training import NoControls, train
+from proxprop.spec.config import load_config
+from proxprop.spec.events import Ended, Mark, Point
+from proxprop.engine.training import NoControls, train
 
 CONFIG = {config}
 
@@ -41,10 +41,10 @@ Needs the package proxprop. The same config gives all contenders the same batche
 weights anywhere; seconds are those of the machine it runs on.
 """
 
-from proxprop.config import load_config
-from proxprop.events import Ended, Point
-from proxprop.racing import labels, place_of, race
-from proxprop.training import NoControls
+from proxprop.spec.config import load_config
+from proxprop.spec.events import Ended, Point
+from proxprop.engine.racing import labels, place_of, race
+from proxprop.engine.training import NoControls
 
 CONFIG = load_config(
 {config}

@@ -16,8 +16,8 @@ import streamlit as st
 
 from app.draft import Values, check, check_files, read_query
 from app.rescale import Offer
-from proxprop.config import RunConfig, to_query
-from proxprop.config.query import flatten
+from proxprop.spec.config import RunConfig, to_query
+from proxprop.spec.config.query import flatten
 
 # What a running run takes at once, by the name of its `Control` value.
 LIVE = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from proxprop.catalog.data import DATA
-from proxprop.catalog.models import MODELS
-from proxprop.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.catalog.models import MODELS
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
 
 PAPER = "[Frerix, Möllenhoff, Moeller and Cremers, ICLR 2018](https://arxiv.org/abs/1706.04638)"
 FOOTNOTE = (

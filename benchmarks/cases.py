@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from proxprop import convert
-from proxprop.config import ModelConfig
 from proxprop.models import build_model
+from proxprop.spec.config import ModelConfig
 
 # Nothing may be cached across steps: every contender sees this many batches in turn.
 BATCHES = 16

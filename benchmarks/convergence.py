@@ -33,8 +33,8 @@ from benchmarks.provenance import (
 )
 from benchmarks.racers import BATCH, TURN, WIDTHS, enter, loss_at, race, reached
 from benchmarks.timing import summary
-from proxprop.config import DataConfig
 from proxprop.data import load
+from proxprop.spec.config import DataConfig
 
 SEARCH_SEED = 0
 # What must be the same for a result to be continued.

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from app.charts.theme import LineStyle
 from app.compare.looks import looks
 from benchmarks.provenance import RESULTS, read_result
-from proxprop.config import Contender
+from proxprop.spec.config import Contender
 
 PICTURE = Path(__file__).parent.parent / "docs" / "images" / "fashion_race.svg"
 WIDTH, HEIGHT = 1060, 430

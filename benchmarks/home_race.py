@@ -14,9 +14,9 @@ from typing import Any
 
 from app.home.machine import machine
 from app.home.race import RECORDING
-from proxprop.config import RaceConfig, to_query
-from proxprop.events import Ended, Event, Point
 from proxprop.runs.threads import wait_politely
+from proxprop.spec.config import RaceConfig, to_query
+from proxprop.spec.events import Ended, Event, Point
 
 RACE = {
     "data": {"name": "fashion-mnist"},
@@ -35,8 +35,8 @@ RACE = {
 def main(recording: Path = RECORDING) -> None:
     """Race, and write down both curves with settings and machine."""
     wait_politely(os.environ)  # as a worker does
-    from proxprop.racing import race
-    from proxprop.training import NoControls
+    from proxprop.engine.racing import race
+    from proxprop.engine.training import NoControls
 
     config = RaceConfig.parse(RACE)
     found = recorded(config, race(config, NoControls()))

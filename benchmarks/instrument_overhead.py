@@ -20,10 +20,10 @@ from rich.table import Table
 
 from benchmarks.cases import CASES, Case, Contender, make_batches
 from benchmarks.provenance import RESULTS, environment, make_console, write_result
-from proxprop.config import InstrumentsConfig
+from proxprop.analysis.instruments import LayerRecorder
+from proxprop.analysis.instruments.measures import Tier
 from proxprop.conversion import iter_prox_layers
-from proxprop.instruments import LayerRecorder
-from proxprop.instruments.measures import Tier
+from proxprop.spec.config import InstrumentsConfig
 
 TIERS: tuple[Tier, ...] = ("cheap", "full")
 BARS = {"cheap": 0.03, "full": 0.15}

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.provenance import RESULTS, environment, write_result
-from proxprop.config import RunConfig
-from proxprop.events import Point
-from proxprop.instruments.measures import MEASURES
+from proxprop.analysis.instruments.measures import MEASURES
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Point
 from tests.browser.conftest import ARGUMENTS, BROWSERS, Server, start_server, stop_server
 
 POINTS = 10_000

@@ -23,10 +23,10 @@ from torch import Tensor, nn
 
 from benchmarks.provenance import RESULTS, environment, make_console, write_result
 from proxprop import convert, param_groups
-from proxprop.config import DataConfig, ModelConfig
+from proxprop.analysis.spectrum import NetworkCurvature
 from proxprop.data import load
 from proxprop.models import build_model
-from proxprop.spectrum import NetworkCurvature
+from proxprop.spec.config import DataConfig, ModelConfig
 
 FACTOR = 1.2  # within which a prediction counts as holding
 TAU = 0.05

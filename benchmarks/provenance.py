@@ -23,7 +23,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     import torch
 
     import proxprop
-    from proxprop.training.device import processor_name
+    from proxprop.engine.training.device import processor_name
 
     found: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

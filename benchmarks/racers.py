@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.contenders import Entry, Optimizers
-from proxprop.config import ModelConfig
 from proxprop.diagnostics import ProxPropWarning
 from proxprop.models import build_model
+from proxprop.spec.config import ModelConfig
 
 WIDTHS = (256, 128)
 BATCH = 500

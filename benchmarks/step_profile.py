@@ -26,9 +26,10 @@ from torch import Tensor
 from benchmarks.allocator import keep_freed_memory
 from benchmarks.cases import CONTENDERS, Case, Contender, make_batches
 from benchmarks.provenance import RESULTS, environment, make_console, write_result
-from proxprop import autograd, conv_directions
+from proxprop import autograd
 from proxprop.conversion import iter_prox_layers
-from proxprop.gram.conv import gram_costs
+from proxprop.core import conv as conv_directions
+from proxprop.core.gram.conv import gram_costs
 
 PARTS = ("forward", "input gradient", "weight gradient", "Gram", "factor and solve")
 # What each part is called in the backward pass.

@@ -1,8 +1,8 @@
 """Seconds of the default map, and how many times faster than its runs one after another.
 
 ``python -m benchmarks.sweep_speed``. The map is computed in one go, with everything that belongs to
-it. Before and after, some of its runs are trained alone by ``proxprop.training``, so that both feel
-the same machine: ``--share`` of all runs, evenly spread, their time scaled up.
+it. Before and after, some of its runs are trained alone by ``proxprop.engine.training``, so that
+both feel the same machine: ``--share`` of all runs, evenly spread, their time scaled up.
 
 Threads wait as in a worker (`proxprop.runs.threads`), or with ``--spinning`` as torch has them wait
 by default: a run alone is then faster by a sixth, and the map slower by as much.
@@ -22,14 +22,14 @@ import torch
 from rich.console import Console
 
 from benchmarks.provenance import RESULTS, environment, write_result
-from proxprop.config import SweepConfig
 from proxprop.data import Dataset, load
-from proxprop.events import Ended, Snapshot
+from proxprop.engine.sweeping import default_sweep, sweep
+from proxprop.engine.training import NoControls, train
+from proxprop.engine.training.session import Session
 from proxprop.runs.rehearsal import rehearse
 from proxprop.runs.threads import wait_politely
-from proxprop.sweeping import default_sweep, sweep
-from proxprop.training import NoControls, train
-from proxprop.training.session import Session
+from proxprop.spec.config import SweepConfig
+from proxprop.spec.events import Ended, Snapshot
 
 
 def main() -> None:

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from proxprop.conv_directions import conv_direction, input_gradient
-from proxprop.directions import Direction, linear_direction
-from proxprop.gram import ConvGeometry
-from proxprop.records import LayerCall, conv_record, linear_record
-from proxprop.solvers import is_traced
+from proxprop.core.conv import conv_direction, input_gradient
+from proxprop.core.gram import ConvGeometry
+from proxprop.core.linear import Direction, linear_direction
+from proxprop.core.records import LayerCall, conv_record, linear_record
+from proxprop.core.solvers import is_traced
 
 
 class LinearFunction(torch.autograd.Function):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from proxprop.solvers import FALLBACK, NON_FINITE
+from proxprop.core.solvers import FALLBACK, NON_FINITE
 
 
 class ProxPropWarning(UserWarning):

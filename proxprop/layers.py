@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from proxprop.autograd import Conv2dFunction, LinearFunction
+from proxprop.core.gram import ConvGeometry
+from proxprop.core.records import LayerCall, explicit_conv_record, explicit_linear_record
+from proxprop.core.solvers import SolveSpec, is_traced
 from proxprop.diagnostics import Observer, TroubleMonitor
-from proxprop.gram import ConvGeometry
-from proxprop.records import LayerCall, explicit_conv_record, explicit_linear_record
 from proxprop.settings import SETTINGS, check_dtype, check_settings
-from proxprop.solvers import SolveSpec, is_traced
 
 
 class ProximalLayer(nn.Module):
@@ -162,7 +162,7 @@ class ProxPropConv2d(ProximalLayer, nn.Conv2d):
     Backward leaves ``D = G (ÃᵀÃ + I/τ)⁻¹`` in ``.grad`` (Frerix et al. 2018, Alg. 2): G is the
     gradient, the rows of Ã are the patches of the batch with a ones column for the bias. Each
     group of channels has a system of its own. The Gram ÃᵀÃ is exact and found without unfolding
-    the batch (:mod:`proxprop.gram`).
+    the batch (:mod:`proxprop.core.gram`).
 
     Args:
         in_channels: C ≥ 1.

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from proxprop.catalog.models import LayerRow, layer_table
-from proxprop.config import ModelConfig
+from proxprop.spec.catalog.models import LayerRow, layer_table
+from proxprop.spec.config import ModelConfig
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -42,8 +42,8 @@ def build_model(
         dtype: Type of the parameters; default float32.
 
     Returns:
-        Modules in order, named as in `proxprop.catalog.models.layer_table`; the activation of the
-        n-th hidden layer is a module of its own, "act<n>".
+        Modules in order, named as in `proxprop.spec.catalog.models.layer_table`; the activation of
+        the n-th hidden layer is a module of its own, "act<n>".
 
     Raises:
         ValueError: If the model does not fit samples of `shape`.

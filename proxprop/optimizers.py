@@ -1,7 +1,7 @@
 """Builds the optimizers a config can name, all behind one interface.
 
 Which optimizer goes with which direction, and what to know about it, is the table in
-`proxprop.catalog.optimizers`.
+`proxprop.spec.catalog.optimizers`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from proxprop.catalog.optimizers import OPTIMIZERS, OptimizerSpec
-from proxprop.config import OptimizerConfig
 from proxprop.conversion import param_groups
 from proxprop.hessian_free import HessianFree
 from proxprop.models import weight_layers
+from proxprop.spec.catalog.optimizers import OPTIMIZERS, OptimizerSpec
+from proxprop.spec.config import OptimizerConfig
 
 # One kernel per parameter instead of a loop over tensors: about twice as fast on small networks,
 # and as deterministic. Adagrad's runs on the CPU in every supported version of torch.

@@ -55,7 +55,7 @@ def line_style(solver: str, optimizer: str = "sgd") -> LineStyle:
 
     Args:
         solver: "explicit", "exact" or "cg".
-        optimizer: Key of `proxprop.catalog.optimizers.OPTIMIZERS`.
+        optimizer: Key of `proxprop.spec.catalog.optimizers.OPTIMIZERS`.
 
     Raises:
         ValueError: If `solver` is unknown.

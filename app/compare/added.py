@@ -8,8 +8,8 @@ from app.compare import acting
 from app.compare.draft import RaceDraft
 from app.runs.words import config_of, data_of, title_of
 from app.services import get_store
-from proxprop.config import RunConfig
 from proxprop.runs.record import Run
+from proxprop.spec.config import RunConfig
 
 MOST = 4
 OFFERED = 100

@@ -11,9 +11,9 @@ from app.compare.quantities import QUANTITIES
 from app.compare.standing import Standing
 from app.live.chart import Trace, live_chart
 from app.runs.words import title_of
-from proxprop.config import Contender, RaceConfig, RunConfig
-from proxprop.racing import labels, members_of
+from proxprop.engine.racing import labels, members_of
 from proxprop.runs.record import Run
+from proxprop.spec.config import Contender, RaceConfig, RunConfig
 
 CHART = 344
 ROW = 26

@@ -8,9 +8,9 @@ from typing import Any
 from app.draft import DEFAULTS, Values, check
 from app.live.chart import XAxis
 from app.state import Draft
-from proxprop.catalog.optimizers import OPTIMIZERS
-from proxprop.config import ConfigError, Contender, RaceConfig, RunConfig, SearchConfig
-from proxprop.config.query import flatten
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.config import ConfigError, Contender, RaceConfig, RunConfig, SearchConfig
+from proxprop.spec.config.query import flatten
 
 MOST = 6
 FEWEST = 2

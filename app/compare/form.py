@@ -10,8 +10,8 @@ from app.compare import acting
 from app.compare.cards import cards
 from app.compare.draft import RaceDraft
 from app.compare.setting import setting
-from proxprop.config import RaceConfig
-from proxprop.racing import RACE_PRESETS
+from proxprop.engine.racing import RACE_PRESETS
+from proxprop.spec.config import RaceConfig
 
 
 def form(draft: RaceDraft) -> None:

@@ -7,7 +7,7 @@ import binascii
 import json
 import zlib
 
-from proxprop.config import ConfigError, Problem, RaceConfig
+from proxprop.spec.config import ConfigError, Problem, RaceConfig
 
 LONGEST = 100_000  # characters of JSON; a link that unpacks to more was not made here
 

@@ -18,7 +18,7 @@ from app.charts.theme import (
     LineStyle,
     line_style,
 )
-from proxprop.config import Contender
+from proxprop.spec.config import Contender
 
 # Beyond a direction's own colour, equals take the next free one of its family, each with another
 # dash: explicit steps stay warm and short-dashed, implicit ones cool and long-dashed.

@@ -11,11 +11,11 @@ import pandas as pd
 
 from app.runs.words import title_of
 from app.services import get_store
-from proxprop.config import Contender, RaceConfig, RunConfig
-from proxprop.events import Ended
-from proxprop.racing import Row, SearchPayload, as_raced, rows
-from proxprop.racing.table import Measure
+from proxprop.engine.racing import Row, SearchPayload, as_raced, rows
+from proxprop.engine.racing.table import Measure
 from proxprop.runs.record import Run
+from proxprop.spec.config import Contender, RaceConfig, RunConfig
+from proxprop.spec.events import Ended
 
 Frames = dict[int, pd.DataFrame]
 

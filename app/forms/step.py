@@ -7,7 +7,7 @@ import streamlit as st
 from app import actions, state
 from app.forms import fields
 from app.words import CHOICES, exact_number
-from proxprop.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
 
 
 def step_group() -> None:

@@ -10,10 +10,10 @@ from app.draft import check_task
 from app.forms import fields
 from app.forms.fold import fold
 from app.words import CHOICES, count
-from proxprop.catalog.data import DATA
-from proxprop.catalog.models import MODELS, LayerRow, layer_table
-from proxprop.config import RunConfig
 from proxprop.data.preview import dataset_shape
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.catalog.models import MODELS, LayerRow, layer_table
+from proxprop.spec.config import RunConfig
 
 
 def data_group() -> None:

@@ -8,8 +8,8 @@ from app import actions, state
 from app.forms import fields
 from app.forms.fold import fold
 from app.words import FIELDS, count, direction_label, exact_number
-from proxprop.catalog.optimizers import OPTIMIZERS
-from proxprop.config import Change, ConfigError
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.config import Change, ConfigError
 
 # What a person sees only after opening "More"; η and its kin stand in the open.
 FOLDED = tuple(

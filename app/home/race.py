@@ -15,7 +15,7 @@ from app.charts.theme import line_style
 from app.forms.task import model_title
 from app.runs.words import data_of, summary_of
 from app.words import SOLVERS, count, number
-from proxprop.config import from_query
+from proxprop.spec.config import from_query
 
 RECORDING = Path(__file__).parent / "race.json"
 WIDTH, HEIGHT = 1180, 330

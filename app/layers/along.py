@@ -13,8 +13,8 @@ from app.live.chart import Trace
 from app.live.component import mount
 from app.live.status import live_status
 from app.train.instruments import layers_of
-from proxprop.config import RunConfig
 from proxprop.runs.record import Run
+from proxprop.spec.config import RunConfig
 
 CAPTION = (
     "Overshoot is the share left over of the change asked of a layer's output Z: it speaks of the "

@@ -10,9 +10,9 @@ import streamlit as st
 from app.attached import marks_of, settings_in_force
 from app.forms.fields import log_grid
 from app.services import get_store
-from proxprop.config import RunConfig
+from proxprop.analysis.slow_motion import TraceRequest
 from proxprop.runs.record import Run
-from proxprop.slowmotion import TraceRequest
+from proxprop.spec.config import RunConfig
 
 VIEWS = {"step": "One step", "time": "Along a run"}
 STEPS = {"cg": "CG k", "exact": "exact"}

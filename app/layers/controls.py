@@ -10,8 +10,8 @@ from app.actions import take_problem
 from app.layers import acting, choice
 from app.layers.choice import COUNTS, ETAS, NETS, STEPS, TAUS, TIERS, VIEWS, Choice, asked, key
 from app.words import exact_number
-from proxprop.config import ConfigError
 from proxprop.runs.record import Run
+from proxprop.spec.config import ConfigError
 
 STYLE = Path(__file__).with_name("style.css")
 

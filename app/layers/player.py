@@ -11,7 +11,7 @@ from app.charts.theme import BLUE, DARK_LINES, VERMILION
 from app.layers.choice import Choice, key, lecture
 from app.layers.tracing import Part, TracingFailed, digest, get_tracer
 from app.live.component import mount
-from proxprop.slowmotion import TraceRequest
+from proxprop.analysis.slow_motion import TraceRequest
 
 
 def traced(request: TraceRequest) -> dict[str, Any] | None:

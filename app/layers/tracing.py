@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from proxprop import paths
-from proxprop.slowmotion import TraceRequest
+from proxprop.analysis.slow_motion import TraceRequest
 
 FORMAT = 6  # of a trace; a new one makes cached traces obsolete
 TIMEOUT = 60.0  # seconds without a sign of life; a process at work gives one every second
@@ -51,7 +51,7 @@ class Tracer:
     """
 
     def __init__(self, command: list[str] | None = None, timeout: float = TIMEOUT) -> None:
-        self._command = command or [sys.executable, "-m", "proxprop.slowmotion"]
+        self._command = command or [sys.executable, "-m", "proxprop.analysis.slow_motion"]
         self._timeout = timeout
         self._lock = threading.Lock()  # held by the one who talks with the process
         self._process: subprocess.Popen[bytes] | None = None

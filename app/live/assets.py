@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "assets"
+FOLDER = Path(__file__).resolve().parents[1] / "web"
 
 
 @cache

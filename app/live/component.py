@@ -30,7 +30,7 @@ def mount(name: str, data: dict[str, Any], *, key: str, height: int | None, **ev
     """Place the component of module `name` on the page.
 
     Args:
-        name: File in `app/live/assets` without its ending.
+        name: File in `app/web` without its ending.
         data: JSON-able properties.
         key: Identity on the page; what a person did (zoom, hidden traces) belongs to it.
         height: Pixels kept free from the first moment, so that nothing jumps; None lets the

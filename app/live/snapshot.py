@@ -15,8 +15,8 @@ import numpy as np
 
 from app.live.series import Delta, Floats, Table
 from app.live.wire import plain_json, run_json
-from proxprop.config import ConfigError, RunConfig
-from proxprop.events import Ended, Mark
+from proxprop.spec.config import ConfigError, RunConfig
+from proxprop.spec.events import Ended, Mark
 
 if TYPE_CHECKING:
     from proxprop.runs.chunks import Chunk

@@ -9,9 +9,9 @@ import numpy as np
 
 from app.charts.theme import BLUE, SKY, LineStyle, line_style
 from app.compare.looks import looks
-from proxprop.config import ConfigError
-from proxprop.config import Contender as RaceContender
 from proxprop.paper import Contender, Result, Seed
+from proxprop.spec.config import ConfigError
+from proxprop.spec.config import Contender as RaceContender
 
 COLUMNS = ("epoch", "seconds", "train_loss", "validation_accuracy")
 DISTINCT = 8  # contenders that still get a look each; a study draws groups of its own

@@ -9,9 +9,9 @@ from app.compare.link import encode
 from app.paper.recordings import AnyResult
 from app.runs.words import config_of, state_of, title_of
 from app.services import get_store
-from proxprop.config import ConfigError, RaceConfig, RunConfig, to_query
 from proxprop.paper import Result
 from proxprop.runs.record import Run
+from proxprop.spec.config import ConfigError, RaceConfig, RunConfig, to_query
 
 NETWORKS = ("paper-mlp", "paper-convnet")
 MOST = 6  # contenders of a race

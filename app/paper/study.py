@@ -12,8 +12,8 @@ from app.compare.looks import COOL, WARM, looks
 from app.paper.curves import Curve, curves
 from app.paper.picture import LOSS, Line, Panel, Picture, clean
 from app.words import number
-from proxprop.config import Contender, DirectionConfig, RunConfig
 from proxprop.paper import Result, StabilityMethod, StabilityResult
+from proxprop.spec.config import Contender, DirectionConfig, RunConfig
 
 TAU = "proximal step τ"
 

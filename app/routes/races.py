@@ -30,7 +30,7 @@ async def table_csv(request: Request) -> Response:
 
 
 def _table(race_id: str, query: dict[str, str]) -> str:
-    from proxprop.racing import as_frame, race_table
+    from proxprop.engine.racing import as_frame, race_table
 
     if not RUN_ID.fullmatch(race_id):
         raise ValueError("There is no such race.")

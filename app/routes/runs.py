@@ -17,8 +17,8 @@ from app.routes.stream import RUN_ID
 from app.services import get_store
 from app.snippet import replayable, script
 from proxprop import paths
-from proxprop.config import ConfigError
 from proxprop.runs.record import Run
+from proxprop.spec.config import ConfigError
 
 PAGE = 500  # chunks read at a time while a table streams out
 

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from app.live.tailer import Tailer
 from app.services import get_store, get_tailer
-from proxprop.events import TABLES
+from proxprop.spec.events import TABLES
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_RUNS = 100

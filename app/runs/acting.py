@@ -9,7 +9,7 @@ from app.actions import in_words
 from app.attached import marks_of, settings_in_force
 from app.services import get_service, get_store
 from app.snippet import replayable
-from proxprop.config import RunConfig
+from proxprop.spec.config import RunConfig
 
 DELETED = "runs.deleted"  # ids deleted last, for the undo button
 

@@ -12,8 +12,8 @@ from app.runs import acting
 from app.runs.words import config_of, state_of, title_of
 from app.services import get_store
 from app.train.downloads import download_links
-from proxprop.config import RunConfig
 from proxprop.runs.record import Run
+from proxprop.spec.config import RunConfig
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 TRAIN = PAGES / "train.py"

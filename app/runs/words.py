@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.words import CHOICES, SOLVERS, STATES, direction_label, exact_number
-from proxprop.config import ConfigError, RaceConfig, RunConfig, SweepConfig
 from proxprop.runs.record import Run
+from proxprop.spec.config import ConfigError, RaceConfig, RunConfig, SweepConfig
 
 AnyConfig = RunConfig | RaceConfig | SweepConfig
 

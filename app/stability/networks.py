@@ -8,9 +8,9 @@ from app.forms.task import model_title
 from app.runs.words import data_of, title_of
 from app.services import get_store
 from proxprop import paths
-from proxprop.config import ConfigError, RunConfig
-from proxprop.probe import ProbeRequest
+from proxprop.analysis.probe import ProbeRequest
 from proxprop.runs.record import Run
+from proxprop.spec.config import ConfigError, RunConfig
 
 DEFAULT = "initial"
 INITIAL: dict[str, RunConfig] = {

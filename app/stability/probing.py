@@ -14,7 +14,7 @@ from pathlib import Path
 
 import proxprop
 from proxprop import paths
-from proxprop.probe import ProbeRequest, ProbeResult, read_result
+from proxprop.analysis.probe import ProbeRequest, ProbeResult, read_result
 from proxprop.runs.threads import wait_politely
 
 TIMEOUT = 180.0  # seconds
@@ -123,7 +123,7 @@ def _process(question: Path, answer: Path):  # type: ignore[no-untyped-def]
     search = [package, environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
     process = subprocess.Popen(
-        [sys.executable, "-m", "proxprop.probe", str(question), str(answer)],
+        [sys.executable, "-m", "proxprop.analysis.probe", str(question), str(answer)],
         stdin=subprocess.PIPE,  # its end tells the process that the server died
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ from app import state
 from app.draft import check_task
 from app.forms import task
 from app.samples import sample_sheet
-from proxprop.config import RunConfig
+from proxprop.spec.config import RunConfig
 
 FORMULAS = {
     "explicit": r"\theta \;\leftarrow\; \theta - \eta\,G, \qquad G = \Delta^{\top}\tilde A",

@@ -8,8 +8,8 @@ from app.charts.theme import BLUE, GREY, VERMILION
 from app.forms.task import layer_rows
 from app.live.chart import Trace, live_chart
 from app.live.tiles import Tile, live_tiles
-from proxprop.config import RunConfig
 from proxprop.runs.record import Run
+from proxprop.spec.config import RunConfig
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 HEIGHT = 320

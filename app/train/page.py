@@ -7,10 +7,10 @@ import streamlit as st
 from app import state
 from app.attached import marks_of, settings_in_force
 from app.services import get_store
-from proxprop.config import RunConfig
-from proxprop.config.query import flatten
 from proxprop.runs.errors import UnknownRunError
 from proxprop.runs.record import Run
+from proxprop.spec.config import RunConfig
+from proxprop.spec.config.query import flatten
 
 
 def arrive() -> Run | None:

@@ -12,9 +12,9 @@ from app.services import get_service
 from app.train.downloads import download_links
 from app.train.instruments import instruments, number_tiles
 from app.words import duration
-from proxprop.catalog.data import DATA
-from proxprop.config import RunConfig
 from proxprop.runs.record import Run
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.config import RunConfig
 
 CHART = 340
 MANY = 60  # evaluations from which on single points are no longer drawn

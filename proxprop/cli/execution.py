@@ -23,8 +23,6 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from proxprop.config import AnyConfig
-from proxprop.events import Control, Ended, Event, Notice, Point, Started
 from proxprop.runs.errors import RunError
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
@@ -32,6 +30,8 @@ from proxprop.runs.process import Process
 from proxprop.runs.progress import Progress as Budget
 from proxprop.runs.store import Store
 from proxprop.runs.threads import wait_politely
+from proxprop.spec.config import AnyConfig
+from proxprop.spec.events import Control, Ended, Event, Notice, Point, Started
 
 _REFRESH = 0.1  # seconds between updates of the bar
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from proxprop.catalog.optimizers import OPTIMIZERS
-from proxprop.config import AnyConfig, ConfigError, Problem, RunConfig, load_config
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.config import AnyConfig, ConfigError, Problem, RunConfig, load_config
 
 
 def build(

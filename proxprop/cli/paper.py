@@ -12,8 +12,8 @@ from proxprop.cli.words import in_words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proxprop.config import DataConfig
     from proxprop.paper.plan import Part
+    from proxprop.spec.config import DataConfig
 
 
 def _option(help: str, *names: str) -> Any:
@@ -89,9 +89,9 @@ def _chosen(
     Raises:
         ConfigError: If there is no such scale, experiment or part.
     """
-    from proxprop.config import ConfigError, Problem
     from proxprop.paper.plan import plans
     from proxprop.paper.result import SCALES
+    from proxprop.spec.config import ConfigError, Problem
 
     problems = []
     if scale not in SCALES:

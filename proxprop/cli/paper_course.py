@@ -14,9 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from proxprop.cli.execution import begin, carry_out
 from proxprop.cli.paper_progress import Overall, PaperRaceBar, PaperSweepBar
 from proxprop.cli.words import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_STOPPED
-from proxprop.config import DataConfig, RaceConfig
 from proxprop.data import load
-from proxprop.events import Event, Point
 from proxprop.paper.collect import collect, note, noted_tests
 from proxprop.paper.images import Images, check_classes, describe
 from proxprop.paper.jobs import Job, Task, find, is_done, make_resumable, standings
@@ -28,6 +26,8 @@ from proxprop.paper.tested import measured_accuracies
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
+from proxprop.spec.config import DataConfig, RaceConfig
+from proxprop.spec.events import Event, Point
 
 _EVERY = 10.0  # seconds at least between writes of a part's file while it is under way
 

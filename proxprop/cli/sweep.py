@@ -11,7 +11,7 @@ import typer
 from proxprop.cli.words import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_STOPPED, in_words
 
 if TYPE_CHECKING:
-    from proxprop.config import SweepConfig
+    from proxprop.spec.config import SweepConfig
 
 Text = str | None
 Number = float | None
@@ -57,8 +57,8 @@ def sweep(
     """
     from proxprop.cli.execution import begin, carry_out
     from proxprop.cli.sweep_result import SweepBar, print_sweep, sweep_result
+    from proxprop.engine.sweeping import find_sweep
     from proxprop.runs.store import Store
-    from proxprop.sweeping import find_sweep
 
     options = {
         "data.name": data,
@@ -106,8 +106,8 @@ def _plan(
 ) -> SweepConfig:
     """Return the sweep that a file or a preset, and the options after it, describe."""
     from proxprop.cli.overrides import build
-    from proxprop.config import ConfigError, Problem, SweepConfig
-    from proxprop.sweeping import default_sweep, plane_sweep
+    from proxprop.engine.sweeping import default_sweep, plane_sweep
+    from proxprop.spec.config import ConfigError, Problem, SweepConfig
 
     if file and plane:
         raise ConfigError([Problem("--plane", "give a file or --plane, not both")])

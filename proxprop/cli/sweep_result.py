@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from proxprop.cli.execution import ProgressBar
-from proxprop.config import AnyConfig
-from proxprop.events import Artifact, Event
+from proxprop.engine.sweeping import MethodPayload, sweep_map
 from proxprop.runs.store import Store
-from proxprop.sweeping import MethodPayload, sweep_map
+from proxprop.spec.config import AnyConfig
+from proxprop.spec.events import Artifact, Event
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _DIVERGED, _COLLAPSED, _PENDING = "×", "–", "·"

@@ -37,9 +37,9 @@ def in_words(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def _exit_code(error: Exception) -> int | None:
-    from proxprop.config import ConfigError
     from proxprop.data.errors import DataError
     from proxprop.runs.errors import RunError, StoreError
+    from proxprop.spec.config import ConfigError
 
     if isinstance(error, ConfigError):
         return EXIT_USAGE

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from proxprop.config.parts import DataConfig
 from proxprop.data.read import read_source
 from proxprop.data.source import Array, Progress, quiet
 from proxprop.data.splits import split_indices
+from proxprop.spec.config.parts import DataConfig
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from proxprop.catalog.data import DATA
-from proxprop.config.parts import DataConfig
-from proxprop.config.run import split_sizes, training_samples
 from proxprop.data.cache import Entry, cached, read_entry
 from proxprop.data.containers import open_container
 from proxprop.data.digits import digits_source
@@ -17,6 +14,9 @@ from proxprop.data.folder import decode_all
 from proxprop.data.layout import find_layout
 from proxprop.data.read import download_key, folder_key
 from proxprop.data.sketch import PICTURES, Sketch, pack, sketch_key, sketch_of, unpack
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.config.parts import DataConfig
+from proxprop.spec.config.run import split_sizes, training_samples
 
 
 class Outline(NamedTuple):

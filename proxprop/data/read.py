@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from proxprop.catalog.data import DATA, DataSpec
-from proxprop.config.parts import DataConfig
-from proxprop.config.run import TOY_SAMPLES
 from proxprop.data.cache import CacheKey, Entry, cached
 from proxprop.data.containers import Container, open_container
 from proxprop.data.digits import digits_source
@@ -15,6 +12,9 @@ from proxprop.data.layout import find_layout
 from proxprop.data.sketch import keep_sketch
 from proxprop.data.source import Progress, Source
 from proxprop.data.toys import toy_source
+from proxprop.spec.catalog.data import DATA, DataSpec
+from proxprop.spec.config.parts import DataConfig
+from proxprop.spec.config.run import TOY_SAMPLES
 
 
 def read_source(config: DataConfig, progress: Progress) -> Source:

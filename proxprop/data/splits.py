@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from proxprop.config.parts import DataConfig
-from proxprop.config.run import split_sizes
 from proxprop.data.errors import DataError
 from proxprop.data.source import keyed_permutation
+from proxprop.spec.config.parts import DataConfig
+from proxprop.spec.config.run import split_sizes
 
 # Upper half of the key, so that a split and an epoch of equal seeds are unrelated.
 _SPLIT_KEY = 0x73706C6974  # "split"

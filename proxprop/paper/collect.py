@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from proxprop.config import RaceConfig, SweepConfig
-from proxprop.events import Artifact
+from proxprop.engine.racing import race_labels
+from proxprop.engine.sweeping import sweep_map
 from proxprop.paper.jobs import Job, Standing, find, is_done, standings
 from proxprop.paper.plan import METHOD_KEYS, Part
 from proxprop.paper.result import (
@@ -22,11 +22,11 @@ from proxprop.paper.result import (
     StabilityMethod,
     StabilityResult,
 )
-from proxprop.racing import race_labels
 from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
 from proxprop.runs.writing import Writing
-from proxprop.sweeping import sweep_map
+from proxprop.spec.config import RaceConfig, SweepConfig
+from proxprop.spec.events import Artifact
 
 ARTIFACT = "paper"  # of a stored race or sweep: what its result file says beside its numbers
 _DIGITS = 6  # significant ones

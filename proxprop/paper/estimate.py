@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from proxprop.catalog.data import DATA
-from proxprop.config import RaceConfig, SweepConfig
-from proxprop.config.run import split_sizes
 from proxprop.paper.jobs import Job, Task
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.config import RaceConfig, SweepConfig
+from proxprop.spec.config.run import split_sizes
 
 # Seconds of a step at batch 500 on two idle cores, by model and direction. Measured.
 _STEP = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxprop.catalog.data import DATA
-from proxprop.config import DataConfig
 from proxprop.data.download import data_roots
 from proxprop.data.errors import DataError
 from proxprop.paper.result import Data
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.config import DataConfig
 
 AS_PUBLISHED = "as published"
 REENCODED = "class folders (JPEG re-encoded)"

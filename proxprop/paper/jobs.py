@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from proxprop.config import RaceConfig, SweepConfig
-from proxprop.events import Ended
 from proxprop.paper.plan import Part
 from proxprop.runs.errors import RunError
 from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
 from proxprop.runs.writing import Writing
+from proxprop.spec.config import RaceConfig, SweepConfig
+from proxprop.spec.events import Ended
 
 _GONE = "Its process ended without a word. Resume continues from the checkpoint."
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from proxprop.events import Control, Ended, Event, Point, State
 from proxprop.paper.jobs import Standing
 from proxprop.runs.mailbox import Mailbox
+from proxprop.spec.events import Control, Ended, Event, Point, State
 
 
 class EpochLimit:

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxprop.config import Contender, DataConfig, RaceConfig, SweepConfig
 from proxprop.paper.result import Experiment, Scale
+from proxprop.spec.config import Contender, DataConfig, RaceConfig, SweepConfig
 
 PAPER_EPOCHS = 50
 BATCH = 500

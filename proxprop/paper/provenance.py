@@ -8,8 +8,8 @@ import numpy
 import torch
 
 import proxprop
+from proxprop.engine.training.device import device_label, processor_name, resolve_device
 from proxprop.paper.result import Provenance
-from proxprop.training.device import device_label, processor_name, resolve_device
 
 
 def provenance(device: str) -> Provenance:

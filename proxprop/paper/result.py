@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from proxprop.config import RunConfig
+from proxprop.spec.config import RunConfig
 
 Scale = Literal["laptop", "full"]
 Experiment = Literal["mlp", "convnet", "batch", "stability"]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from proxprop.config import RaceConfig
 from proxprop.data import Dataset
-from proxprop.racing.state import Standing
+from proxprop.engine.racing.state import Standing
+from proxprop.engine.training.device import resolve_device
+from proxprop.engine.training.outcomes import LossWatch, Summary
+from proxprop.engine.training.session import Session
+from proxprop.engine.training.state import restore
 from proxprop.runs.checkpoints import Checkpoints
 from proxprop.runs.writing import Writing
-from proxprop.training.device import resolve_device
-from proxprop.training.outcomes import LossWatch, Summary
-from proxprop.training.session import Session
-from proxprop.training.state import restore
+from proxprop.spec.config import RaceConfig
 
 
 def measured_accuracies(

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proxprop import paths
-from proxprop.events import Snapshot
 from proxprop.runs.errors import disk_in_words
 from proxprop.runs.writing import Writing
+from proxprop.spec.events import Snapshot
 
 if TYPE_CHECKING:
     from torch import Tensor

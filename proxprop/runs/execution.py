@@ -10,9 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from proxprop import paths
-from proxprop.config import ConfigError
 from proxprop.data.errors import DataError
-from proxprop.events import Ended, Event, Notice, Snapshot
 from proxprop.runs.checkpoints import Checkpoints
 from proxprop.runs.errors import StoreError
 from proxprop.runs.executors import executor
@@ -22,6 +20,8 @@ from proxprop.runs.record import Run
 from proxprop.runs.recorder import Recorder, default_patience
 from proxprop.runs.saver import Saver
 from proxprop.runs.writing import Writing
+from proxprop.spec.config import ConfigError
+from proxprop.spec.events import Ended, Event, Notice, Snapshot
 
 # An `Ended` of this member speaks for a whole race or sweep.
 WHOLE = -1

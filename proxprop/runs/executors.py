@@ -6,16 +6,16 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from proxprop.config import AnyConfig
-from proxprop.events import Control, Event, Snapshot
+from proxprop.spec.config import AnyConfig
+from proxprop.spec.events import Control, Event, Snapshot
 
 Progress = Callable[[str, float | None], None]
 
 # kind → "module:function", loaded when needed; a new kind of run is one line here.
 EXECUTORS: dict[str, str] = {
-    "run": "proxprop.training:train",
-    "race": "proxprop.racing:race",
-    "sweep": "proxprop.sweeping:sweep",
+    "run": "proxprop.engine.training:train",
+    "race": "proxprop.engine.racing:race",
+    "sweep": "proxprop.engine.sweeping:sweep",
 }
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from proxprop.config import AnyConfig, RaceConfig, RunConfig, SweepConfig
-from proxprop.events import Ended, Point, Started
+from proxprop.spec.config import AnyConfig, RaceConfig, RunConfig, SweepConfig
+from proxprop.spec.events import Ended, Point, Started
 
 
 class Progress:

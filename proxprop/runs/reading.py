@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from proxprop.events import Outcome
 from proxprop.runs.chunks import AXES, Chunk, unpack
 from proxprop.runs.database import Database
 from proxprop.runs.errors import UnknownRunError
@@ -21,6 +20,7 @@ from proxprop.runs.record import (
     run_of,
 )
 from proxprop.runs.schema import Status
+from proxprop.spec.events import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd

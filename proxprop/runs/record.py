@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from proxprop.config import AnyConfig, load_config
-from proxprop.events import Control, Ended, Mark, Notice, Outcome, Started
 from proxprop.runs.process import Process
 from proxprop.runs.schema import Status
+from proxprop.spec.config import AnyConfig, load_config
+from proxprop.spec.events import Control, Ended, Mark, Notice, Outcome, Started
 
 # A live process writes its heartbeat twice a second; this much silence is worth a word.
 STALE = 5.0

@@ -8,12 +8,12 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxprop.events import Artifact, Ended, Event, Mark, Notice, Point, Started, State
 from proxprop.runs.errors import StoreError, StoreFullError, StoreLockedError
 from proxprop.runs.progress import Progress
 from proxprop.runs.record import to_json
 from proxprop.runs.rows import RecordedEvent
 from proxprop.runs.writing import Writing
+from proxprop.spec.events import Artifact, Ended, Event, Mark, Notice, Point, Started, State
 
 INTERVAL = 0.2  # seconds between writes: a few a second, however fast the loop
 HEARTBEAT = 0.5

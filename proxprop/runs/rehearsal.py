@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from proxprop.config import RunConfig
-from proxprop.events import Control
 from proxprop.runs.executors import executor
+from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Control
 
 
 class Silence:

@@ -6,9 +6,9 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
-from proxprop.events import Artifact, Ended, Mark, Notice, Point, Started
 from proxprop.runs.chunks import AXES, head
 from proxprop.runs.record import kind_of, to_json, to_strict_json
+from proxprop.spec.events import Artifact, Ended, Mark, Notice, Point, Started
 
 RecordedEvent = Started | Mark | Notice | Ended
 

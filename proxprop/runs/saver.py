@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from proxprop.events import Notice, Snapshot
 from proxprop.runs.checkpoints import Checkpoints
 from proxprop.runs.recorder import Recorder
+from proxprop.spec.events import Notice, Snapshot
 
 
 class Saver:

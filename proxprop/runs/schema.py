@@ -24,14 +24,14 @@ CREATE TABLE IF NOT EXISTS runs (
     config        TEXT NOT NULL,             -- JSON of the config
     digest        TEXT NOT NULL,
     status        TEXT NOT NULL,             -- queued | starting | running | paused | ended
-    outcome       TEXT,                      -- see proxprop.events.Outcome
+    outcome       TEXT,                      -- see proxprop.spec.events.Outcome
     words         TEXT NOT NULL DEFAULT '',  -- outcome or latest notice, in words
     revision      INTEGER NOT NULL DEFAULT 0,
     step          INTEGER NOT NULL DEFAULT 0,
     epoch         REAL NOT NULL DEFAULT 0,
     seconds       REAL NOT NULL DEFAULT 0,
     progress      REAL,                      -- 0..1 of the budget
-    started_info  TEXT,                      -- JSON of proxprop.events.Started
+    started_info  TEXT,                      -- JSON of proxprop.spec.events.Started
     summary       TEXT NOT NULL DEFAULT '{}',
     owner         TEXT NOT NULL DEFAULT '',  -- cookie of the browser that started it
     tags          TEXT NOT NULL DEFAULT '[]',
@@ -81,7 +81,7 @@ CREATE TABLE IF NOT EXISTS controls (
     seq     INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id  TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
     created REAL NOT NULL,
-    payload TEXT NOT NULL,                   -- JSON of proxprop.events.Control
+    payload TEXT NOT NULL,                   -- JSON of proxprop.spec.events.Control
     taken   REAL                             -- when the worker obeyed
 );
 CREATE INDEX IF NOT EXISTS controls_waiting ON controls(run_id, seq) WHERE taken IS NULL;

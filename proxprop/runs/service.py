@@ -9,13 +9,13 @@ import time
 from dataclasses import dataclass
 
 from proxprop import paths
-from proxprop.config import AnyConfig, SettingsChange
-from proxprop.events import Control
 from proxprop.runs.errors import RunError, StoreError
 from proxprop.runs.queueing import QueueEntry, waiting
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
 from proxprop.runs.worker_process import WorkerProcess
+from proxprop.spec.config import AnyConfig, SettingsChange
+from proxprop.spec.events import Control
 
 CONCURRENCY_VARIABLE = "PROXPROP_CONCURRENCY"
 _TICK = 0.2

@@ -9,12 +9,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import services
-from proxprop.config import AnyConfig, RunConfig, SettingsChange
-from proxprop.events import Control, Mark, Point
 from proxprop.runs.process import Process
 from proxprop.runs.queueing import QueueEntry
 from proxprop.runs.service import ServiceStatus
 from proxprop.runs.store import Store
+from proxprop.spec.config import AnyConfig, RunConfig, SettingsChange
+from proxprop.spec.events import Control, Mark, Point
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = str(ROOT / "app" / "main.py")

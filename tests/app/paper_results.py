@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from proxprop.config import RunConfig
 from proxprop.paper import (
     Contender,
     Data,
@@ -12,6 +11,7 @@ from proxprop.paper import (
     StabilityMethod,
     StabilityResult,
 )
+from proxprop.spec.config import RunConfig
 
 BASE = {"data.name": "cifar10", "model.name": "paper-mlp", "batch_size": 500}
 ABOUT = {

@@ -15,8 +15,8 @@ from PIL import Image
 from app.draft import DEFAULTS, check, check_files, check_task, read_query, read_text
 from app.forms.fields import log_grid, shown
 from app.words import FIELDS, exact_number
-from proxprop.config import RunConfig, from_query, to_query
-from proxprop.config.query import flatten
+from proxprop.spec.config import RunConfig, from_query, to_query
+from proxprop.spec.config.query import flatten
 
 positive = st.floats(min_value=1e-300, max_value=1e300, allow_subnormal=False)
 

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from app.home.machine import machine
 from app.home.race import provenance, race_svg, recorded_race, sentence
 from app.words import number
-from proxprop.config import from_query
 from proxprop.runs.store import Store
+from proxprop.spec.config import from_query
 from tests.app.conftest import open_page, text
 
 

@@ -7,9 +7,9 @@ import sqlite3
 import pytest
 
 from app import services
-from proxprop.config import RunConfig
 from proxprop.runs.errors import StoreLockedError
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
 from tests.app.conftest import PAGES, known_run, open_page, query, text, unfold
 
 

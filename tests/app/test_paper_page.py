@@ -9,8 +9,8 @@ import pytest
 
 from app.compare.link import decode
 from proxprop import paper
+from proxprop.engine.racing import default_race
 from proxprop.paper.recorded import write_result
-from proxprop.racing import default_race
 from proxprop.runs.store import Store
 from tests.app.conftest import open_page, query, text
 from tests.app.paper_results import batch, contender, mlp, seed, stability

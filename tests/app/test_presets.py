@@ -6,9 +6,9 @@ import pytest
 
 from app.draft import DEFAULTS, check
 from app.presets import PRESETS, Preset, apply, matching
-from proxprop.config import from_query, to_query
-from proxprop.events import Ended
-from proxprop.training import NoControls, train
+from proxprop.engine.training import NoControls, train
+from proxprop.spec.config import from_query, to_query
+from proxprop.spec.events import Ended
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)

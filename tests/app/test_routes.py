@@ -18,7 +18,8 @@ from app import services
 from app.live.assets import FOLDER, module_url, plotly_path, plotly_url
 from app.routes import ROUTES
 from proxprop import paths
-from proxprop.config import (
+from proxprop.runs.process import Process
+from proxprop.spec.config import (
     DirectionConfig,
     Grid,
     RunConfig,
@@ -26,8 +27,7 @@ from proxprop.config import (
     SweepMethod,
     load_config,
 )
-from proxprop.events import Artifact, Mark, Point
-from proxprop.runs.process import Process
+from proxprop.spec.events import Artifact, Mark, Point
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from app.runs.listing import Filter, listed
 from app.runs.table import ago
 from app.runs.view import CHOSEN
-from proxprop.config import RunConfig
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
 from tests.app.conftest import ROOT, known_run, open_page, query, text, unfold
 
 

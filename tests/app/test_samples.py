@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from app.samples import POINTS, sample_sheet
-from proxprop.config import DataConfig
 from proxprop.data.preview import preview
+from proxprop.spec.config import DataConfig
 
 
 def test_sheet_holds_the_pixels_of_the_digits() -> None:

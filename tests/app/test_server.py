@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from app.ownership import COOKIE, owner_of
-from proxprop.config import RunConfig
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
 from tests.browser.conftest import start_server, stop_server
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from proxprop.config import RunConfig
-from proxprop.events import Control
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Control
 from tests.app.conftest import ROOT, known_run, open_page, query, text, unfold
 
 

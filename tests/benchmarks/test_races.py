@@ -18,12 +18,12 @@ from benchmarks.fashion_race import FOLDER, RACES
 from benchmarks.instalments import ended_early, go_on, taken
 from benchmarks.race_fairness import measure, summarised
 from benchmarks.race_tables import about, fairness, markdown
-from proxprop.config import RaceConfig, from_query
-from proxprop.events import Point
-from proxprop.racing import race, race_table
+from proxprop.engine.racing import race, race_table
+from proxprop.engine.training import NoControls
 from proxprop.runs.store import Store
-from proxprop.training import NoControls
-from tests.racing.driver import EXACT, EXPLICIT, small
+from proxprop.spec.config import RaceConfig, from_query
+from proxprop.spec.events import Point
+from tests.engine.racing.driver import EXACT, EXPLICIT, small
 
 
 def stat(mean: float | None, std: float | None = None) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import torch
 from benchmarks.cases import CASES, Case
 from benchmarks.step_profile import PARTS, profile_step, table
 from benchmarks.step_time import merged, rounds_of
-from proxprop import autograd, conv_directions
+from proxprop import autograd
+from proxprop.core import conv as conv_directions
 
 
 def result(*cases: str, **environment: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from app.compare.link import encode
-from proxprop.racing import default_race
+from proxprop.engine.racing import default_race
 from proxprop.runs.store import Store
 
 pytestmark = pytest.mark.browser

@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from proxprop.config import RunConfig
-from proxprop.events import Point
+from proxprop.analysis.slow_motion import TraceRequest
+from proxprop.analysis.slow_motion import trace as step_trace
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
-from proxprop.slowmotion import TraceRequest
-from proxprop.slowmotion import trace as step_trace
+from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Point
 from tests.browser.conftest import _is_ours as is_ours
 
 pytestmark = pytest.mark.browser

@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from proxprop.spectrum import (
+from proxprop.analysis.spectrum import (
     Quadratic,
     cg_filter,
     cg_polynomial,

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from app.presets import PRESETS
-from proxprop.config import RunConfig, to_query
-from proxprop.events import Mark
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig, to_query
+from proxprop.spec.events import Mark
 
 pytestmark = pytest.mark.browser
 

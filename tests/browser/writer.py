@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from proxprop.config import RunConfig
-from proxprop.events import Artifact, Mark, Point
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Artifact, Mark, Point
 
 
 def loss_at(step: int) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxprop.cli.overrides import build
-from proxprop.config import ConfigError, RunConfig
+from proxprop.spec.config import ConfigError, RunConfig
 
 
 def run(options: dict[str, Any] | None = None, *settings: str) -> RunConfig:

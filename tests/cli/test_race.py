@@ -13,10 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from proxprop.cli import app
-from proxprop.config import RaceConfig
-from proxprop.racing import race_table
+from proxprop.engine.racing import race_table
 from proxprop.runs.store import Store
-from tests.racing.driver import EXACT, EXPLICIT, HOPELESS, small
+from proxprop.spec.config import RaceConfig
+from tests.engine.racing.driver import EXACT, EXPLICIT, HOPELESS, small
 from tests.runs.waiting import until
 
 runner = CliRunner()

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from proxprop.cli import app
+from proxprop.engine.sweeping import sweep_map
 from proxprop.runs.store import Store
-from proxprop.sweeping import sweep_map
 
 runner = CliRunner()
 SMALL = [

@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from proxprop.cli import app
-from proxprop.config import RunConfig
 from proxprop.runs.process import Process
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
 from tests.runs.waiting import until
 
 runner = CliRunner()

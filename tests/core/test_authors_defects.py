@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from proxprop import ProxPropConv2d, ProxPropLinear, convert
-from tests.gram.cases import images
+from tests.core.gram.cases import images
 from tests.reference import (
     augmented,
     conjugate_gradient,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from proxprop import ProxPropConv2d
-from tests.gram.cases import images
+from tests.core.gram.cases import images
 from tests.reference import augmented, exact_direction, output_rows, patch_columns, relative_error
 
 

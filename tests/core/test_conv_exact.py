@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from proxprop import ProxPropConv2d, convert
-from proxprop.conv_directions import conv_direction
-from proxprop.gram.conv import choose_system
-from proxprop.solvers import SolveSpec
-from tests.gram.cases import GEOMETRIES, SIZES, convolution, images
+from proxprop.core.conv import conv_direction
+from proxprop.core.gram.conv import choose_system
+from proxprop.core.solvers import SolveSpec
+from tests.core.gram.cases import GEOMETRIES, SIZES, convolution, images
 from tests.reference import (
     augmented,
     conjugate_gradient,

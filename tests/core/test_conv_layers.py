@@ -12,7 +12,7 @@ from torch.func import functional_call, grad, vmap
 
 from proxprop import ProxPropConv2d, convert, revert
 from proxprop.diagnostics import SolveRecord
-from tests.gram.cases import GEOMETRIES, convolution, images
+from tests.core.gram.cases import GEOMETRIES, convolution, images
 from tests.reference import relative_error
 
 

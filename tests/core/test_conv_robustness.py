@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from proxprop import ProxPropConv2d
+from proxprop.core.gram.conv import SystemChoice, patch_gram
 from proxprop.diagnostics import NonFiniteWarning, ProxPropWarning, SolveFallbackWarning
-from proxprop.gram.conv import SystemChoice, patch_gram
-from tests.gram.cases import images
+from tests.core.gram.cases import images
 from tests.reference import augmented, exact_direction, output_rows, patch_columns, relative_error
 
 TAUS = [10.0**power for power in range(-8, 9, 2)]
@@ -27,7 +27,7 @@ def force_route(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
     def force(route: str) -> None:
         choice = SystemChoice(route, 0.0)
-        monkeypatch.setattr("proxprop.conv_directions.choose_system", lambda *_: choice)
+        monkeypatch.setattr("proxprop.core.conv.choose_system", lambda *_: choice)
 
     return force
 
@@ -160,7 +160,7 @@ def test_failed_solve_is_bounded_descends_and_is_named(
 ) -> None:
     # As on an accelerator, where no second attempt in float64 is made: constant images have a
     # Gram of small rank, and 1/τ is lost beside it.
-    monkeypatch.setattr("proxprop.conv_directions.host_can_read", lambda tensor: False)
+    monkeypatch.setattr("proxprop.core.conv.host_can_read", lambda tensor: False)
     x, delta = batch("constant", SAMPLES[route], torch.float64)
     x = x * 1e6
     layer = layer_of(torch.float64, tau=1e8)

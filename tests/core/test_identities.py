@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxprop import ProxPropLinear
-from proxprop.directions import _cg
-from proxprop.solvers import SolveSpec
+from proxprop.core.linear import _cg
+from proxprop.core.solvers import SolveSpec
 from tests.reference import relative_error
 
 from .cases import backward, batch, columns_of, make_layer

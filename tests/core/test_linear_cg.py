@@ -5,9 +5,9 @@ import itertools
 import pytest
 import torch
 
-from proxprop.directions import linear_direction
-from proxprop.gram import linear as gram
-from proxprop.solvers import SolveSpec, dual_conjugate_gradient, spectral_conjugate_gradient
+from proxprop.core.gram import linear as gram
+from proxprop.core.linear import linear_direction
+from proxprop.core.solvers import SolveSpec, dual_conjugate_gradient, spectral_conjugate_gradient
 from tests.reference import (
     augmented,
     conjugate_gradient,
@@ -26,7 +26,7 @@ SHAPES = {"few rows": (12, 30, 7), "many rows": (40, 9, 5), "chunked units": (15
 @pytest.fixture
 def force_route(monkeypatch):
     def force(route):
-        monkeypatch.setattr("proxprop.directions.choose_route", lambda *_: route)
+        monkeypatch.setattr("proxprop.core.linear.choose_route", lambda *_: route)
 
     return force
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from proxprop.directions import linear_direction
-from proxprop.solvers import SolveSpec
+from proxprop.core.linear import linear_direction
+from proxprop.core.solvers import SolveSpec
 from tests.reference import augmented, exact_direction, relative_error
 
 from .cases import backward, batch, columns_of, make_layer

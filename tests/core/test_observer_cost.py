@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from proxprop import convert, revert
 from proxprop.conversion import iter_prox_layers
-from tests.citizenship.models import MODELS, data
+from tests.drop_in.models import MODELS, data
 
 SOLVERS = ("exact", "cg", "explicit")
 

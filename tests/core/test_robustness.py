@@ -5,13 +5,13 @@ import warnings
 import pytest
 import torch
 
+from proxprop.core.solvers import FALLBACK, NON_FINITE, SOLVED, damped_inverse, gram_dtype
 from proxprop.diagnostics import (
     NonFiniteWarning,
     ProxPropWarning,
     SolveFallbackWarning,
     TroubleMonitor,
 )
-from proxprop.solvers import FALLBACK, NON_FINITE, SOLVED, damped_inverse, gram_dtype
 from tests.reference import (
     conjugate_gradient,
     exact_direction,

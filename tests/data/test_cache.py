@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from proxprop.config import DataConfig
 from proxprop.data import cache, load
 from proxprop.data.cache import CacheKey, Entry, cached, read_entry, write_entry
+from proxprop.spec.config import DataConfig
 
 from .crafted import plain, two_classes, write_folder, write_zip
 
@@ -143,7 +143,7 @@ def test_processes_loading_at_once_agree(tmp_path: Path, home: Path) -> None:
     script = textwrap.dedent(
         f"""
         import sys
-        from proxprop.config import DataConfig
+        from proxprop.spec.config import DataConfig
         from proxprop.data import load
         print("ready", flush=True)
         sys.stdin.readline()

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torchvision
 
-from proxprop.catalog.data import DATA
-from proxprop.config import DataConfig
 from proxprop.data import DataError, load
 from proxprop.data.cifar import read_batch
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.config import DataConfig
 
 from .crafted import write_tar
 

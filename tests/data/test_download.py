@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torchvision
 
-from proxprop.catalog.data import DATA
-from proxprop.config import DataConfig
 from proxprop.data import DataError, load
 from proxprop.data.download import RemoteFile, obtain
 from proxprop.data.idx import idx_files, read_idx
 from proxprop.data.source import quiet
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.config import DataConfig
 
 from .mirror import Mirror, mirror
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from proxprop.config import DataConfig
 from proxprop.data import DataError, load
 from proxprop.data.containers import rules
+from proxprop.spec.config import DataConfig
 
 from .crafted import plain, two_classes, write_folder, write_tar, write_zip
 

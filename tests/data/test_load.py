@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from proxprop.config import DataConfig
-from proxprop.config.run import split_sizes, training_samples
 from proxprop.data import DataError, Transform, load
 from proxprop.data.splits import split_indices
+from proxprop.spec.config import DataConfig
+from proxprop.spec.config.run import split_sizes, training_samples
 
 from .crafted import two_classes, write_folder
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from proxprop.catalog.data import DATA
-from proxprop.config import DataConfig
 from proxprop.data import DataError, load
 from proxprop.data.preview import dataset_shape, preview
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.config import DataConfig
 
 from .crafted import plain, two_classes, write_folder, write_zip
 
@@ -102,7 +102,7 @@ def test_preview_does_without_torch(tmp_path: Path) -> None:
     place = write_zip(tmp_path / "a.zip", two_classes())
     script = (
         "import sys\n"
-        "from proxprop.config import DataConfig\n"
+        "from proxprop.spec.config import DataConfig\n"
         "from proxprop.data.preview import dataset_shape, preview\n"
         f"for config in (DataConfig(), DataConfig(name='folder', path={str(place)!r}),\n"
         "               DataConfig(name='cifar10'), DataConfig(name='moons')):\n"

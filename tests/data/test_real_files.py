@@ -9,11 +9,11 @@ import pytest
 import torch
 import torchvision
 
-from proxprop.catalog.data import DATA
-from proxprop.config import DataConfig
-from proxprop.config.run import training_samples
 from proxprop.data import load
 from proxprop.data.preview import dataset_shape, preview
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.config import DataConfig
+from proxprop.spec.config.run import training_samples
 
 
 def test_fashion_mnist_from_a_read_only_folder(

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from proxprop.catalog.models import ACTIVATIONS, INITS, MODELS, layer_table
-from proxprop.config import ModelConfig
 from proxprop.models import build_model, weight_layers
+from proxprop.spec.catalog.models import ACTIVATIONS, INITS, MODELS, layer_table
+from proxprop.spec.config import ModelConfig
 
 SHAPES = [(2,), (1, 8, 8), (3, 32, 32)]
 CASES = [

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from proxprop.catalog.optimizers import OPTIMIZERS
-from proxprop.config import ConfigError, RunConfig
 from proxprop.hessian_free import HessianFree, _solve
-from tests.training.driver import losses, points, run, small
-from tests.training.test_resume import assert_resumes
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.config import ConfigError, RunConfig
+from tests.engine.training.driver import losses, points, run, small
+from tests.engine.training.test_resume import assert_resumes
 
 SPEC = OPTIMIZERS["hessian-free"]
 HF = {"direction__solver": "explicit", "optimizer__name": "hessian-free"}

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 
 from proxprop import convert
-from proxprop.catalog.optimizers import OPTIMIZERS, SOLVERS
-from proxprop.config import ModelConfig, OptimizerConfig, RunConfig
 from proxprop.data import load
+from proxprop.engine.training import NoControls, train
 from proxprop.models import build_model, weight_layers
 from proxprop.optimizers import build_optimizer
-from proxprop.training import NoControls, train
+from proxprop.spec.catalog.optimizers import OPTIMIZERS, SOLVERS
+from proxprop.spec.config import ModelConfig, OptimizerConfig, RunConfig
 
 TORCHS_OWN = {name: spec for name, spec in OPTIMIZERS.items() if not spec.package}
 TABLE = [(name, solver) for name in TORCHS_OWN for solver in SOLVERS]

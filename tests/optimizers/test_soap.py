@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from proxprop.catalog.optimizers import OPTIMIZERS, SOLVERS
-from proxprop.config import ConfigError, Contender
-from tests.training.driver import losses, run, small, weights
-from tests.training.test_resume import assert_resumes
+from proxprop.spec.catalog.optimizers import OPTIMIZERS, SOLVERS
+from proxprop.spec.config import ConfigError, Contender
+from tests.engine.training.driver import losses, run, small, weights
+from tests.engine.training.test_resume import assert_resumes
 
 SPEC = OPTIMIZERS["soap"]
 

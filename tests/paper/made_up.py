@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proxprop.config import DataConfig
 from proxprop.paper import Contender, Data, Provenance, Result, Seed, StabilityMethod
 from proxprop.paper.plan import METHOD_KEYS, Part, plans
 from proxprop.paper.result import Outcome, Scale, StabilityResult
+from proxprop.spec.config import DataConfig
 
 COMMON: dict[str, Any] = {
     "provenance": Provenance(versions={"torch": "0"}, device="cpu", processor="none", threads=2),

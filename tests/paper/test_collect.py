@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from proxprop.events import Artifact, Ended, Outcome, Point
 from proxprop.paper import Result, StabilityResult
 from proxprop.paper.collect import collect, note
 from proxprop.paper.jobs import Job, find, is_done, jobs_of, make_resumable
 from proxprop.runs.errors import RunError
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
+from proxprop.spec.events import Artifact, Ended, Outcome, Point
 from tests.paper.made_up import COMMON, parts, result, seed
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from proxprop.catalog.data import DATA
 from proxprop.cli import app
 from proxprop.paper import Result
 from proxprop.paper.recorded import read_result
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
+from proxprop.spec.catalog.data import DATA
 from tests.data.crafted import image, write_folder
 from tests.runs.waiting import until
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from proxprop.events import Ended, Event, Point, State
 from proxprop.paper.jobs import Standing
 from proxprop.paper.limit import EpochLimit
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.store import Store
+from proxprop.spec.events import Ended, Event, Point, State
 
 
 def evaluated(member: int, epoch: float) -> Point:

@@ -4,9 +4,9 @@ import sys
 import threading
 from pathlib import Path
 
-from proxprop.config import RunConfig
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
 
 if __name__ == "__main__":
     service = RunService(Store(Path(sys.argv[1])))

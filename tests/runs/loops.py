@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from proxprop.data.errors import DataError
-from proxprop.events import Ended, Event, Notice, Point, Snapshot, Started, State
+from proxprop.spec.events import Ended, Event, Notice, Point, Snapshot, Started, State
 
 
 def started(step: int = 0, member: int = 0) -> Started:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from proxprop.config import RunConfig
-from proxprop.events import Snapshot
 from proxprop.runs.checkpoints import Checkpoints, read_snapshot, write_snapshot
 from proxprop.runs.errors import StoreFullError
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Snapshot
 
 from .limits import file_size_limit
 

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from proxprop.config import RunConfig
-from proxprop.events import Point
 from proxprop.runs.errors import (
     StoreCorruptError,
     StoreError,
@@ -15,6 +13,8 @@ from proxprop.runs.errors import (
     StoreVersionError,
 )
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Point
 
 from .limits import file_size_limit
 

@@ -7,8 +7,6 @@ import torch
 from safetensors.torch import load_file
 
 from proxprop import paths
-from proxprop.config import RunConfig
-from proxprop.events import Control, Ended, Notice, Snapshot, Started
 from proxprop.runs import executors
 from proxprop.runs.checkpoints import Checkpoints
 from proxprop.runs.errors import StoreFullError
@@ -16,6 +14,8 @@ from proxprop.runs.execution import WHOLE, execute
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Control, Ended, Notice, Snapshot, Started
 
 
 @pytest.fixture

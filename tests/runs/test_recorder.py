@@ -4,12 +4,12 @@ import sqlite3
 
 import pytest
 
-from proxprop.config import RunConfig
-from proxprop.events import Notice, Point, Started, State
 from proxprop.runs.errors import StoreLockedError
 from proxprop.runs.progress import Progress
 from proxprop.runs.recorder import Recorder
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Notice, Point, Started, State
 
 from .loops import started
 from .waiting import until

@@ -14,13 +14,13 @@ import torch
 from safetensors.torch import load_file
 
 from proxprop import paths
-from proxprop.config import ConfigError, RunConfig
-from proxprop.events import Control, Mark
 from proxprop.runs.errors import RunError
 from proxprop.runs.process import Process
 from proxprop.runs.record import Run
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
+from proxprop.spec.config import ConfigError, RunConfig
+from proxprop.spec.events import Control, Mark
 
 from .waiting import until
 

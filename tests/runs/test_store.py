@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from proxprop import paths
-from proxprop.config import RaceConfig, RunConfig
-from proxprop.config.race import Contender
-from proxprop.events import Artifact, Control, Ended, Mark, Notice, Point, Started
 from proxprop.runs.errors import RunError, UnknownRunError
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
+from proxprop.spec.config import RaceConfig, RunConfig
+from proxprop.spec.config.race import Contender
+from proxprop.spec.events import Artifact, Control, Ended, Mark, Notice, Point, Started
 
 
 def points(first: int, last: int, member: int = 0, table: str = "steps") -> list[Point]:

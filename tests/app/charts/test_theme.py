@@ -3,7 +3,7 @@
 import pytest
 
 from app.charts.theme import ADAM_LIKE, CLASS_COLORS, DARK_LINES, line_style, template
-from proxprop.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
 
 WHITE, NIGHT = "#FFFFFF", "#14171C"
 SOLVERS = ("explicit", "exact", "cg")

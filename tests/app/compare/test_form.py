@@ -10,10 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from app import services
 from app.compare.link import decode, encode
-from proxprop.catalog.optimizers import OPTIMIZERS, Pairing
-from proxprop.config import RaceConfig
-from proxprop.racing import RACE_PRESETS, default_race
+from proxprop.engine.racing import RACE_PRESETS, default_race
 from proxprop.runs.store import Store
+from proxprop.spec.catalog.optimizers import OPTIMIZERS, Pairing
+from proxprop.spec.config import RaceConfig
 from tests.app.compare.conftest import known_race
 from tests.app.conftest import known_run, open_page, query, text, unfold
 

@@ -12,8 +12,8 @@ from app.charts.theme import line_style
 from app.compare.link import decode, encode
 from app.compare.looks import COOL, LONG, SHORT, WARM, looks
 from app.compare.search import search_figure
-from proxprop.config import ConfigError, Contender, RaceConfig
-from proxprop.racing import RACE_PRESETS, default_race
+from proxprop.engine.racing import RACE_PRESETS, default_race
+from proxprop.spec.config import ConfigError, Contender, RaceConfig
 from tests.app.charts.test_theme import NIGHT, WHITE, contrast
 
 PAIRINGS = [

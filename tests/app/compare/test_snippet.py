@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from app.snippet import script
-from proxprop.racing import default_race
+from proxprop.engine.racing import default_race
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 

@@ -1,4 +1,4 @@
-"""Stands in for `python -m proxprop.slowmotion`: answers as its first argument says."""
+"""Stands in for `python -m proxprop.analysis.slow_motion`: answers as its first argument says."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import pytest
 from app.layers import acting, player
 from app.layers.findings import measures_frame, overshoot_figure
 from app.layers.tracing import TracingFailed
-from proxprop.config import RunConfig
+from proxprop.spec.config import RunConfig
 from tests.app.conftest import known_run, open_page, query, text
 
 

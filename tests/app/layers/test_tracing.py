@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.layers.tracing import KEPT, Tracer, TracingFailed, _path, digest
-from proxprop.config import RunConfig
-from proxprop.slowmotion import TraceRequest
+from proxprop.analysis.slow_motion import TraceRequest
+from proxprop.spec.config import RunConfig
 
 FAKE = str(Path(__file__).with_name("fake_tracer.py"))
 

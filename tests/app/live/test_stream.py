@@ -16,10 +16,10 @@ from starlette.applications import Starlette
 from app import services
 from app.live.series import MAX_POINTS
 from app.routes import ROUTES
-from proxprop.config import RunConfig
-from proxprop.events import Artifact, Mark, Point
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Artifact, Mark, Point
 
 DEADLINE = 15
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from proxprop.config import SweepConfig
-from proxprop.events import Artifact, Point
-from proxprop.probe import ProbeRequest
+from proxprop.analysis.probe import ProbeRequest
+from proxprop.engine.sweeping.layout import Board, RunResult
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
-from proxprop.sweeping.layout import Board, RunResult
+from proxprop.spec.config import SweepConfig
+from proxprop.spec.events import Artifact, Point
 
 # Two layers; along (λ = 8, 2) and (λ = 4) all of what is asked for can be reached.
 META = {

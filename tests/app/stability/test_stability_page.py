@@ -11,10 +11,10 @@ from app.stability import sweeps
 from app.stability.layers import limit_tiles, momentum_factor
 from app.stability.networks import DEFAULT, INITIAL
 from app.stability.probing import PROBER
-from proxprop.config import RunConfig, from_query
-from proxprop.probe import ProbeRequest
+from proxprop.analysis.probe import ProbeRequest
+from proxprop.engine.sweeping import default_sweep
 from proxprop.runs.store import Store
-from proxprop.sweeping import default_sweep
+from proxprop.spec.config import RunConfig, from_query
 from tests.app.conftest import known_run, open_page, query, text
 from tests.app.stability.conftest import SWEEP, known_sweep
 
@@ -186,7 +186,7 @@ def test_cell_opens_as_the_run_it_is() -> None:
 
 
 def test_tiles_say_where_there_is_nothing_to_limit() -> None:
-    from proxprop.probe import ProbeResult
+    from proxprop.analysis.probe import ProbeResult
 
     flat = ProbeResult(10, 0, 0.5, -1.0, (), (), "", ())
     values = [value for _, value, _ in limit_tiles(flat, RunConfig(), 0.1)]

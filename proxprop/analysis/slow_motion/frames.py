@@ -1,0 +1,242 @@
+"""Both sweeps as one sequence of frames, each complete in itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from proxprop.analysis.slow_motion.fields import largest, picture
+from proxprop.analysis.slow_motion.numbers import Number, Steps, matched_overshoot, numbers_of
+from proxprop.analysis.slow_motion.words import words_of
+from proxprop.penalty import (
+    EQUATIONS,
+    Energy,
+    PenaltyNetwork,
+    Stage,
+    StageKind,
+    Sweep,
+    SweepResult,
+    Variables,
+)
+
+Side = Literal["both", "explicit", "implicit"]
+_WEIGHTS = (StageKind.THETA_EXPLICIT, StageKind.THETA_IMPLICIT, StageKind.CG_ITERATION)
+
+
+@dataclass
+class Paired:
+    """Two sweeps advanced together; where they agree, one stage stands for both.
+
+    Attributes:
+        explicit: Algorithm 1.
+        implicit: Algorithm 2, from the same state.
+        results: Both outcomes, once the stages are through.
+    """
+
+    explicit: Sweep
+    implicit: Sweep
+    results: dict[str, SweepResult] = field(default_factory=dict)
+
+    def stages(self) -> Iterator[tuple[Side, Stage, Stage]]:
+        """Yield side, stage, and the other algorithm's stage (the same one if it moves alone)."""
+        one, two = self._next("explicit"), self._next("implicit")
+        while one is not None or two is not None:
+            if one is not None and two is not None and _same(one, two):
+                yield "both", one, two
+                one, two = self._next("explicit"), self._next("implicit")
+            elif one is not None and (two is None or one.kind is StageKind.THETA_EXPLICIT):
+                yield "explicit", one, one
+                one = self._next("explicit")
+            else:
+                assert two is not None
+                yield "implicit", two, two
+                two = self._next("implicit")
+
+    def _next(self, side: Literal["explicit", "implicit"]) -> Stage | None:
+        sweep = self.explicit if side == "explicit" else self.implicit
+        try:
+            return next(sweep)
+        except StopIteration as end:
+            if end.value is not None:
+                self.results[side] = end.value
+            return None
+
+
+class FrameWriter:
+    """Turns paired stages into frames.
+
+    Args:
+        network: The model as φ and σ.
+        start: θ^k and a_0; the forward stages fill in the rest.
+        steps: η, the last layer's η, τ.
+        sigmas: Name of each hidden layer's transfer function.
+        cg_steps: Iterations of CG; None for the exact solve.
+
+    Attributes:
+        matched: Overshoot of the explicit step at s = τ, by layer, as frames have told it.
+    """
+
+    def __init__(
+        self,
+        network: PenaltyNetwork,
+        start: Variables,
+        steps: Steps,
+        sigmas: list[str],
+        cg_steps: int | None,
+    ) -> None:
+        self.network = network
+        self.start = start
+        self.steps = steps
+        self.sigmas = [*sigmas, "the loss"]
+        self.cg_steps = cg_steps
+        self._energy: dict[str, dict[str, Any] | None] = {"explicit": None, "implicit": None}
+        self._explicit_change: dict[int, dict[str, Any]] = {}
+        self._halves: dict[int, Tensor] = {}
+        self._given: dict[int, list[dict[str, Any]]] = {}  # pictures of many patches are slow
+        self.matched: dict[int, float] = {}
+
+    def frame(self, side: Side, stage: Stage, other: Stage) -> dict[str, Any]:
+        """Return the frame of a stage (`other` is the second algorithm's, where both move)."""
+        self._define(stage)
+        before = dict(self._energy)
+        if side in ("both", "explicit"):
+            self._energy["explicit"] = energy_json(stage.energy)
+        if side in ("both", "implicit"):
+            self._energy["implicit"] = energy_json(other.energy)
+        if stage.kind is StageKind.LOSS:
+            before = dict(self._energy)  # E begins here
+        if stage.kind is StageKind.THETA_IMPLICIT:
+            # The whole implicit step is told, from before its CG iterations.
+            before["implicit"] = energy_json(stage.energy_before)
+        words = words_of(stage, self.network.depth, self.sigmas[stage.layer - 1], self.cg_steps)
+        iteration = stage.cg.iteration if stage.cg is not None else None
+        return {
+            "kind": stage.kind.value,
+            "variable": _variable(stage),
+            "layer": stage.layer,
+            "side": side,
+            "iteration": iteration,
+            "title": words.title,
+            "what": words.what,
+            "why": words.why,
+            "equation": with_numbers(
+                EQUATIONS[stage.equation],
+                stage.layer + (stage.kind is StageKind.A_HALF),  # its l is the layer that asks
+                self.network.depth,
+                iteration,
+            ),
+            "equation_key": stage.equation,
+            "numbers": self._numbers(stage),
+            "energy": {
+                name: {"before": before[name], "after": self._energy[name]} for name in before
+            },
+            "tiles": self._tiles(stage),
+        }
+
+    def _numbers(self, stage: Stage) -> list[dict[str, Any]]:
+        numbers = numbers_of(stage, self.network, self.start, self.steps)
+        if stage.kind is StageKind.THETA_EXPLICIT and stage.subproblem is not None:
+            half = self._halves[stage.layer]
+            value = matched_overshoot(self.network, self.start, stage.layer, half, self.steps.tau)
+            self.matched[stage.layer] = value
+            matched = Number("overshoot_matched", r"\text{the same for } s = \tau", value)
+            numbers.insert(1, asdict(matched))
+        return numbers
+
+    def _define(self, stage: Stage) -> None:
+        if stage.kind is StageKind.Z_HALF:
+            self._halves[stage.layer] = stage.after
+        if stage.kind is StageKind.FORWARD_Z:
+            self.start.z[stage.layer] = stage.after
+        elif stage.kind is StageKind.FORWARD_A:
+            self.start.a[stage.layer] = stage.after
+
+    def _tiles(self, stage: Stage) -> list[dict[str, Any]]:
+        l, start = stage.layer, self.start  # noqa: E741 (the paper's index)
+        if stage.kind in (StageKind.FORWARD_Z, StageKind.LOSS):
+            name = f"z_{l}^k"
+            return [
+                _tile(f"a_{{{l - 1}}}^k", "what comes in", start.a[l - 1]),
+                _tile(name, "what goes out", stage.after),
+            ]
+        if stage.kind is StageKind.FORWARD_A:
+            assert start.z[l] is not None
+            return [
+                _tile(f"z_{l}^k", "what comes in", start.z[l]),
+                _tile(f"a_{l}^k", "what goes out", stage.after),
+            ]
+        if stage.kind in _WEIGHTS:
+            return self._weight_tiles(stage)
+        assert stage.before is not None
+        name = f"{_variable(stage)}_{l}"
+        scale = largest(stage.before, stage.after)
+        return [
+            _tile(f"{name}^k", "before", stage.before, scale),
+            _tile(rf"{name}^{{1/2}} - {name}^k", "change", stage.after - stage.before),
+            _tile(f"{name}^{{1/2}}", "after", stage.after, scale),
+        ]
+
+    def _weight_tiles(self, stage: Stage) -> list[dict[str, Any]]:
+        l = stage.layer  # noqa: E741
+        if l not in self._given:
+            self._given[l] = self._given_tiles(l)
+        tiles = self._given[l]
+        change = _tile(rf"\Delta\theta_{l}", "", stage.after - self.start.theta[l])
+        if stage.kind is StageKind.THETA_EXPLICIT:
+            self._explicit_change[l] = {**change, "note": "explicit", "side": "explicit"}
+            waiting = {"label": rf"\Delta\theta_{l}", "note": "implicit", "side": "implicit"}
+            alone = l == self.network.depth
+            return [*tiles, self._explicit_change[l], *([] if alone else [waiting])]
+        note = "implicit" if stage.cg is None else f"implicit, CG {stage.cg.iteration}"
+        return [*tiles, self._explicit_change[l], {**change, "note": note, "side": "implicit"}]
+
+    def _given_tiles(self, index: int) -> list[dict[str, Any]]:
+        """Return what a layer's weight steps start from."""
+        layer = self.network.layer(index)
+        seen = "rows: " + ("patches" if isinstance(layer.module, nn.Conv2d) else "samples")
+        return [
+            _tile(rf"\tilde A_{{{index - 1}}}", seen, layer.rows(self.start.a[index - 1])),
+            _tile(rf"\theta_{index}^k", "rows: units", self.start.theta[index]),
+        ]
+
+
+def energy_json(energy: Energy | None) -> dict[str, Any] | None:
+    """Return E and its parts as JSON-able data; layers' parts in order, from layer 1."""
+    if energy is None:
+        return None
+    return {
+        "total": energy.total,
+        "data": energy.data,
+        "activation": [energy.activation[i] for i in sorted(energy.activation)],
+        "linear": [energy.linear[i] for i in sorted(energy.linear)],
+    }
+
+
+def with_numbers(equation: str, layer: int, depth: int, iteration: int | None) -> str:
+    """Return an equation with this layer's number in place of l, and n and j by theirs."""
+    places = {"l": layer, "n": depth}
+    if iteration is not None:
+        places["j"] = iteration
+    for name, value in places.items():
+        alone = rf"(?<![A-Za-z\\]){name}"
+        equation = re.sub(rf"{alone}-1(?![0-9])", str(value - 1), equation)
+        equation = re.sub(rf"{alone}(?![A-Za-z])", str(value), equation)
+    return equation
+
+
+def _tile(label: str, note: str, values: Tensor, scale: float | None = None) -> dict[str, Any]:
+    return {"label": label, "note": note, "picture": picture(values, scale)}
+
+
+def _variable(stage: Stage) -> str:
+    if stage.kind in _WEIGHTS:
+        return "theta"
+    return "a" if stage.kind in (StageKind.FORWARD_A, StageKind.A_HALF) else "z"
+
+
+def _same(one: Stage, two: Stage) -> bool:
+    return one.kind is two.kind and one.layer == two.layer

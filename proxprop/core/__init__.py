@@ -1,0 +1,1 @@
+"""The direction of one layer: its Gram matrix, the solve, the product."""

@@ -1,0 +1,1 @@
+"""The loops: training, racing and sweeping as generators of events."""

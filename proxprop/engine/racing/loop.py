@@ -1,0 +1,228 @@
+"""`race`: a whole race as a generator of events that obeys controls."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+from proxprop.data import Dataset, load
+from proxprop.engine.racing.conductor import Conductor, Reason
+from proxprop.engine.racing.labels import race_labels
+from proxprop.engine.racing.lane import Lane
+from proxprop.engine.racing.members import member_of, place_of
+from proxprop.engine.racing.searched import ARTIFACT, as_raced, empty_search, with_result
+from proxprop.engine.racing.space import candidates
+from proxprop.engine.racing.state import Standing
+from proxprop.engine.training import Controls
+from proxprop.engine.training.device import resolve_device
+from proxprop.engine.training.session import Session
+from proxprop.spec.config import RaceConfig, RunConfig
+from proxprop.spec.events import Artifact, Ended, Event, Notice, Outcome, Snapshot, State
+
+# The member whose `Ended` speaks for the race (`proxprop.runs.execution.WHOLE`).
+WHOLE = -1
+
+
+def race(
+    config: RaceConfig,
+    controls: Controls,
+    *,
+    snapshot: Snapshot | None = None,
+    progress: Callable[[str, float | None], None] | None = None,
+) -> Iterator[Event]:
+    """Race the contenders of `config`, seed after seed.
+
+    Args:
+        config: The race.
+        controls: Polled between steps and between the pieces of evaluations.
+        snapshot: Where to continue, bit for bit on the CPU (a search: from its last whole trial);
+            None to start.
+        progress: Called with words and a fraction while data is fetched.
+
+    Yields:
+        The events of every member under its number, and those of the whole; see
+        `proxprop.engine.racing`. At last the `Ended` of member −1.
+
+    Raises:
+        ConfigError: If the config does not fit this machine or this data.
+        DataError: If the data cannot be had.
+        ValueError: If the snapshot belongs to another race.
+    """
+    device = resolve_device(config.device)
+    dataset = load(config.data, device=device, progress=progress)
+    yield from _Race(config, controls, dataset, device, snapshot).events()
+
+
+class _Race:
+    """The course of one race; each method yields the events of one part of it."""
+
+    def __init__(
+        self,
+        config: RaceConfig,
+        controls: Controls,
+        dataset: Dataset,
+        device: torch.device,
+        snapshot: Snapshot | None,
+    ) -> None:
+        self._asked = config
+        self._raced = config
+        self._dataset = dataset
+        self._device = device
+        self._members = len(config.contenders) * config.seeds
+        self._standing = Standing(self._members)
+        self._saved = self._standing.restore(snapshot) if snapshot is not None else {}
+        self._lanes: list[Lane] = []
+        self._conductor = Conductor(controls, self._capture, config.checkpoint.seconds)
+
+    def events(self) -> Iterator[Event]:
+        """Yield the whole race."""
+        yield State("running", self._steps)
+        yield from self._standing.ended.values()
+        if self._asked.search is not None:
+            yield from self._search()
+        self._raced = as_raced(self._asked, self._standing.search)
+        if not self._conductor.stopping:
+            self._warm_up()
+        for seed_index in range(self._asked.seeds):
+            if not self._conductor.stopping:
+                yield from self._round(seed_index)
+        if self._conductor.stopping:
+            yield self._capture("asked")
+        yield self._ended()
+
+    # -- search ------------------------------------------------------------------------------
+
+    def _search(self) -> Iterator[Event]:
+        payload = self._standing.search or empty_search(self._asked)
+        began, first = time.monotonic(), len(payload["results"])
+        while (done := len(payload["results"])) < payload["total"]:
+            yield _progress(payload["total"], done, first, time.monotonic() - began)
+            trial = self._trial(done)
+            yield from self._conductor.run([trial], silent=True)
+            assert trial.ended is not None
+            if trial.ended.outcome == "stopped":
+                return
+            payload = with_result(payload, self._asked, trial.ended)
+            self._standing.search = payload
+            yield Artifact(ARTIFACT, len(payload["results"]), {**payload})
+        if first < payload["total"]:
+            yield Notice("info", f"Searched: {payload['total']} trials.", 1.0)
+            yield self._capture("asked")  # a search is dear: no crash shall repeat it
+
+    def _trial(self, index: int) -> Lane:
+        search = self._asked.search
+        assert search is not None
+        trial, contender = divmod(index, len(self._asked.contenders))
+        tried = candidates(self._asked.contenders[contender], search.trials, self._asked.seed)
+        config = self._asked.run(contender).replace(
+            **{
+                "direction": tried[trial].direction.model_dump(),
+                "optimizer": tried[trial].optimizer.model_dump(),
+                "budget": {"epochs": search.epochs},
+                "evaluation": {"every": search.epochs, "train": self._needs_train_loss},
+                "instruments.tier": "off",
+            }
+        )
+        return Lane(WHOLE, "search", config, self._dataset, self._conductor.listen)
+
+    @property
+    def _needs_train_loss(self) -> bool:
+        search = self._asked.search
+        return search is not None and search.criterion == "train_loss"
+
+    # -- race --------------------------------------------------------------------------------
+
+    def _warm_up(self) -> None:
+        """Take a step of each contender aside: first-use costs are not the first one's to pay."""
+        for contender in range(len(self._raced.contenders)):
+            session = Session(self._raced.run(contender), self._dataset, self._device)
+            session.advance()
+            session.flush()
+
+    def _round(self, seed_index: int) -> Iterator[Event]:
+        names = race_labels(self._asked)
+        places = [(c, member_of(self._raced, c, seed_index)) for c in range(len(names))]
+        self._lanes = [
+            self._lane(member, names[contender], self._raced.run(contender, seed_index))
+            for contender, member in places
+            if member not in self._standing.ended
+        ]
+        for event in self._conductor.run(self._lanes):
+            if isinstance(event, Ended):
+                self._standing.ended[event.member] = event
+            yield event
+
+    def _lane(self, member: int, label: str, config: RunConfig) -> Lane:
+        listen, saved = self._conductor.listen, self._saved.pop(member, None)
+        return Lane(member, label, config, self._dataset, listen, saved)
+
+    def _capture(self, reason: Reason) -> Snapshot:
+        """Return a snapshot of everything; every lane has brought its own up to date.
+
+        A stopped lane counts as under way: it is what a resume goes on with.
+        """
+        under_way = {
+            lane.member: lane.snapshot
+            for lane in self._lanes
+            if lane.snapshot is not None and (lane.ended is None or lane.ended.outcome == "stopped")
+        }
+        # Members of a resumed race that were stopped before their turn came again.
+        waiting = {m: s for m, s in self._saved.items() if m not in under_way}
+        return self._standing.capture({**waiting, **under_way}.items(), reason)
+
+    # -- end ---------------------------------------------------------------------------------
+
+    @property
+    def _steps(self) -> int:
+        return sum(end.step for end in self._standing.ended.values())
+
+    def _ended(self) -> Ended:
+        ends = self._standing.ended.values()
+        outcome: Outcome = "stopped" if self._conductor.stopping else "finished"
+        words, summary = _verdict(self._raced, self._standing.ended)
+        if outcome == "stopped":
+            words = f"stopped after {self._steps} steps in all"
+        epoch = max((end.epoch for end in ends), default=0.0)
+        seconds = sum(end.seconds for end in ends)
+        return Ended(outcome, self._steps, epoch, seconds, words, summary, WHOLE)
+
+
+def _progress(total: int, done: int, first: int, elapsed: float) -> Notice:
+    words = f"Searching step sizes: trial {done + 1} of {total}"
+    if done > first:
+        left = elapsed / (done - first) * (total - done)
+        words += f", about {left:.0f} s left"
+    return Notice("info", words, done / total)
+
+
+def _verdict(config: RaceConfig, ended: dict[int, Ended]) -> tuple[str, dict[str, float]]:
+    """Return who ends lowest in words, and its final values averaged over seeds."""
+    names = race_labels(config)
+    ended = dict(sorted(ended.items()))  # sums must not depend on who was faster
+    diverged = [e for e in ended.values() if e.outcome == "diverged"]
+    who = sorted({place_of(config, end.member).contender for end in diverged})
+    tail = f"; diverged: {', '.join(names[contender] for contender in who)}" if who else ""
+    column = "train_loss" if config.evaluation.train else "validation_loss"
+    means: dict[int, dict[str, float]] = {}
+    for contender in range(len(names)):
+        mine = [e.summary for e in ended.values() if place_of(config, e.member)[0] == contender]
+        if contender not in who and mine and all(column in summary for summary in mine):
+            means[contender] = {
+                name: sum(summary[name] for summary in mine) / len(mine)
+                for name in mine[0]
+                if all(name in summary for summary in mine)
+            }
+    counts = {"diverged": float(len(diverged))}
+    if not means:
+        return f"no contender came to an end{tail}", counts
+    best = min(means, key=lambda contender: _orderable(means[contender][column]))
+    measure = column.replace("train", "training").replace("_", " ")
+    words = f"{names[best]} ends lowest: {measure} {means[best][column]:.3g}{tail}"
+    return words, {**means[best], "contender": float(best), **counts}
+
+
+def _orderable(value: float) -> float:
+    return value if math.isfinite(value) else math.inf

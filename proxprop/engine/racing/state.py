@@ -1,0 +1,98 @@
+"""A whole race as one snapshot, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from proxprop.engine.racing.searched import SearchPayload
+from proxprop.engine.training.snapshot import flatten, unflatten
+from proxprop.spec.events import Ended, Snapshot
+
+FORMAT = 1
+_HOST = torch.device("cpu")
+
+
+class Standing:
+    """What a race has come to apart from the members that are under way.
+
+    Args:
+        members: How many members the race has.
+
+    Attributes:
+        ended: Member → how it ended.
+        search: The search so far; None where there is none.
+    """
+
+    def __init__(self, members: int) -> None:
+        self.ended: dict[int, Ended] = {}
+        self.search: SearchPayload | None = None
+        self._members = members
+
+    def capture(
+        self,
+        under_way: Iterable[tuple[int, Snapshot]],
+        reason: Literal["cadence", "paused", "ended", "asked"],
+    ) -> Snapshot:
+        """Return the race as it is.
+
+        Tensors are named "<member>/<name in the member's snapshot>". The states of members that
+        have ended are not kept: nothing can follow from them.
+
+        Args:
+            under_way: Members that go on after a resume, with their own snapshots.
+            reason: Why now.
+        """
+        tensors: dict[str, Tensor] = {}
+        lanes: dict[str, Any] = {}
+        steps = {str(member): -1 for member in range(self._members)}
+        for member, snapshot in under_way:
+            tensors |= {f"{member}/{name}": value for name, value in snapshot.tensors.items()}
+            lanes[str(member)] = {"step": snapshot.step, "extra": snapshot.extra}
+            steps[str(member)] = snapshot.step
+        ended = {}
+        for member, end in self.ended.items():
+            if str(member) not in lanes:
+                ended[str(member)] = flatten(asdict(end), str(member), {}, _HOST)
+                steps[str(member)] = end.step
+        extra = {
+            "race_format": FORMAT,
+            "member_steps": steps,
+            "lanes": lanes,
+            "ended": ended,
+            "search": self.search,
+        }
+        return Snapshot(sum(max(0, step) for step in steps.values()), tensors, extra, reason)
+
+    def restore(self, snapshot: Snapshot) -> dict[int, Snapshot]:
+        """Take over what `capture` returned; return the members under way.
+
+        Raises:
+            ValueError: If the snapshot is no race's, or another race's.
+        """
+        extra = snapshot.extra
+        if extra.get("race_format") != FORMAT:
+            found = extra.get("race_format")
+            raise ValueError(f"snapshot has race format {found!r}, this version reads {FORMAT}")
+        if len(extra["member_steps"]) != self._members:
+            raise ValueError(
+                f"snapshot is of a race of {len(extra['member_steps'])} members, not of "
+                f"{self._members}; resume with its own config"
+            )
+        self.search = extra["search"]
+        ended = unflatten(extra["ended"], {}, _HOST)
+        self.ended = {int(member): Ended(**values) for member, values in ended.items()}
+        found = {}
+        for member, lane in extra["lanes"].items():
+            prefix = f"{member}/"
+            tensors = {
+                name.removeprefix(prefix): value
+                for name, value in snapshot.tensors.items()
+                if name.startswith(prefix)
+            }
+            found[int(member)] = Snapshot(lane["step"], tensors, lane["extra"], snapshot.reason)
+        return found

@@ -1,0 +1,293 @@
+"""`sweep`: a map of many short runs as a generator of events that obeys controls."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import Literal
+
+import torch
+
+from proxprop.data import Dataset, load
+from proxprop.engine.sweeping.alone import AloneRun
+from proxprop.engine.sweeping.block import BlockRun
+from proxprop.engine.sweeping.lanes import Job, Lanes, lanes_on
+from proxprop.engine.sweeping.layout import Board
+from proxprop.engine.sweeping.plan import Block, plan, reason_alone
+from proxprop.engine.sweeping.predictions import Predictions
+from proxprop.engine.training.controls import Controls, Helm
+from proxprop.engine.training.device import device_label, resolve_device
+from proxprop.engine.training.outcomes import constant_loss
+from proxprop.spec.catalog.models import layer_table
+from proxprop.spec.config import ConfigError, Problem, SweepConfig
+from proxprop.spec.events import (
+    Artifact,
+    Ended,
+    Event,
+    Mark,
+    Notice,
+    Outcome,
+    Point,
+    Snapshot,
+    Started,
+    State,
+)
+
+FORMAT = 1
+WHOLE = -1  # the member of an `Ended` that speaks for all runs
+_WAIT_SECONDS = 0.2
+_PATIENCE = 0.05  # seconds until controls are asked again
+_SECONDS_BETWEEN_MAPS = 0.25
+
+
+def sweep(
+    config: SweepConfig,
+    controls: Controls,
+    *,
+    snapshot: Snapshot | None = None,
+    progress: Callable[[str, float | None], None] | None = None,
+) -> Iterator[Event]:
+    """Train all runs of a sweep, as many at a time as fit.
+
+    Args:
+        config: The sweep.
+        controls: Polled several times between two slices of computing; "pause", "resume", "stop"
+            and "checkpoint" are obeyed, settings stay as they are.
+        snapshot: Where to continue, bit for bit on the same kind of device; None to start.
+        progress: Called with words and a fraction while data is fetched.
+
+    Yields:
+        `Started`, then points, artifacts "map", notices, states and snapshots, at last one `Ended`
+        for the whole; see `proxprop.engine.sweeping` for what they hold.
+
+    Raises:
+        ConfigError: If the config does not fit this machine or this data.
+        DataError: If the data cannot be had.
+        ValueError: If the snapshot was written by another version.
+    """
+    device = resolve_device(config.device)
+    dataset = load(config.data, device=device, progress=progress)
+    if config.batch_size > len(dataset.train):
+        rule = f"must be at most the {len(dataset.train)} training samples"
+        raise ConfigError([Problem("batch_size", f"{rule}, got {config.batch_size}")])
+    course = _Sweep(config, controls, dataset, device)
+    if snapshot is not None:
+        course.resume(snapshot)
+    with lanes_on(device) as lanes:
+        try:
+            yield from course.events(lanes)
+        finally:
+            course.cancelled.set()
+
+
+class _Sweep:
+    """The course of one sweep; each method yields the events of one part of it."""
+
+    def __init__(
+        self, config: SweepConfig, controls: Controls, dataset: Dataset, device: torch.device
+    ) -> None:
+        self.config = config
+        self.cancelled = threading.Event()
+        self._controls = controls
+        self._dataset = dataset
+        self._device = device
+        self._helm = Helm(steps_per_epoch=1)
+        model, shape = config.model, dataset.shape
+        self._layers = layer_table(
+            model.name, model.widths, model.activation, shape, len(dataset.classes), model.bias
+        )
+        self._constant = constant_loss(dataset.train.targets, len(dataset.classes))
+        self._board = Board(config, self._constant)
+        self._blocks: dict[Job, Block] = {}
+        self._settled: set[int] = set()
+        self._per_epoch = -(-len(dataset.train) // config.batch_size)
+        self._seconds = 0.0
+        self._resumed = False
+        self._drawn_at = 0.0
+
+    def resume(self, snapshot: Snapshot) -> None:
+        """Go on from `snapshot` instead of the start."""
+        if snapshot.extra.get("format") != FORMAT:
+            found = snapshot.extra.get("format")
+            raise ValueError(f"snapshot has format {found!r}, this version reads {FORMAT}")
+        self._board.load(snapshot.extra["board"])
+        self._settled = set(self._board.results)
+        self._seconds = snapshot.extra["seconds"]
+        self._resumed = True
+
+    def events(self, lanes: Lanes) -> Iterator[Event]:
+        """Yield the whole sweep."""
+        yield from self._opening()
+        waiting = self._jobs()
+        upcoming = next(waiting, None)
+        while upcoming is not None or lanes.busy:
+            yield from self._obey()
+            if self._helm.stopping:
+                break
+            while upcoming is not None and lanes.free:
+                lanes.add(upcoming)
+                upcoming = next(waiting, None)
+            began = time.perf_counter()
+            over = lanes.go_on(_PATIENCE)
+            self._seconds += time.perf_counter() - began
+            for job, ended in over:
+                yield from self._tell(job, ended)
+        yield self._ended()
+
+    def _opening(self) -> Iterator[Event]:
+        direction = [method.direction for method in self.config.methods]
+        names = tuple(row.name for row in self._layers if row.parameters)
+        implicit = any(d.solver != "explicit" for d in direction)
+        every = any(d.solver != "explicit" and d.layers == "all" for d in direction)
+        yield Started(
+            step=self._steps_done,
+            steps_per_epoch=self._per_epoch,
+            total_steps=self.config.steps,
+            parameters=sum(row.parameters for row in self._layers),
+            layers=names,
+            implicit=(names if every else names[:-1]) if implicit else (),
+            train_samples=len(self._dataset.train),
+            device=device_label(self._device),
+            versions={"proxprop": version("proxprop"), "torch": torch.__version__},
+        )
+        if self._resumed:
+            words = f"resumed with {len(self._settled)} runs done"
+            yield Mark(self._steps_done, 0.0, self._seconds, "resumed", words)
+        for method in self.config.methods:
+            if reason := reason_alone(self.config, method):
+                yield Notice("info", f"Runs of {method.name!r} are trained one by one: {reason}.")
+        yield State("running", self._steps_done)
+        yield self._map()
+
+    def _jobs(self) -> Iterator[Job]:
+        """What there is to do, each made when its turn comes."""
+        methods = range(len(self.config.methods))
+        known = self._board.limits
+        first_of = {
+            seed
+            for seed in range(self.config.seeds)
+            if not all((method, seed) in known for method in methods)
+        }
+        for block in plan(self.config, self._layers, self._device.type):
+            # A block whose runs have partly ended is not resumed: its runs are settled together.
+            if not self._members(block) <= self._settled:
+                job = self._training(block)
+                self._blocks[job] = block
+                yield job
+            if (
+                block.seed_index in first_of
+            ):  # the first cells come before what is predicted of them
+                first_of.discard(block.seed_index)
+                yield Predictions(
+                    self.config,
+                    block.seed_index,
+                    self._dataset,
+                    self._device,
+                    self._layers,
+                    self.cancelled,
+                )
+
+    def _training(self, block: Block) -> BlockRun | AloneRun:
+        if block.stacked:
+            return BlockRun(self.config, block, self._dataset, self._device, self._constant)
+        return AloneRun(self.config, block, self._dataset)
+
+    def _members(self, block: Block) -> set[int]:
+        return {cell.number * self.config.seeds + block.seed_index for cell in block.cells}
+
+    # -- what has been computed --------------------------------------------------------------
+
+    def _tell(self, job: Job, ended: bool) -> Iterator[Event]:
+        """Yield what is new of a job whose slice is over."""
+        if isinstance(job, Predictions):
+            for number, limit in job.limits.items():
+                self._board.limits[number, job.seed_index] = limit
+            if job.initial_loss is not None:
+                self._board.initial_losses[job.seed_index] = job.initial_loss
+        elif isinstance(job, BlockRun | AloneRun):
+            yield from self._tell_runs(job)
+            if ended:
+                self._settled |= self._members(self._blocks.pop(job))
+        if ended or time.monotonic() - self._drawn_at >= _SECONDS_BETWEEN_MAPS:
+            yield self._map()
+        if ended:
+            yield self._snapshot("cadence")
+
+    def _tell_runs(self, job: BlockRun | AloneRun) -> Iterator[Event]:
+        seed, seeds = self._blocks[job].seed_index, self.config.seeds
+        for cell, step, loss in job.points():
+            yield self._point("steps", step, {"loss": loss}, cell.number * seeds + seed)
+        for cell, result in job.results.items():
+            member = cell.number * seeds + seed
+            if member not in self._board.results:
+                self._board.results[member] = result
+                yield self._point("evaluations", result.step, result.columns, member)
+
+    def _point(
+        self,
+        table: Literal["steps", "evaluations"],
+        step: int,
+        values: dict[str, float],
+        member: int,
+    ) -> Point:
+        return Point(table, step, step / self._per_epoch, self._seconds, values, member)
+
+    def _map(self) -> Artifact:
+        self._drawn_at = time.monotonic()
+        return Artifact("map", len(self._board.results), {**self._board.payload()})
+
+    @property
+    def _steps_done(self) -> int:
+        """Steps asked of the runs that whole blocks have settled; those that diverged count too."""
+        return self.config.steps * len(self._settled)
+
+    def _snapshot(self, reason: Literal["cadence", "paused", "asked"]) -> Snapshot:
+        """Everything that whole blocks have found; what is under way begins again."""
+        members = range(len(self.config.cells()) * self.config.seeds)
+        results = self._board.results
+        steps = {m: results[m].step if m in self._settled else -1 for m in members}
+        extra = {
+            "format": FORMAT,
+            "board": self._board.state(self._settled),
+            "seconds": self._seconds,
+            "member_steps": {str(member): step for member, step in steps.items()},
+        }
+        return Snapshot(self._steps_done, {}, extra, reason)
+
+    # -- controls ----------------------------------------------------------------------------
+
+    def _obey(self) -> Iterator[Event]:
+        self._helm.take(self._controls.poll(), 0)
+        yield from self._answer()
+        if self._helm.holding:
+            yield State("paused", self._steps_done)
+            yield self._snapshot("paused")
+            while self._helm.holding:
+                self._helm.take(self._controls.wait(_WAIT_SECONDS), 0)
+                yield from self._answer()
+            if not self._helm.stopping:
+                yield State("running", self._steps_done)
+
+    def _answer(self) -> Iterator[Event]:
+        if self._helm.changes:
+            self._helm.changes.clear()
+            yield Notice("warning", "not changed: a sweep keeps the settings of its map.")
+        if self._helm.wants_checkpoint:
+            self._helm.wants_checkpoint = False
+            yield self._snapshot("asked")
+
+    # -- end ---------------------------------------------------------------------------------
+
+    def _ended(self) -> Ended:
+        counts = self._board.outcomes
+        runs = len(self.config.cells()) * self.config.seeds
+        words = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+        outcome: Outcome = "finished"
+        if self._helm.stopping:
+            outcome, words = "stopped", f"stopped after {sum(counts.values())} of {runs} runs"
+        summary = {"runs": float(runs)} | {name: float(count) for name, count in counts.items()}
+        step = self._steps_done
+        epoch = self.config.steps / self._per_epoch
+        return Ended(outcome, step, epoch, self._seconds, words, summary, WHOLE)

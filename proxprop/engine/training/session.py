@@ -1,0 +1,250 @@
+"""What a run trains: model, optimizer, batches, settings and the training clock."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from proxprop.analysis.instruments import LayerRecorder
+from proxprop.conversion import convert, iter_prox_layers, set_prox
+from proxprop.data import Dataset, epoch_permutation
+from proxprop.diagnostics import SolveRecord
+from proxprop.engine.training.device import DTYPES, autocast_for
+from proxprop.engine.training.evaluation import SetEvaluation, piece_size
+from proxprop.engine.training.schedule import schedule_factor, step_limit
+from proxprop.engine.training.settings import Settings
+from proxprop.engine.training.stopwatch import Moments, StepReport, stopwatch_for
+from proxprop.models import build_model
+from proxprop.optimizers import build_optimizer
+from proxprop.spec.catalog.models import layer_table
+from proxprop.spec.config import RunConfig
+
+FALLBACK = 1  # status of a solve that took the bounded direction
+
+
+class Session:
+    """One model under training, step by step; it decides nothing by itself.
+
+    Attributes:
+        step: Optimizer steps done.
+        seconds: Training seconds of the steps reported so far.
+        settings: Settings in force.
+        steps_per_epoch: Batches in one pass.
+        limit: Steps the budget allows; None where seconds decide.
+    """
+
+    def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
+        self.config = config
+        self.dataset = dataset
+        self.device = device
+        self.dtype = DTYPES[config.precision]
+        self.autocast = autocast_for(config.precision, device)
+        self.step = 0
+        self.seconds = 0.0
+        self.settings = Settings.of(config)
+        self.steps_per_epoch = -(-len(dataset.train) // config.batch_size)
+        self.limit = step_limit(config.budget, self.steps_per_epoch)
+        shape, classes = dataset.shape, len(dataset.classes)
+        self.model = build_model(config.model, shape, classes, config.seed, self.dtype).to(device)
+        self._convert()
+        self.optimizer = build_optimizer(config.optimizer, self.model)
+        self._stopwatch = stopwatch_for(device)
+        self._piece = piece_size(_rows(config, dataset))
+        self._permutation: tuple[int, Tensor] | None = None
+        self._solve_seconds = 0.0
+        self._failed: dict[str, Tensor] = {}
+        self._recorder: LayerRecorder | None = None
+        self._observe_solves()
+        self._set_lr()
+
+    @property
+    def epoch(self) -> float:
+        """Passes through the training set done."""
+        return self.step / self.steps_per_epoch
+
+    @property
+    def factor(self) -> float:
+        """The schedule's factor on both step sizes in the next step."""
+        total: float | None = self.limit
+        if total is None and self.config.budget.seconds and self.seconds:
+            total = self.step * self.config.budget.seconds / self.seconds
+        schedule = self.config.optimizer.schedule
+        return schedule_factor(schedule, self.step, self.steps_per_epoch, total)
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the step sizes evolve by themselves."""
+        schedule = self.config.optimizer.schedule
+        return schedule.name != "constant" or schedule.warmup > 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget is spent."""
+        seconds = self.config.budget.seconds
+        return (self.limit is not None and self.step >= self.limit) or (
+            seconds is not None and self.seconds >= seconds
+        )
+
+    def apply(self, settings: Settings) -> None:
+        """Put `settings` in force from the next step on."""
+        self.settings = settings
+        set_prox(self.model, tau=settings.tau, solver=settings.solver, cg_steps=settings.cg_steps)
+        self._observe_solves()
+        self._set_lr()
+
+    def advance(self, recorder: LayerRecorder | None = None) -> list[StepReport]:
+        """Take one step; return the reports that are ready (on the CPU, always this step's).
+
+        Args:
+            recorder: Measures the layers during this step, off the training clock.
+        """
+        if self.scheduled:
+            self._set_lr()
+        self._solve_seconds = 0.0
+        self._recorder = recorder
+        if recorder is not None:
+            recorder.begin("full" if self.settings.instruments == "full" else "cheap")
+        reports = self._closure_step() if self.optimizer.spec.closure else self._plain_step()
+        if recorder is not None:
+            recorder.measure_updates()
+        self._count(reports)
+        return reports
+
+    def flush(self) -> list[StepReport]:
+        """Wait for the device and return the reports not yet returned."""
+        reports = self._stopwatch.flush()
+        self._count(reports)
+        return reports
+
+    def rewind_clock(self, step: int, seconds: float) -> None:
+        """Count only what was done up to `step`; the weights stay as they are."""
+        self.step, self.seconds = step, seconds
+
+    @property
+    def finite(self) -> bool:
+        """Whether every weight is finite."""
+        return all(bool(parameter.isfinite().all()) for parameter in self.model.parameters())
+
+    def evaluation(self, split: str) -> SetEvaluation:
+        """Return the evaluation of one split ("train", "validation" or "test"), not yet begun."""
+        return SetEvaluation(
+            self.model, getattr(self.dataset, split), self.prepare, self._piece, self.autocast
+        )
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """Return stored samples as the model sees them."""
+        return self.dataset.prepare(inputs, self.dtype)
+
+    def take_failures(self) -> list[str]:
+        """Return the layers whose solve fell back since the last call."""
+        failed, self._failed = self._failed, {}
+        return [name for name, status in failed.items() if int(status) == FALLBACK]
+
+    def _plain_step(self) -> list[StepReport]:
+        moment = self._stopwatch.moment
+        start = moment()
+        self.optimizer.zero_grad()
+        inputs, targets = self._batch()
+        loss = self._loss(inputs, targets)
+        forward_end = moment()
+        loss.backward()  # type: ignore[no-untyped-call]
+        backward_end = optimizer_start = moment()
+        if self._recorder is not None:
+            self._recorder.measure_directions(self.settings.tau)
+            optimizer_start = moment()
+        self.optimizer.step()
+        self.step += 1
+        at = Moments(start, forward_end, backward_end, optimizer_start, moment())
+        return self._stopwatch.finish(self.step, loss, at, self._solve_seconds)
+
+    def _closure_step(self) -> list[StepReport]:
+        losses: list[Tensor] = []
+        forward = backward = aside = 0.0
+        start = time.perf_counter()
+        inputs, targets = self._batch()
+
+        def closure() -> Tensor:
+            nonlocal forward, backward, aside
+            began = time.perf_counter()
+            self.optimizer.zero_grad()
+            loss = self._loss(inputs, targets)
+            between = time.perf_counter()
+            loss.backward()  # type: ignore[no-untyped-call]
+            forward += between - began
+            ended = time.perf_counter()
+            backward += ended - between
+            if self._recorder is not None and not losses:
+                self._recorder.measure_directions(self.settings.tau)
+                aside = time.perf_counter() - ended
+            losses.append(loss.detach())
+            return loss
+
+        self.optimizer.minimise(closure)
+        self.step += 1
+        first = losses[0].item()
+        rest = time.perf_counter() - start - forward - backward - aside
+        solve = self._solve_seconds
+        return [StepReport(self.step, first, forward, backward, solve, rest, len(losses))]
+
+    def _loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        with self.autocast():
+            return F.cross_entropy(self.model(inputs), targets)
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        epoch, index = divmod(self.step, self.steps_per_epoch)
+        if self._permutation is None or self._permutation[0] != epoch:
+            order = epoch_permutation(self.config.seed, epoch, len(self.dataset.train))
+            self._permutation = (epoch, order.to(self.device))
+        size = self.config.batch_size
+        chosen = self._permutation[1][index * size : (index + 1) * size]
+        train = self.dataset.train
+        return self.prepare(train.inputs[chosen]), train.targets[chosen]
+
+    def _count(self, reports: list[StepReport]) -> None:
+        for report in reports:
+            self.seconds += report.seconds
+
+    def _set_lr(self) -> None:
+        factor = self.factor
+        self.optimizer.set_lr(self.settings.lr * factor, self.settings.last_lr * factor)
+
+    def _convert(self) -> None:
+        direction = self.config.direction
+        convert(
+            self.model,
+            tau=direction.tau,
+            solver=direction.solver,
+            cg_steps=direction.cg_steps,
+            cg_rtol=direction.cg_rtol,
+            skip_last=direction.layers == "hidden",
+        )
+
+    def _observe_solves(self) -> None:
+        def observer_of(name: str) -> Any:
+            def observe(record: SolveRecord) -> None:
+                self._solve_seconds += record.seconds
+                self._failed[name] = record.status
+                if self._recorder is not None:
+                    self._recorder.solved(name, record)
+
+            return observe
+
+        implicit = self.settings.solver != "explicit"  # else there is no solve to pay for
+        for name, layer in iter_prox_layers(self.model):
+            layer.observer = observer_of(name) if implicit else None
+
+
+def _rows(config: RunConfig, dataset: Dataset) -> list[Any]:
+    model = config.model
+    return layer_table(
+        model.name,
+        model.widths,
+        model.activation,
+        dataset.shape,
+        len(dataset.classes),
+        bias=model.bias,
+    )

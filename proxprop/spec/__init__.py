@@ -1,0 +1,1 @@
+"""What a run is described by and what it says: configs, catalogues, events. Loads no torch."""

@@ -1,0 +1,265 @@
+"""The parts a run is described by: data, model, direction, optimizer, budget and the rest."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_serializer, model_validator
+
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.catalog.models import ACTIVATIONS, INITS, MODELS
+from proxprop.spec.catalog.optimizers import OPTIMIZERS, Solver
+from proxprop.spec.config.base import Config, FieldError
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=1, le=100_000)]
+
+
+def _known(name: str, known: dict[str, object] | tuple[str, ...], what: str) -> str:
+    if name not in known:
+        raise ValueError(f"unknown {what} {name!r}; choose one of {', '.join(known)}")
+    return name
+
+
+class DataConfig(Config):
+    """Which samples a run sees.
+
+    Attributes:
+        name: Key of `proxprop.spec.catalog.data.DATA`.
+        path: Folder or archive of class-named images; only for "folder".
+        samples: How many samples to use, at random by `split_seed`; None for all (toy sets: 1000).
+        noise: Standard deviation of the noise on toy points.
+        image_size: Side of the squares to which a folder's images are resized, cropped about the
+            centre; None requires equal shapes.
+        standardize: Subtract the mean and divide by the deviation of the training set per channel.
+            Off by default: pixels in [0, 1], as in the paper.
+        validation: Fraction of the training samples set aside for validation.
+        split_seed: Seed of subsets and splits, apart from the run's seed so that seeds compare.
+    """
+
+    name: str = "digits"
+    path: str | None = None
+    samples: Annotated[int, Field(ge=10, le=10**7)] | None = None
+    noise: Annotated[float, Field(ge=0, le=10)] = 0.1
+    image_size: Annotated[int, Field(ge=1, le=1024)] | None = None
+    standardize: bool = False
+    validation: Fraction = 0.1
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @field_validator("name")
+    @classmethod
+    def _name_known(cls, name: str) -> str:
+        return _known(name, {**DATA}, "data set")
+
+    @model_validator(mode="after")
+    def _path_only_for_folders(self) -> Self:
+        if self.name == "folder" and not self.path:
+            raise FieldError(
+                "path", "is required for data 'folder': a folder, .zip or .tar of class folders"
+            )
+        if self.name != "folder" and self.path:
+            raise FieldError("path", f"applies to data 'folder' only, not {self.name!r}; clear it")
+        return self
+
+
+class ModelConfig(Config):
+    """Which network is trained.
+
+    Attributes:
+        name: Key of `proxprop.spec.catalog.models.MODELS`.
+        widths: Hidden widths (MLP) or channels (small ConvNet); ignored by the paper's models.
+        activation: Element-wise function after every hidden layer.
+        init: "default" (torch's), "kaiming", "xavier" or "orthogonal".
+        bias: Whether layers have a bias.
+    """
+
+    name: str = "mlp"
+    widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=20)] = (128, 64)
+    activation: str = "relu"
+    init: str = "default"
+    bias: bool = True
+
+    @field_validator("name")
+    @classmethod
+    def _name_known(cls, name: str) -> str:
+        return _known(name, {**MODELS}, "model")
+
+    @field_validator("activation")
+    @classmethod
+    def _activation_known(cls, name: str) -> str:
+        return _known(name, ACTIVATIONS, "activation")
+
+    @field_validator("init")
+    @classmethod
+    def _init_known(cls, name: str) -> str:
+        return _known(name, INITS, "initialisation")
+
+
+class DirectionConfig(Config):
+    """Which update direction replaces the gradient.
+
+    Attributes:
+        solver: "explicit" (plain backprop), "exact" (implicit) or "cg" (implicit, k CG steps).
+        tau: Proximal step τ > 0. Its effective strength grows with the batch size, since the
+            Gram sums over the batch.
+        cg_steps: CG iterations k per layer and step.
+        cg_rtol: Relative residual at which CG stops early; 0 runs all k steps, as in the paper.
+        layers: "hidden" (the last layer stays explicit, as in the paper) or "all".
+    """
+
+    solver: Solver = "exact"
+    tau: Positive = 0.05
+    cg_steps: Annotated[int, Field(ge=1, le=1000)] = 3
+    cg_rtol: Fraction = 0.0
+    layers: Literal["hidden", "all"] = "hidden"
+
+
+class ScheduleConfig(Config):
+    """How the step sizes evolve: a factor on both η and the explicit layers' η.
+
+    Attributes:
+        name: "constant", "cosine" (to `final`), "step" (× `gamma` every `every` epochs) or
+            "exponential" (× `gamma` per epoch).
+        warmup: Epochs of linear warm-up from zero before it.
+        gamma: Factor of "step" and "exponential".
+        every: Epochs between drops of "step".
+        final: Fraction of the initial step size that "cosine" ends at.
+    """
+
+    name: Literal["constant", "cosine", "step", "exponential"] = "constant"
+    warmup: NonNegative = 0.0
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
+    every: Positive = 10.0
+    final: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class OptimizerConfig(Config):
+    """The first-order optimizer the directions are handed to.
+
+    Attributes:
+        name: Key of `proxprop.spec.catalog.optimizers.OPTIMIZERS`.
+        lr: Step size η.
+        explicit_lr: Step size of layers with explicit directions; None for `lr`, as in the paper.
+        momentum: Momentum coefficient, for optimizers that have one.
+        betas: Decay rates of the Adam family's moments.
+        eps: Denominator guard of adaptive optimizers. Proximal directions can be small.
+        alpha: Decay rate of RMSprop's mean square.
+        rho: Decay rate of Adadelta's averages.
+        history_size: Pairs L-BFGS keeps.
+        max_iter: Iterations per batch of L-BFGS, or CG steps of the Hessian-free optimizer.
+        weight_decay: Decay coefficient; coupled decay acts at η, not η·τ.
+        schedule: Evolution of the step sizes.
+        clip_norm: Norm above which the joint direction is scaled down; None for never.
+    """
+
+    name: str = "nesterov"
+    lr: Positive = 1.0
+    explicit_lr: Positive | None = None
+    momentum: Fraction = 0.95
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    eps: Positive = 1e-8
+    alpha: Fraction = 0.99
+    rho: Fraction = 0.9
+    history_size: Annotated[int, Field(ge=1, le=1000)] = 10
+    max_iter: Annotated[int, Field(ge=1, le=1000)] = 5
+    weight_decay: NonNegative = 0.0
+    schedule: ScheduleConfig = ScheduleConfig()
+    clip_norm: Positive | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _name_known(cls, name: str) -> str:
+        return _known(name, {**OPTIMIZERS}, "optimizer")
+
+    @property
+    def last_lr(self) -> float:
+        """Step size of explicit layers: `explicit_lr`, or `lr` where it is None."""
+        return self.lr if self.explicit_lr is None else self.explicit_lr
+
+
+class BudgetConfig(Config):
+    """When a run is finished: at the first limit reached; at least one is set.
+
+    Attributes:
+        epochs: Passes through the training set.
+        seconds: Training seconds (evaluation, drawing and pauses excluded).
+        steps: Optimizer steps.
+    """
+
+    epochs: Annotated[float, Field(gt=0, le=1e6)] | None = 200.0
+    seconds: Annotated[float, Field(gt=0, le=1e7)] | None = None
+    steps: Annotated[int, Field(ge=1, le=10**9)] | None = None
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> Self:
+        if self.epochs is None and self.seconds is None and self.steps is None:
+            raise FieldError("epochs", "set epochs, seconds or steps: a run needs an end")
+        return self
+
+
+class EvaluationConfig(Config):
+    """How often losses over whole sets are measured.
+
+    Attributes:
+        every: Epochs between evaluations (0.5: twice an epoch).
+        train: Whether the full training loss is measured too.
+    """
+
+    every: Annotated[float, Field(gt=0, le=1e4)] = 1.0
+    train: bool = True
+
+
+class InstrumentsConfig(Config):
+    """Which layerwise measures a run records.
+
+    Attributes:
+        tier: "off", "cheap" (norms, overshoot, residual) or "full".
+        every: Steps between records.
+    """
+
+    tier: Literal["off", "cheap", "full"] = "cheap"
+    every: Annotated[int, Field(ge=1, le=10**6)] = 20
+
+
+class CheckpointConfig(Config):
+    """How often a run is saved so that it can resume bit for bit.
+
+    Attributes:
+        seconds: Wall-clock seconds between checkpoints.
+    """
+
+    seconds: Annotated[float, Field(gt=0, le=86_400)] = 10.0
+
+
+class SettingsChange(Config):
+    """What may be changed while a run goes on; fields left out stay as they are.
+
+    Attributes:
+        lr: New step size η.
+        explicit_lr: New step size of explicit layers; None for the same as `lr`.
+        tau: New proximal step τ.
+        cg_steps: New number of CG iterations.
+        solver: New direction.
+        instruments: New tier of the instruments.
+    """
+
+    lr: Positive | None = None
+    explicit_lr: Positive | None = None
+    tau: Positive | None = None
+    cg_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
+    solver: Solver | None = None
+    instruments: Literal["off", "cheap", "full"] | None = None
+
+    @model_validator(mode="after")
+    def _none_only_where_it_means_something(self) -> Self:
+        for name in sorted(self.model_fields_set - {"explicit_lr"}):
+            if getattr(self, name) is None:
+                raise FieldError(name, "must have a value, got None; leave it out to keep it")
+        return self
+
+    @model_serializer
+    def given(self) -> dict[str, object]:
+        """Return the fields that were set, by name; that is also what is written down."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}

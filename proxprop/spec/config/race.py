@@ -1,0 +1,112 @@
+"""`RaceConfig`: several contenders on one task, under equal conditions."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from proxprop.spec.config.base import Config, FieldError
+from proxprop.spec.config.parts import (
+    BudgetConfig,
+    CheckpointConfig,
+    DirectionConfig,
+    InstrumentsConfig,
+    OptimizerConfig,
+)
+from proxprop.spec.config.run import RunConfig, Setting, check_pairing, check_seeds
+
+
+class Contender(Config):
+    """One optimizer × direction pairing of a race.
+
+    Attributes:
+        label: What a person reads; empty for a label made from the settings.
+        direction: Its update direction.
+        optimizer: Its optimizer.
+    """
+
+    label: Annotated[str, Field(max_length=60)] = ""
+    direction: DirectionConfig = DirectionConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+
+    @model_validator(mode="after")
+    def _pairing_allowed(self) -> Self:
+        check_pairing(self.optimizer, self.direction)
+        return self
+
+
+class SearchConfig(Config):
+    """An equal-budget search per contender before the race.
+
+    Plain contenders search η; proximal ones (η, τ, explicit η). Ranges are logarithmic.
+
+    Attributes:
+        trials: Short trials per contender, the same for all.
+        epochs: Length of a trial.
+        criterion: What the best trial minimises.
+    """
+
+    trials: Annotated[int, Field(ge=1, le=200)] = 12
+    epochs: Annotated[float, Field(gt=0, le=1000)] = 2.0
+    criterion: Literal["validation_loss", "train_loss"] = "validation_loss"
+
+
+class RaceConfig(Setting):
+    """Contenders with the same initial weights, batches and data, interleaved in one worker.
+
+    Attributes:
+        kind: Always "race".
+        contenders: Two to six pairings.
+        seeds: How many seeds, `seed`, `seed + 1`, …
+        budget: Equal for all: epochs, or training seconds of each contender's own clock.
+        search: Search of each contender's step sizes first; None for none.
+        instruments: Layerwise measures of every contender.
+        checkpoint: How often the race is saved.
+    """
+
+    kind: Literal["race"] = "race"
+    contenders: Annotated[tuple[Contender, ...], Field(min_length=2, max_length=6)]
+    seeds: Annotated[int, Field(ge=1, le=10)] = 1
+    budget: BudgetConfig = BudgetConfig()
+    search: SearchConfig | None = None
+    instruments: InstrumentsConfig = InstrumentsConfig(tier="off")
+    checkpoint: CheckpointConfig = CheckpointConfig()
+
+    @model_validator(mode="after")
+    def _seeds_exist(self) -> Self:
+        check_seeds(self.seed, self.seeds)
+        return self
+
+    @model_validator(mode="after")
+    def _search_has_its_criterion(self) -> Self:
+        search = self.search
+        if search and search.criterion == "validation_loss" and self.data.validation == 0:
+            raise FieldError(
+                "search.criterion",
+                "must be 'train_loss' where data.validation is 0: there is no validation set; or "
+                "set samples aside",
+            )
+        return self
+
+    @property
+    def digest(self) -> str:
+        """Short hash of everything that determines the numbers (not labels, nor the cadence)."""
+        shown = self.model_dump_json(
+            exclude={"checkpoint": True, "contenders": {"__all__": {"label"}}}
+        )
+        return hashlib.sha256(shown.encode()).hexdigest()[:12]
+
+    def run(self, contender: int, seed_index: int = 0) -> RunConfig:
+        """Return the run that one contender makes with one of the seeds."""
+        chosen = self.contenders[contender]
+        shared = self.model_dump(exclude={"kind", "contenders", "seeds", "search", "seed"})
+        return RunConfig.parse(
+            {
+                **shared,
+                "seed": self.seed + seed_index,
+                "direction": chosen.direction,
+                "optimizer": chosen.optimizer,
+            }
+        )

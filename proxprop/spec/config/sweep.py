@@ -1,0 +1,204 @@
+"""`SweepConfig`: a map of many short runs over step sizes and methods."""
+
+from __future__ import annotations
+
+import hashlib
+from math import exp, log
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.config.base import Config, FieldError
+from proxprop.spec.config.parts import DirectionConfig, OptimizerConfig, Positive
+from proxprop.spec.config.run import RunConfig, Setting, check_pairing, check_seeds
+
+MAX_RUNS = 20_000
+
+
+class Grid(Config):
+    """Logarithmically spaced values.
+
+    Attributes:
+        low: First value, > 0.
+        high: Last value, ≥ low.
+        count: How many.
+    """
+
+    low: Positive
+    high: Positive
+    count: Annotated[int, Field(ge=1, le=200)] = 25
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.high < self.low:
+            raise FieldError("high", f"must be ≥ low, got low {self.low} and high {self.high}")
+        return self
+
+    def values(self) -> tuple[float, ...]:
+        """Return the grid's values, ascending."""
+        if self.count == 1:
+            return (self.low,)
+        low, high, last = log(self.low), log(self.high), self.count - 1
+        inner = (exp(low + (high - low) * i / last) for i in range(1, last))
+        # Rounding must not carry a value past the ends, which are exact.
+        kept = (min(max(value, self.low), self.high) for value in inner)
+        return (self.low, *kept, self.high)
+
+
+class SweepMethod(Config):
+    """One row (or plane) of the map: a method and the step sizes it varies.
+
+    Attributes:
+        label: What a person reads; empty for a label made from the settings.
+        direction: The method's direction; `tau` is overridden where `tau` varies.
+        optimizer: The method's optimizer; `lr` is overridden where `lr` varies.
+        lr: Values of η; None to keep the optimizer's.
+        tau: Values of τ; None to keep the direction's.
+    """
+
+    label: Annotated[str, Field(max_length=60)] = ""
+    direction: DirectionConfig = DirectionConfig()
+    optimizer: OptimizerConfig = OptimizerConfig(name="sgd")
+    lr: Grid | None = None
+    tau: Grid | None = None
+
+    @model_validator(mode="after")
+    def _varies_something(self) -> Self:
+        check_pairing(self.optimizer, self.direction)
+        if self.lr is None and self.tau is None:
+            raise FieldError("lr", "set lr, tau or both: a method must vary some step size")
+        if self.tau is not None and self.direction.solver == "explicit":
+            raise FieldError("tau", "has no meaning for explicit directions; vary lr instead")
+        return self
+
+    @property
+    def name(self) -> str:
+        """Its label, or one made from the settings."""
+        if self.label:
+            return self.label
+        direction = self.direction
+        words = {"exact": "implicit (exact)", "cg": f"implicit (CG {direction.cg_steps})"}
+        name = words.get(direction.solver, "explicit")
+        optimizer = OPTIMIZERS[self.optimizer.name]
+        return name if optimizer.name == "sgd" else f"{name}, {optimizer.label}"
+
+    @property
+    def varies(self) -> tuple[str, ...]:
+        """Which step sizes vary: "lr", "tau" or both."""
+        return tuple(name for name in ("lr", "tau") if getattr(self, name) is not None)
+
+    @property
+    def lr_values(self) -> tuple[float, ...]:
+        """The values of η; one where it does not vary."""
+        return self.lr.values() if self.lr else (self.optimizer.lr,)
+
+    @property
+    def tau_values(self) -> tuple[float, ...]:
+        """The values of τ; one where it does not vary."""
+        return self.tau.values() if self.tau else (self.direction.tau,)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many values of η and of τ."""
+        return len(self.lr_values), len(self.tau_values)
+
+    @property
+    def axis(self) -> Literal["lr", "lr_tau"]:
+        """What the explicit limit of its steps is, the map's common axis s.
+
+        η·τ for proximal directions, unless the optimizer's step does not scale with the direction.
+        """
+        rescales = OPTIMIZERS[self.optimizer.name].scale_invariant
+        return "lr" if rescales or self.direction.solver == "explicit" else "lr_tau"
+
+    def place(self, lr: float, tau: float) -> float:
+        """Return where (η, τ) lies on the common axis."""
+        return lr * tau if self.axis == "lr_tau" else lr
+
+
+class Cell(NamedTuple):
+    """One point of the map: a method at one pair of step sizes, run once per seed.
+
+    Attributes:
+        number: Among all cells of the sweep.
+        method: Which method.
+        position: Index of η and of τ among the method's values.
+        lr: η.
+        tau: τ.
+    """
+
+    number: int
+    method: int
+    position: tuple[int, int]
+    lr: float
+    tau: float
+
+
+class SweepConfig(Setting):
+    """Short runs over methods × step sizes × seeds, trained as one batched computation.
+
+    Attributes:
+        kind: Always "sweep".
+        methods: The map's rows.
+        steps: Optimizer steps of every run.
+        seeds: How many seeds, `seed`, `seed + 1`, …
+    """
+
+    kind: Literal["sweep"] = "sweep"
+    methods: Annotated[tuple[SweepMethod, ...], Field(min_length=1, max_length=6)]
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 100
+    seeds: Annotated[int, Field(ge=1, le=10)] = 3
+
+    @model_validator(mode="after")
+    def _seeds_exist(self) -> Self:
+        check_seeds(self.seed, self.seeds)
+        return self
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        runs = self.seeds * sum(rows * columns for rows, columns in (m.shape for m in self.methods))
+        if runs > MAX_RUNS:
+            raise FieldError(
+                "methods",
+                f"ask for {runs} runs, at most {MAX_RUNS} are allowed; lower a count or seeds",
+            )
+        return self
+
+    @property
+    def digest(self) -> str:
+        """Short hash of everything that determines the map."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Return the map's points: method after method, η (outer) by τ (inner)."""
+        places = (
+            (method, (i, j), lr, tau)
+            for method, varied in enumerate(self.methods)
+            for i, lr in enumerate(varied.lr_values)
+            for j, tau in enumerate(varied.tau_values)
+        )
+        return tuple(Cell(number, *place) for number, place in enumerate(places))
+
+    def run(self, member: int) -> RunConfig:
+        """Return the run that member ``cell · seeds + seed index`` is, on its own.
+
+        Raises:
+            IndexError: If there is no such member.
+        """
+        cells = self.cells()
+        if not 0 <= member < len(cells) * self.seeds:
+            raise IndexError(f"member must be in 0…{len(cells) * self.seeds - 1}, got {member}")
+        number, seed = divmod(member, self.seeds)
+        cell = cells[number]
+        method = self.methods[cell.method]
+        shared = self.model_dump(exclude={"kind", "methods", "steps", "seeds", "seed"})
+        return RunConfig.parse(
+            {
+                **shared,
+                "seed": self.seed + seed,
+                "direction": method.direction.replace(tau=cell.tau),
+                "optimizer": method.optimizer.replace(lr=cell.lr),
+                "budget": {"epochs": None, "steps": self.steps},
+            }
+        )

@@ -1,0 +1,63 @@
+"""States to trace: a small MLP and a small ConvNet, with the trace of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from proxprop.analysis.slow_motion.build import trace_state
+from proxprop.analysis.slow_motion.source import State
+from proxprop.spec.config import RunConfig
+
+LR, EXPLICIT_LR, TAU = 0.7, 0.3, 0.2
+
+
+def mlp() -> tuple[nn.Sequential, tuple[int, ...]]:
+    layers = [nn.Linear(7, 9), nn.Tanh(), nn.Linear(9, 8), nn.ReLU(), nn.Linear(8, 4)]
+    return nn.Sequential(*layers), (7,)
+
+
+def convnet() -> tuple[nn.Sequential, tuple[int, ...]]:
+    layers = [
+        nn.Conv2d(2, 3, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(3, 4, 3, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(4 * 3 * 3, 4),
+    ]
+    return nn.Sequential(*layers), (2, 6, 6)
+
+
+CASES = {"mlp": mlp, "convnet": convnet}
+
+
+def state(case: str, solver: str = "cg", **changes: Any) -> State:
+    """Return a state of 11 random samples with its settings."""
+    torch.manual_seed(5)
+    model, shape = CASES[case]()
+    values = {
+        "direction.solver": solver,
+        "direction.tau": TAU,
+        "direction.cg_steps": 3,
+        "optimizer.lr": LR,
+        "optimizer.explicit_lr": EXPLICIT_LR,
+        **changes,
+    }
+    return State(
+        RunConfig().replace(**values),
+        model.double().eval(),
+        torch.randn(11, *shape, dtype=torch.float64),
+        torch.arange(11) % 4,
+        0,
+        "initial weights",
+    )
+
+
+def traced(case: str, solver: str = "cg", **changes: Any) -> tuple[State, dict[str, Any]]:
+    """Return a state and its trace."""
+    found = state(case, solver, **changes)
+    return found, trace_state(found)
