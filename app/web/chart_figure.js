@@ -1,8 +1,9 @@
 // The figure as Plotly wants it: a pure function of options, data, view and theme.
 
-import { bandOf, reached } from './chart_seeds.js'
 import { crosses, drawMarks, marksOf, textWidth } from './chart_marks.js'
 import { horizontalRange, verticalRange } from './chart_range.js'
+import { bandOf } from './chart_seeds.js'
+import { crossing } from './crossing.js'
 
 const X_TITLES = { step: 'step', epoch: 'epoch', seconds: 'training time [s]' }
 const X_HOVER = { step: ',d', epoch: '.3~f', seconds: '.3~s' }
@@ -148,7 +149,7 @@ function targetLine({ value }, theme) {
 function arrivals(lines, { target }, view, size) {
   const found = lines
     .filter(({ trace, hidden }) => !hidden && !trace.faint && trace.label)
-    .map((line) => ({ line, x: reached({ x: line.x, y: line.measured ?? line.y }, target.value, target.below) }))
+    .map((line) => ({ line, x: crossing({ x: line.x, y: line.measured ?? line.y }, target.value, target.below) }))
     .filter(({ x }) => x !== null)
   if (!found.length) return []
   const words = { step: 'step', epoch: 'epoch', seconds: 's' }[view.x]

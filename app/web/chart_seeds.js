@@ -91,12 +91,3 @@ export function smoothed({ epoch, y }, span, log) {
     return mean
   })
 }
-
-/** Where a line first reaches a target, between two points along the straight line; or null. */
-export function reached({ x, y }, target, below) {
-  const index = y.findIndex((value) => value !== null && (below ? value <= target : value >= target))
-  if (index < 0) return null
-  if (index === 0 || y[index - 1] === null) return x[index]
-  const part = (y[index - 1] - target) / (y[index - 1] - y[index])
-  return x[index - 1] + part * (x[index] - x[index - 1])
-}
