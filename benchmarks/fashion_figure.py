@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.charts.theme import LineStyle
-from app.compare.looks import looks
+from app.components.contender_styles import looks
 from benchmarks.provenance import RESULTS, read_result
 from proxprop.spec.config import Contender
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.compare import acting
 from app.compare.draft import RaceDraft
-from app.runs.words import config_of, data_of, title_of
+from app.components.run_titles import config_of, data_of, title_of
 from app.services import get_store
 from proxprop.runs.record import Run
 from proxprop.spec.config import RunConfig

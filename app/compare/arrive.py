@@ -8,8 +8,8 @@ import streamlit as st
 
 from app import state
 from app.compare.draft import RaceDraft
-from app.compare.link import decode, encode
 from app.compare.quantities import QUANTITIES
+from app.components.race_link import decode, encode
 from app.draft import read_text
 from app.services import get_store
 from proxprop.engine.racing import default_race

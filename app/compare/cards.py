@@ -9,8 +9,7 @@ import streamlit as st
 from app import state
 from app.compare import acting
 from app.compare.draft import FEWEST, MOST, Part, RaceDraft
-from app.compare.looks import looks
-from app.compare.strokes import stroke_css
+from app.components.contender_styles import looks, stroke_css
 from app.draft import Values
 from app.forms import fields
 from app.forms.fold import fold

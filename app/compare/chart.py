@@ -6,11 +6,11 @@ import streamlit as st
 
 from app.compare import acting
 from app.compare.draft import RaceDraft
-from app.compare.looks import looks
 from app.compare.quantities import QUANTITIES
 from app.compare.standing import Standing
+from app.components.contender_styles import looks
+from app.components.run_titles import title_of
 from app.live.chart import Trace, live_chart
-from app.runs.words import title_of
 from proxprop.engine.racing import labels, members_of
 from proxprop.runs.record import Run
 from proxprop.spec.config import Contender, RaceConfig, RunConfig

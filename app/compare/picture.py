@@ -10,12 +10,12 @@ from app.compare.arrive import current, write_url
 from app.compare.cards import step_sizes
 from app.compare.chart import CHART, contender_of, race_chart
 from app.compare.draft import RaceDraft
-from app.compare.looks import looks
 from app.compare.quantities import QUANTITIES
 from app.compare.search import search_figure
 from app.compare.standing import Standing, beside, standing_of
 from app.compare.table import Entry, html
-from app.compare.toggle import toggle
+from app.components.contender_styles import looks
+from app.components.toggle import toggle
 from app.guard import guard
 from app.live.status import live_status
 from app.services import get_service, get_store

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from app.charts.theme import DARK_LINES, template
-from app.compare.looks import looks
+from app.components.contender_styles import looks
 from app.words import exact_number, number
 from proxprop.engine.racing import SearchPayload, labels
 from proxprop.engine.racing.searched import TrialPayload

@@ -9,7 +9,7 @@ from typing import cast
 
 import pandas as pd
 
-from app.runs.words import title_of
+from app.components.run_titles import title_of
 from app.services import get_store
 from proxprop.engine.racing import Row, SearchPayload, as_raced, rows
 from proxprop.engine.racing.table import Measure

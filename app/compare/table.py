@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from app.charts.theme import LineStyle
-from app.compare.strokes import stroke_css
+from app.components.contender_styles import stroke_css
 from app.words import STATES, duration, number
 from proxprop.engine.racing import Row, Stat
 from proxprop.engine.racing.table import Measure

@@ -6,9 +6,9 @@ import streamlit as st
 
 from app.compare import acting
 from app.compare.draft import RaceDraft
-from app.compare.toggle import toggle
-from app.run_buttons import pause_and_stop_buttons, resume_button, stop_button
-from app.runs.words import config_of
+from app.components.run_buttons import pause_and_stop_buttons, resume_button, stop_button
+from app.components.run_titles import config_of
+from app.components.toggle import toggle
 from proxprop.runs.record import Run
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import streamlit as st
 
 from app.charts.theme import line_style
+from app.components.run_titles import data_of, summary_of
 from app.forms.task import model_title
-from app.runs.words import data_of, summary_of
 from app.words import SOLVERS, count, number
 from proxprop.spec.config import from_query
 

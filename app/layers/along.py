@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 import streamlit as st
 
 from app.charts.theme import DARK_LINES, OCHRE, line_style
+from app.components.layer_metrics import layers_of
 from app.layers.choice import Choice, key, lecture, remember, tiers
 from app.live.assets import plotly_url
 from app.live.chart import Trace
 from app.live.component import mount
 from app.live.status import live_status
-from app.train.instruments import layers_of
 from proxprop.runs.record import Run
 from proxprop.spec.config import RunConfig
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.charts.theme import BLUE, SKY, LineStyle, line_style
-from app.compare.looks import looks
+from app.components.contender_styles import looks
 from proxprop.paper import Contender, Result, Seed
 from proxprop.spec.config import ConfigError
 from proxprop.spec.config import Contender as RaceContender

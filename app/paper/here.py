@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 from urllib.parse import urlencode
 
-from app.compare.link import encode
+from app.components.race_link import encode
+from app.components.run_titles import config_of, state_of, title_of
 from app.paper.recordings import AnyResult
-from app.runs.words import config_of, state_of, title_of
 from app.services import get_store
 from proxprop.paper import Result
 from proxprop.runs.record import Run

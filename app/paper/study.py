@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.charts.theme import LineStyle
-from app.compare.looks import COOL, WARM, looks
+from app.components.contender_styles import COOL, WARM, looks
 from app.paper.curves import Curve, curves
 from app.paper.picture import LOSS, Line, Panel, Picture, clean
 from app.words import number

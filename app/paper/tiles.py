@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from app.charts.theme import LineStyle
-from app.compare.strokes import stroke_css
+from app.components.contender_styles import stroke_css
 from app.paper.curves import Curve, baseline, curves, reached
 from app.paper.picture import Picture
 from app.words import duration, number

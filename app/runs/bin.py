@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.components.run_titles import state_of, title_of
 from app.runs import acting
-from app.runs.words import state_of, title_of
 from app.services import get_store
 from proxprop.runs.store import BIN_DAYS
 

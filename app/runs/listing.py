@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.runs.words import config_of, data_of, direction_of, state_of, summary_of
+from app.components.run_titles import config_of, data_of, direction_of, state_of, summary_of
 from proxprop.runs.reading import Order
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store

@@ -7,11 +7,11 @@ from pathlib import Path
 import streamlit as st
 
 from app.attached import resumable
-from app.run_buttons import resume_button
+from app.components.downloads import download_links
+from app.components.run_buttons import resume_button
+from app.components.run_titles import config_of, state_of, title_of
 from app.runs import acting
-from app.runs.words import config_of, state_of, title_of
 from app.services import get_store
-from app.train.downloads import download_links
 from proxprop.runs.record import Run
 from proxprop.spec.config import RunConfig
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.runs.words import config_of, data_of, state_of, title_of
+from app.components.run_titles import config_of, data_of, state_of, title_of
 from app.services import get_store
 from app.words import duration
 from proxprop.runs.record import Run

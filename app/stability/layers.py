@@ -9,9 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.components.run_titles import data_of
 from app.live.assets import plotly_url
 from app.live.component import mount
-from app.runs.words import data_of
 from app.stability import limits
 from app.stability.dark import is_dark
 from app.stability.figures import layers_figure

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.components.run_titles import data_of, title_of
 from app.forms.task import model_title
-from app.runs.words import data_of, title_of
 from app.services import get_store
 from proxprop import paths
 from proxprop.analysis.probe import ProbeRequest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from app.components.run_titles import data_of
 from app.forms.task import layer_rows
-from app.runs.words import data_of
 from app.services import get_service, get_store
 from app.words import exact_number
 from proxprop.engine.sweeping import MapPayload, default_sweep, find_sweep, plane_sweep

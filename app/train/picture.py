@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from app.charts.theme import GREY, line_style
+from app.components.downloads import download_links
+from app.components.layer_metrics import instruments, number_tiles
 from app.live.chart import Trace, live_chart
 from app.live.pictures import live_boundary, live_confusion, live_predictions
 from app.live.status import live_status
 from app.services import get_service
-from app.train.downloads import download_links
-from app.train.instruments import instruments, number_tiles
 from app.words import duration
 from proxprop.runs.record import Run
 from proxprop.spec.catalog.data import DATA

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import actions, state
 from app.attached import resumable
-from app.run_buttons import pause_and_stop_buttons, resume_button, stop_button
+from app.components.run_buttons import pause_and_stop_buttons, resume_button, stop_button
 from proxprop.runs.record import Run
 
 BATCH = ("One batch", "One optimizer step, then pause.  [→]", "Right")

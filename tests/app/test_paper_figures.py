@@ -7,7 +7,7 @@ import math
 import pytest
 
 from app.charts.theme import BLUE, GREEN, ORANGE, VERMILION
-from app.compare.link import decode
+from app.components.race_link import decode
 from app.paper import verdicts, words
 from app.paper.choice import Choice
 from app.paper.curves import baseline, curves, reached

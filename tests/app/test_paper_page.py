@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.compare.link import decode
+from app.components.race_link import decode
 from proxprop import paper
 from proxprop.engine.racing import default_race
 from proxprop.paper.recorded import write_result

@@ -10,7 +10,7 @@ import time
 import pandas as pd
 import pytest
 
-from app.compare.link import encode
+from app.components.race_link import encode
 from proxprop.engine.racing import default_race
 from proxprop.runs.store import Store
 

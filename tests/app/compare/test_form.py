@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import services
-from app.compare.link import decode, encode
+from app.components.race_link import decode, encode
 from proxprop.engine.racing import RACE_PRESETS, default_race
 from proxprop.runs.store import Store
 from proxprop.spec.catalog.optimizers import OPTIMIZERS, Pairing
