@@ -43,7 +43,8 @@ weights anywhere; seconds are those of the machine it runs on.
 
 from proxprop.spec.config import load_config
 from proxprop.spec.events import Ended, Point
-from proxprop.engine.racing import labels, place_of, race
+from proxprop.engine.racing import race
+from proxprop.spec.racing import labels, place_of
 from proxprop.engine.training import NoControls
 
 CONFIG = load_config(

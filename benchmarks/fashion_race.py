@@ -26,10 +26,11 @@ from benchmarks.instalments import ended_early, go_on, taken
 from benchmarks.provenance import RESULTS, environment, make_console, write_result
 from benchmarks.race_tables import markdown
 from proxprop.cli.race_result import print_race, race_result
-from proxprop.engine.racing import race_labels, raced_config
+from proxprop.runs.results import raced_config
 from proxprop.runs.store import Store
 from proxprop.runs.threads import wait_politely
 from proxprop.spec.config import RaceConfig
+from proxprop.spec.racing import race_labels
 
 FOLDER = Path(__file__).parent
 RACES = {"searched": "fashion_race.json", "controls": "fashion_race_controls.json"}

@@ -11,10 +11,10 @@ from typing import cast
 
 from proxprop.cli.execution import begin, carry_out
 from proxprop.cli.race_result import RaceBar
-from proxprop.engine.racing import SearchPayload
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.events import Control
+from proxprop.spec.racing import SearchPayload
 
 _INTERVAL = 0.05
 _TOOK = "took.txt"

@@ -8,8 +8,8 @@ from app.actions import in_words, owner
 from app.compare.arrive import attach, current
 from app.live.chart import XAxis
 from app.services import get_service
-from proxprop.engine.racing import RACE_PRESETS
 from proxprop.spec.config import SearchConfig
+from proxprop.spec.racing import RACE_PRESETS
 
 PRESET = "race.preset"
 

@@ -12,10 +12,10 @@ from app.compare.quantities import QUANTITIES
 from app.components.race_link import decode, encode
 from app.draft import read_text
 from app.services import get_store
-from proxprop.engine.racing import default_race
 from proxprop.runs.errors import UnknownRunError
 from proxprop.runs.record import Run
 from proxprop.spec.config import ConfigError, RaceConfig, RunConfig
+from proxprop.spec.racing import default_race
 
 KEY = "race.draft"
 

@@ -16,9 +16,9 @@ from app.forms.fold import fold
 from app.forms.step import step_group
 from app.forms.training import contender_more
 from app.words import FIELDS, SOLVERS, direction_label
-from proxprop.engine.racing import labels
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import RaceConfig
+from proxprop.spec.racing import labels
 
 
 def cards(draft: RaceDraft) -> None:

@@ -11,9 +11,9 @@ from app.compare.standing import Standing
 from app.components.contender_styles import looks
 from app.components.run_titles import title_of
 from app.live.chart import Trace, live_chart
-from proxprop.engine.racing import labels, members_of
 from proxprop.runs.record import Run
 from proxprop.spec.config import Contender, RaceConfig, RunConfig
+from proxprop.spec.racing import labels, members_of
 
 CHART = 344
 ROW = 26

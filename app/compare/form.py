@@ -10,8 +10,8 @@ from app.compare import acting
 from app.compare.cards import cards
 from app.compare.draft import RaceDraft
 from app.compare.setting import setting
-from proxprop.engine.racing import RACE_PRESETS
 from proxprop.spec.config import RaceConfig
+from proxprop.spec.racing import RACE_PRESETS
 
 
 def form(draft: RaceDraft) -> None:

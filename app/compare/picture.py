@@ -20,10 +20,10 @@ from app.guard import guard
 from app.live.status import live_status
 from app.services import get_service, get_store
 from app.words import duration
-from proxprop.engine.racing import Row
 from proxprop.runs.record import Run
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.config.query import flatten
+from proxprop.spec.racing import Row
 
 REFRESH = 2.0  # seconds between two looks at the numbers while a race goes on
 

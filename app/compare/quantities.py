@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from app.compare.draft import RaceDraft
 from app.live.chart import Quantity
-from proxprop.engine.racing.table import Measure
 from proxprop.runs.record import Run
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import RaceConfig
+from proxprop.spec.racing.table import Measure
 
 
 @dataclass(frozen=True)

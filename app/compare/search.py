@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 from app.charts.theme import DARK_LINES, template
 from app.components.contender_styles import looks
 from app.words import exact_number, number
-from proxprop.engine.racing import SearchPayload, labels
-from proxprop.engine.racing.searched import TrialPayload
 from proxprop.spec.config import Contender
+from proxprop.spec.racing import SearchPayload, labels
+from proxprop.spec.racing.search import TrialPayload
 
 CRITERIA = {"validation_loss": "validation loss", "train_loss": "training loss"}
 

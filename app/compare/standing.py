@@ -11,11 +11,11 @@ import pandas as pd
 
 from app.components.run_titles import title_of
 from app.services import get_store
-from proxprop.engine.racing import Row, SearchPayload, as_raced, rows
-from proxprop.engine.racing.table import Measure
 from proxprop.runs.record import Run
 from proxprop.spec.config import Contender, RaceConfig, RunConfig
 from proxprop.spec.events import Ended
+from proxprop.spec.racing import Row, SearchPayload, as_raced, rows
+from proxprop.spec.racing.table import Measure
 
 Frames = dict[int, pd.DataFrame]
 

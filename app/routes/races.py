@@ -30,7 +30,8 @@ async def table_csv(request: Request) -> Response:
 
 
 def _table(race_id: str, query: dict[str, str]) -> str:
-    from proxprop.engine.racing import as_frame, race_table
+    from proxprop.runs.results import race_table
+    from proxprop.spec.racing import as_frame
 
     if not RUN_ID.fullmatch(race_id):
         raise ValueError("There is no such race.")

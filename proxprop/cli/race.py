@@ -90,8 +90,8 @@ def _plan(
 ) -> Any:
     """Return the race that a file or a preset, and the options after it, describe."""
     from proxprop.cli.overrides import build
-    from proxprop.engine.racing import RACE_PRESETS
     from proxprop.spec.config import ConfigError, Problem, RaceConfig
+    from proxprop.spec.racing import RACE_PRESETS
 
     known = {known.name: known for known in RACE_PRESETS}
     if file and preset:

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from proxprop.cli.execution import ProgressBar
-from proxprop.engine.racing import Row, Stat, place_of, race_labels, race_table
-from proxprop.engine.racing.table import MEASURES
+from proxprop.runs.results import race_table
 from proxprop.runs.store import Store
 from proxprop.spec.config import ConfigError, Problem, RaceConfig
 from proxprop.spec.events import Event, Point
+from proxprop.spec.racing import Row, Stat, place_of, race_labels
+from proxprop.spec.racing.table import MEASURES
 
 
 class RaceBar(ProgressBar):

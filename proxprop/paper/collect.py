@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from proxprop.engine.racing import race_labels
 from proxprop.engine.sweeping import sweep_map
 from proxprop.paper.jobs import Job, Standing, find, is_done, standings
 from proxprop.paper.plan import METHOD_KEYS, Part
@@ -27,6 +26,7 @@ from proxprop.runs.record import Run
 from proxprop.runs.writing import Writing
 from proxprop.spec.config import RaceConfig, SweepConfig
 from proxprop.spec.events import Artifact
+from proxprop.spec.racing import race_labels
 
 ARTIFACT = "paper"  # of a stored race or sweep: what its result file says beside its numbers
 _DIGITS = 6  # significant ones

@@ -9,9 +9,9 @@ import pytest
 
 from app.components.race_link import decode
 from proxprop import paper
-from proxprop.engine.racing import default_race
 from proxprop.paper.recorded import write_result
 from proxprop.runs.store import Store
+from proxprop.spec.racing import default_race
 from tests.app.conftest import open_page, query, text
 from tests.app.paper_results import batch, contender, mlp, seed, stability
 

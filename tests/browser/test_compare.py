@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from app.components.race_link import encode
-from proxprop.engine.racing import default_race
 from proxprop.runs.store import Store
+from proxprop.spec.racing import default_race
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from proxprop.cli import app
-from proxprop.engine.racing import race_table
+from proxprop.runs.results import race_table
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig
 from tests.engine.racing.driver import EXACT, EXPLICIT, HOPELESS, small

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from proxprop.engine.racing import race_labels
 from proxprop.paper.plan import Part, plans
 from proxprop.spec.catalog.models import layer_table
 from proxprop.spec.config import Contender, DataConfig, RunConfig
 from proxprop.spec.config.run import split_sizes, training_samples
+from proxprop.spec.racing import race_labels
 from tests.paper.made_up import parts
 
 

@@ -1,90 +1,9 @@
-"""Several contenders on one task, under equal conditions, in one worker.
+"""Several contenders trained in turns, under equal conditions, in one worker.
 
-`race` carries out a `RaceConfig` as a loop of events (kind "race" of the run store). Contenders
-share initial weights, batches and data per seed and advance in turns of some 5 ms of training
-each, so that curves grow together and a busy machine is busy for all of them; each has a clock of
-its own that runs only while it trains. The first seed is raced to its end, then the next.
-
-How a race is stored
---------------------
-A *member* is one contender with one seed: ``member = seed_index * contenders + contender``, so the
-first seed's members are 0, 1, …, the contenders in order. `member_of` and `place_of` convert.
-Each member has what a single run has, under its own number:
-
-- Points of the tables "steps", "evaluations", "settings" (and "layers", if instruments are on):
-  ``store.points(run_id, "evaluations", member)``, series "<member>/evaluations/train_loss".
-- One `Started` when its seed's turn comes, marks (a member that diverges gets a `Mark` of kind
-  "diverged" at once), and one `Ended` as soon as it is through; the last `Ended` of a member
-  counts, since a stopped race may have been resumed.
-- Artifacts "confusion", "predictions" or "boundary"; "samples" with member 0 only, the data being
-  the same for all.
-
-Of the race as a whole there are
-
-- artifact **"search"** (member 0), where the config asks for one: every trial's settings and
-  result and each contender's winner, replaced as trials end; its `step` is the number of trials
-  done. The layout is `SearchPayload`. Trials leave no points. `as_raced(config, payload)` returns
-  the config with the winners' settings, which is what is raced;
-- one `Ended` of member −1, whose words and summary speak for the race: the contender with the
-  lowest final loss (`summary["contender"]`), its final values averaged over seeds, and how many
-  members `diverged`;
-- in the run's own row: `step` and `seconds` summed over all members, so that its ETA is that of the
-  whole race, and the largest epoch.
-
-`step` of a snapshot is that sum too, and its `member_steps` lists every member (−1: not begun).
-
-`race_table` computes the table of a stored race, finished or not.
+`race` carries out a `RaceConfig` as a loop of events; how a race is stored is told in
+`proxprop.spec.racing`.
 """
 
-from __future__ import annotations
+from proxprop.engine.racing.loop import race
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-from proxprop.engine.racing.labels import direction_label, label_of, labels, race_labels
-from proxprop.engine.racing.members import Place, member_of, members_of, place_of
-from proxprop.engine.racing.presets import RACE_PRESETS, RacePreset, default_race
-from proxprop.engine.racing.searched import SearchPayload, TrialPayload, as_raced, raced_config
-from proxprop.engine.racing.space import candidates, space_of
-from proxprop.engine.racing.table import Row, Stat, as_frame, race_table, rows
-
-if TYPE_CHECKING:
-    from proxprop.engine.racing.loop import race
-
-__all__ = [
-    # the loop
-    "race",
-    # members and their names
-    "Place",
-    "member_of",
-    "members_of",
-    "place_of",
-    "label_of",
-    "labels",
-    "race_labels",
-    "direction_label",
-    # configs to start from
-    "default_race",
-    "RACE_PRESETS",
-    "RacePreset",
-    # the search
-    "space_of",
-    "candidates",
-    "as_raced",
-    "raced_config",
-    "SearchPayload",
-    "TrialPayload",
-    # the table
-    "race_table",
-    "rows",
-    "as_frame",
-    "Row",
-    "Stat",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name != "race":
-        raise AttributeError(f"module 'proxprop.engine.racing' has no attribute {name!r}")
-    # The loop needs torch; what a page asks for does not.
-    return importlib.import_module("proxprop.engine.racing.loop").race
+__all__ = ["race"]

@@ -10,17 +10,17 @@ import torch
 
 from proxprop.data import Dataset, load
 from proxprop.engine.racing.conductor import Conductor, Reason
-from proxprop.engine.racing.labels import race_labels
 from proxprop.engine.racing.lane import Lane
-from proxprop.engine.racing.members import member_of, place_of
-from proxprop.engine.racing.searched import ARTIFACT, as_raced, empty_search, with_result
-from proxprop.engine.racing.space import candidates
 from proxprop.engine.racing.state import Standing
 from proxprop.engine.training import Controls
 from proxprop.engine.training.device import resolve_device
 from proxprop.engine.training.session import Session
 from proxprop.spec.config import RaceConfig, RunConfig
 from proxprop.spec.events import Artifact, Ended, Event, Notice, Outcome, Snapshot, State
+from proxprop.spec.racing.labels import race_labels
+from proxprop.spec.racing.members import member_of, place_of
+from proxprop.spec.racing.search import ARTIFACT, as_raced, empty_search, with_result
+from proxprop.spec.racing.space import candidates
 
 # The member whose `Ended` speaks for the race (`proxprop.runs.execution.WHOLE`).
 WHOLE = -1

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from proxprop.engine.racing.searched import SearchPayload
 from proxprop.engine.training.snapshot import flatten, unflatten
 from proxprop.spec.events import Ended, Snapshot
+from proxprop.spec.racing.search import SearchPayload
 
 FORMAT = 1
 _HOST = torch.device("cpu")

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from proxprop.engine.racing import default_race, member_of
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.events import Ended, Point
+from proxprop.spec.racing import default_race, member_of
 
 EPOCHS = 8
 STEPS = 15  # an epoch

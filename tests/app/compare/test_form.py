@@ -10,10 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from app import services
 from app.components.race_link import decode, encode
-from proxprop.engine.racing import RACE_PRESETS, default_race
 from proxprop.runs.store import Store
 from proxprop.spec.catalog.optimizers import OPTIMIZERS, Pairing
 from proxprop.spec.config import RaceConfig
+from proxprop.spec.racing import RACE_PRESETS, default_race
 from tests.app.compare.conftest import known_race
 from tests.app.conftest import known_run, open_page, query, text, unfold
 

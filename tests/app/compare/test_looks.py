@@ -12,8 +12,8 @@ from app.charts.theme import line_style
 from app.compare.search import search_figure
 from app.components.contender_styles import COOL, LONG, SHORT, WARM, looks
 from app.components.race_link import decode, encode
-from proxprop.engine.racing import RACE_PRESETS, default_race
 from proxprop.spec.config import ConfigError, Contender, RaceConfig
+from proxprop.spec.racing import RACE_PRESETS, default_race
 from tests.app.charts.test_theme import NIGHT, WHITE, contrast
 
 PAIRINGS = [

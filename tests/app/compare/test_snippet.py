@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 from app.snippet import script
-from proxprop.engine.racing import default_race
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
+from proxprop.spec.racing import default_race
 
 
 def test_the_script_of_a_race_races_it(store: Store) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from proxprop.engine.racing import lane, member_of
+from proxprop.engine.racing import lane
 from proxprop.engine.training.session import Session
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.events import Artifact, Started, State
+from proxprop.spec.racing import member_of
 from tests.engine.training import driver as training
 from tests.engine.training.driver import of
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxprop.engine.racing import (
+from proxprop.spec.racing import (
     RACE_PRESETS,
     RacePreset,
     as_raced,
@@ -101,8 +101,8 @@ def test_the_default_race() -> None:
 def test_what_a_page_needs_loads_without_torch() -> None:
     script = (
         "import sys\n"
-        "from proxprop.engine.racing import as_raced, candidates, default_race, labels\n"
-        "from proxprop.engine.racing import race_table\n"
+        "from proxprop.spec.racing import as_raced, candidates, default_race, labels\n"
+        "from proxprop.runs.results import race_table\n"
         "default_race(); assert 'torch' not in sys.modules\n"
         "from proxprop.engine.racing import race\n"
         "assert callable(race)\n"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from proxprop.engine.racing import race_table, raced_config
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.process import Process
+from proxprop.runs.results import race_table, raced_config
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig

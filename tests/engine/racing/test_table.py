@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from proxprop.engine.racing import Stat, as_frame, members_of, rows
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.events import Ended, Event
+from proxprop.spec.racing import Stat, as_frame, members_of, rows
 
 from .driver import EXACT, EXPLICIT, HOPELESS, ends, points, run, small
 

@@ -1,17 +1,13 @@
-"""What the artifact "search" holds, and the race that follows from it. Loads no torch."""
+"""What the artifact "search" holds, and the race that follows from it."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TypedDict, cast
 
-from proxprop.engine.racing.space import candidates, space_of
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.events import Ended
-
-if TYPE_CHECKING:
-    from proxprop.runs.reading import Reading
-    from proxprop.runs.record import Run
+from proxprop.spec.racing.space import candidates, space_of
 
 ARTIFACT = "search"
 
@@ -124,15 +120,6 @@ def as_raced(config: RaceConfig, payload: SearchPayload | None) -> RaceConfig:
         for contender, winner in zip(config.contenders, payload["winners"])
     ]
     return RaceConfig.parse({**config.model_dump(), "contenders": contenders})
-
-
-def raced_config(store: Reading, run: Run) -> RaceConfig:
-    """Return the config of a stored race at the step sizes that were, or are being, raced."""
-    config = run.config
-    if not isinstance(config, RaceConfig):
-        raise TypeError(f"run {run.id} is a {run.kind}, not a race")
-    row = store.artifact(run.id, 0, ARTIFACT)
-    return as_raced(config, None if row is None else cast(SearchPayload, row.payload))
 
 
 def _winner(results: list[TrialPayload], contender: int) -> int | None:

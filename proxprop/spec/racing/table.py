@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from proxprop.engine.racing.labels import race_labels
-from proxprop.engine.racing.members import members_of
-from proxprop.engine.racing.searched import raced_config
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.events import Ended
+from proxprop.spec.racing.labels import race_labels
+from proxprop.spec.racing.members import members_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from proxprop.runs.reading import Reading
 
 Measure = Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
 MEASURES: tuple[Measure, ...] = (
@@ -99,37 +96,6 @@ class Row:
     epochs_to_target: Stat
     seconds_to_target: Stat
     ratios: dict[str, float]
-
-
-def race_table(
-    store: Reading,
-    run_id: str,
-    *,
-    target: float | None = None,
-    measure: Measure = "train_loss",
-    baseline: int = 0,
-) -> list[Row]:
-    """Return the table of a stored race as far as it has come; see `rows`.
-
-    Raises:
-        TypeError: If the run is no race.
-    """
-    config = raced_config(store, store.run(run_id))
-    present = store.members(run_id)
-    ends = {
-        row.event.member: row.event
-        for row in store.events(run_id)
-        if isinstance(row.event, Ended) and row.event.member >= 0
-    }
-    return rows(
-        config,
-        {member: store.points(run_id, "evaluations", member) for member in present},
-        {member: store.points(run_id, "steps", member) for member in present},
-        ends,
-        target=target,
-        measure=measure,
-        baseline=baseline,
-    )
 
 
 def rows(
