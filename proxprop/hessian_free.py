@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from proxprop.core.solvers import Operator, cg_iterates
+
 # Levenberg-Marquardt as in Martens 2010, section 4.1.
 _INITIAL_DAMPING = 1.0
 _GROWTH = 1.5
@@ -107,20 +109,12 @@ class HessianFree(torch.optim.Optimizer):
 def _solve(matrix: Matrix, rhs: Tensor, steps: int) -> tuple[Tensor, float]:
     """Return x after so many CG steps from zero, and its ½xᵀAx − xᵀb."""
     solution = torch.zeros_like(rhs)
-    residual = rhs.clone()
-    search = residual.clone()
-    squared = residual.dot(residual)
-    for _ in range(steps):
-        product = matrix(search)
-        curvature = search.dot(product)
-        if not float(curvature) > 0:  # solved exactly, or not finite
+    for step in cg_iterates(Operator(matrix), rhs, steps):
+        if not float(step.curvature) > 0:  # solved exactly, or not finite
             break
-        length = squared / curvature
-        solution = solution + length * search
-        residual = residual - length * product
-        previous, squared = squared, residual.dot(residual)
-        search = residual + (squared / previous) * search
-    return solution, -0.5 * float(solution.dot(rhs + residual))
+        solution = step.solution
+    # The residual is orthogonal to every iterate, so that Ax and b have the same product with x.
+    return solution, -0.5 * float(solution.dot(rhs))
 
 
 @torch.no_grad()

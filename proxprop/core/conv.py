@@ -19,11 +19,13 @@ from proxprop.core.solvers import (
     NON_FINITE,
     SOLVED,
     Damped,
+    DenseSystem,
+    DualSystem,
     SolveSpec,
+    by_chunks,
     compute_dtype,
     conjugate_gradient,
     damped_factor,
-    dual_conjugate_gradient,
     host_can_read,
     is_traced,
 )
@@ -177,7 +179,8 @@ def _primal(
     if with_bias:
         gradient = torch.cat([gradient, bias.view(geometry.groups, -1, 1)], dim=2)
     if spec.solver == "cg":
-        direction = conjugate_gradient(gram, gradient, spec.damping, spec.cg_steps, spec.cg_rtol)
+        system = DenseSystem(gram, spec.damping)
+        direction = conjugate_gradient(system, gradient, spec.cg_steps, spec.cg_rtol)
     else:
         direction = torch.cholesky_solve(gradient.mT, factor).mT
     direction = direction.to(x.dtype)
@@ -214,7 +217,10 @@ def _dual(
     if spec.solver == "cg":
         gram = position_gram(x, geometry, bias=with_bias)
         rows = rows.to(gram.dtype)
-        dual = dual_conjugate_gradient(gram, rows, spec.damping, spec.cg_steps, spec.cg_rtol)
+        system = DualSystem(gram, spec.damping)
+        dual = by_chunks(
+            rows, lambda part: conjugate_gradient(system, part, spec.cg_steps, spec.cg_rtol)
+        )
     else:
         factor, status = _accurate_dual_factor(x, geometry, spec.damping, with_bias)
         dual = torch.cholesky_solve(rows.to(factor.dtype), factor)

@@ -14,16 +14,17 @@ from proxprop.core.solvers import (
     NON_FINITE,
     SOLVED,
     Damped,
+    DenseSystem,
+    DiagonalSystem,
+    DualSystem,
     SolveSpec,
     by_chunks,
     compute_dtype,
     conjugate_gradient,
     damped_factor,
     damped_inverse,
-    dual_conjugate_gradient,
     gram_dtype,
     host_can_read,
-    spectral_conjugate_gradient,
     symmetric_eigen,
 )
 
@@ -187,17 +188,19 @@ def _cg(
     if dual and eigen is not None:
         return *_dual_spectral(*eigen, rows, grad_output, spec), status
     if dual:
-        solution = dual_conjugate_gradient(gram, grad_output, damping, steps, rtol)
+        system = DualSystem(gram, damping)
+        solution = by_chunks(
+            grad_output, lambda part: conjugate_gradient(system, part, steps, rtol)
+        )
         return solution.mT @ rows, solution.sum(0), status
     gradient = _gradient(rows, grad_output, with_bias)
     if eigen is None:
-        direction = conjugate_gradient(gram, gradient, damping, steps, rtol)
+        direction = conjugate_gradient(DenseSystem(gram, damping), gradient, steps, rtol)
     else:
         values, vectors = eigen
         basis = vectors.mT
-        solution = spectral_conjugate_gradient(
-            values, basis @ gradient.mT, damping, steps, rtol, dual=False
-        )
+        diagonal = DiagonalSystem(values, damping, dual=False)
+        solution = conjugate_gradient(diagonal, basis @ gradient.mT, steps, rtol)
         direction = solution.mT @ basis
     return direction[:, : rows.shape[1]], direction[:, -1], status
 
@@ -206,17 +209,16 @@ def _dual_spectral(
     values: Tensor, vectors: Tensor, rows: Tensor, grad_output: Tensor, spec: SolveSpec
 ) -> tuple[Tensor, Tensor]:
     """Dual CG in the eigenbasis of K; the way back goes through the narrower of Y and A."""
-
-    def solve(part: Tensor) -> Tensor:
-        return spectral_conjugate_gradient(
-            values, vectors.mT @ part, spec.damping, spec.cg_steps, spec.cg_rtol, dual=True
-        )
-
-    solution = by_chunks(grad_output, solve)
+    system = DiagonalSystem(values, spec.damping, dual=True)
+    basis = vectors.mT
+    solution = by_chunks(
+        grad_output,
+        lambda part: conjugate_gradient(system, basis @ part, spec.cg_steps, spec.cg_rtol),
+    )
     if grad_output.shape[1] <= rows.shape[1]:
         solution = vectors @ solution
         return solution.mT @ rows, solution.sum(0)
-    return solution.mT @ (vectors.mT @ rows), solution.mT @ vectors.sum(0)
+    return solution.mT @ (basis @ rows), solution.mT @ vectors.sum(0)
 
 
 def linear_residual(

@@ -7,7 +7,12 @@ import torch
 
 from proxprop.core.gram import linear as gram
 from proxprop.core.linear import linear_direction
-from proxprop.core.solvers import SolveSpec, dual_conjugate_gradient, spectral_conjugate_gradient
+from proxprop.core.solvers import (
+    DiagonalSystem,
+    DualSystem,
+    SolveSpec,
+)
+from proxprop.core.solvers import conjugate_gradient as solve
 from tests.reference import (
     augmented,
     conjugate_gradient,
@@ -122,7 +127,7 @@ def test_dual_vectors_reproduce_primal_iterates_for_batches_of_systems():
     generator = torch.Generator().manual_seed(3)
     rows = torch.randn(2, 8, 12, generator=generator, dtype=torch.float64)
     rhs = torch.randn(2, 8, 5, generator=generator, dtype=torch.float64)
-    found = dual_conjugate_gradient(rows @ rows.mT, rhs, 2.0, 3, 0.0)
+    found = solve(DualSystem(rows @ rows.mT, 2.0), rhs, 3)
     for system in range(2):
         expected = conjugate_gradient(
             proximal_system(rows[system], 0.5), rhs[system].T @ rows[system], 3
@@ -133,7 +138,7 @@ def test_dual_vectors_reproduce_primal_iterates_for_batches_of_systems():
 def test_spectral_iterates_for_a_diagonal_system():
     values = torch.tensor([4.0, 1.0, 0.25, 0.0], dtype=torch.float64)
     rhs = torch.tensor([[1.0], [2.0], [3.0], [4.0]], dtype=torch.float64)
-    found = spectral_conjugate_gradient(values, rhs, 0.5, 2, 0.0, dual=False)
+    found = solve(DiagonalSystem(values, 0.5, dual=False), rhs, 2)
     expected = conjugate_gradient(torch.diag(values + 0.5), rhs.T, 2)
     assert relative_error(found.T, expected) < 1e-12
 

@@ -95,8 +95,8 @@ def test_one_bad_system_of_a_batch_leaves_the_others_alone():
 @pytest.fixture
 def as_on_an_accelerator(monkeypatch):
     """No value steers Python code: the branch-free path that accelerators take."""
-    for module in ("directions", "gram.linear", "solvers.cg"):
-        monkeypatch.setattr(f"proxprop.{module}.host_can_read", lambda tensor: False)
+    for module in ("linear", "gram.linear", "solvers.cg", "solvers.cholesky"):
+        monkeypatch.setattr(f"proxprop.core.{module}.host_can_read", lambda tensor: False)
 
 
 def test_fallback_without_reading_values_is_bounded_and_descends(as_on_an_accelerator):

@@ -1,6 +1,15 @@
 """Solvers of (gram + damping·I) X = rhs that never raise, wait, or use an absolute epsilon."""
 
-from proxprop.core.solvers.cg import by_chunks, conjugate_gradient, dual_conjugate_gradient
+from proxprop.core.solvers.cg import (
+    CgStep,
+    DenseSystem,
+    DiagonalSystem,
+    DualSystem,
+    Operator,
+    by_chunks,
+    cg_iterates,
+    conjugate_gradient,
+)
 from proxprop.core.solvers.cholesky import (
     CONDITION_FOR_FLOAT64,
     FALLBACK,
@@ -17,7 +26,7 @@ from proxprop.core.solvers.precision import (
     host_can_read,
     is_traced,
 )
-from proxprop.core.solvers.spectral import spectral_conjugate_gradient, symmetric_eigen
+from proxprop.core.solvers.spectral import symmetric_eigen
 
 __all__ = [
     # what to solve, and in which arithmetic
@@ -35,9 +44,13 @@ __all__ = [
     "NON_FINITE",
     "CONDITION_FOR_FLOAT64",
     # conjugate gradients
+    "CgStep",
+    "DenseSystem",
+    "DiagonalSystem",
+    "DualSystem",
+    "Operator",
+    "cg_iterates",
     "conjugate_gradient",
-    "dual_conjugate_gradient",
-    "spectral_conjugate_gradient",
     "symmetric_eigen",
     "by_chunks",
 ]

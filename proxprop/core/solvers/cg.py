@@ -1,124 +1,97 @@
-"""Conjugate gradients from zero, one system per output unit, each with its own coefficients."""
+"""Conjugate gradients from zero on (gram + damping·I) X = rhs, for many right-hand sides at once.
+
+The recurrence stands once, in :func:`cg_iterates`. Its uses differ in the space that the vectors
+live in: a system says how its operator S is applied, and what the inner product is.
+
+- :class:`Operator`: any symmetric positive definite operator, vectors along the last axis.
+- :class:`DenseSystem`: a Gram, right-hand sides in rows.
+- :class:`DualSystem`: the same iterates in the row space, right-hand sides in columns.
+- :class:`DiagonalSystem`: either of the two in the Gram's eigenbasis, right-hand sides in columns.
+
+Leading axes are batch axes, and the damping may be a tensor: each system of a batch has its own.
+:func:`conjugate_gradient` runs a number of steps. To see every step, iterate; in the eigenbasis,
+say, with one right-hand side a row::
+
+    operator = Operator(lambda vectors: (eigenvalues + 1 / tau) * vectors)
+    steps = list(cg_iterates(operator, rhs, k + 1))
+    norms = [step.squared.sqrt() for step in steps]  # of the residuals after 0, 1 ... k steps
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from proxprop.core.solvers.precision import host_can_read
 
-ChunkSolve = Callable[[Tensor], Tensor]
-
 # Units handled at once on the CPU: the iterates of a batch of 500 stay in the second-level cache.
 _UNITS_PER_CHUNK = 256
 
 
-def conjugate_gradient(
-    gram: Tensor, rhs: Tensor, damping: float | Tensor, steps: int, rtol: float
-) -> Tensor:
-    """``steps`` CG steps from zero on ``X (gram + damping·I) = rhs``, one system per row of rhs.
+class CgStep(NamedTuple):
+    """One CG step. Scalars keep the axis of their system, with length 1.
+
+    Attributes:
+        solution: The iterate after the step, in the shape of the right-hand sides.
+        squared: ⟨r, r⟩ of the residual before the step.
+        curvature: ⟨p, Sp⟩ of the step's direction p.
+        alpha: The step's length along p; 0 once a system is solved.
+        beta: By which the previous direction entered p; 0 in the first step.
+    """
+
+    solution: Tensor
+    squared: Tensor
+    curvature: Tensor
+    alpha: Tensor
+    beta: Tensor
+
+
+def cg_iterates(
+    system: Operator, rhs: Tensor, max_steps: int, rtol: float = 0.0
+) -> Iterator[CgStep]:
+    """Yield CG's steps from zero on ``S x = rhs``, every system with its own coefficients.
+
+    What only the next step needs is computed when that step is asked for.
 
     Args:
-        gram: Symmetric positive semidefinite (..., p, p).
-        rhs: Gradient rows G, (..., m, p).
-        damping: 1/τ > 0; as a tensor (..., 1, 1), each system its own.
-        steps: CG steps ≥ 1.
-        rtol: A row stops once its residual norm is ≤ rtol · its right-hand side's norm.
-
-    Returns:
-        X, (..., m, p).
+        system: S and the inner product.
+        rhs: Right-hand sides, along the system's axis.
+        max_steps: Steps to yield, ≥ 1.
+        rtol: A system stops once its residual norm is ≤ max(rtol, rounding unit) · its start.
     """
-    gram, shift, size = normalised(gram, damping)
-    rhs, scale = unit_scaled(rhs, dim=-1)
     residual = direction = rhs
-    squared = residual.square().sum(-1, keepdim=True)
-    floor = squared_floor(squared, rtol)
-    solution = torch.zeros_like(rhs)
-    for step in range(steps):
-        image = torch.addcmul(direction @ gram, direction, shift)
-        curvature = (direction * image).sum(-1, keepdim=True)
+    squared, image = system.squared_norm(residual)
+    floor = system.floor(rhs, squared, rtol)
+    solution, beta = torch.zeros_like(rhs), torch.zeros_like(squared)
+    for step in range(1, max_steps + 1):
+        curvature, image = system.curvature(direction, image)
         alpha = guarded_ratio(squared, curvature, squared, floor)
         solution = torch.addcmul(solution, direction, alpha)
-        if step + 1 == steps:
-            break
-        residual = torch.addcmul(residual, image, alpha, value=-1)
-        previous, squared = squared, residual.square().sum(-1, keepdim=True)
+        yield CgStep(solution, squared, curvature, alpha, beta)
+        if step == max_steps:
+            return
+        residual = torch.addcmul(residual, system.change(direction, image), alpha, value=-1)
+        previous = squared
+        squared, image_of_residual = system.squared_norm(residual)
         beta = guarded_ratio(squared, previous, previous, floor)
         direction = torch.addcmul(residual, direction, beta)
-    return solution * (scale / size)
+        if image is not None and image_of_residual is not None:
+            image = torch.addcmul(image_of_residual, image, beta)
 
 
-def dual_conjugate_gradient(
-    gram: Tensor, rhs: Tensor, damping: float | Tensor, steps: int, rtol: float
-) -> Tensor:
-    """The primal CG iterates, computed in the row space: X = Yᵀ Ã for the returned Y.
+def conjugate_gradient(system: Operator, rhs: Tensor, steps: int, rtol: float = 0.0) -> Tensor:
+    """The iterate after ``steps`` ≥ 1 CG steps from zero, in the shape of ``rhs``.
 
-    With ρ, π the dual vectors of residual r = Ãᵀρ and direction p = Ãᵀπ and K = ÃÃᵀ:
-    ``⟨r, r⟩ = ρᵀKρ`` and ``⟨p, (ÃᵀÃ + I/τ)p⟩ = ‖Kπ‖² + πᵀKπ/τ``; K is applied once a step,
-    because Kπ follows the recurrence of π.
-
-    Args:
-        gram: K, (..., N, N).
-        rhs: Δ, (..., N, m): one system per column.
-        damping: 1/τ > 0; as a tensor (..., 1, 1), each Gram its own.
-        steps: CG steps ≥ 1.
-        rtol: A column stops once its primal residual is ≤ rtol · its gradient's norm.
-
-    Returns:
-        Y, (..., N, m).
+    Right-hand sides are scaled to largest entry 1 meanwhile, so that no square over- or underflows.
     """
-    gram, shift, size = normalised(gram, damping)
-    solution = by_chunks(rhs, lambda part: _dual_cg(gram, part, shift, steps, rtol))
-    return solution / size
-
-
-def _dual_cg(gram: Tensor, rhs: Tensor, shift: Tensor, steps: int, rtol: float) -> Tensor:
-    rhs, scale = unit_scaled(rhs, dim=-2)
-    residual = direction = rhs
-    image = gram @ rhs
-    squared = _column_dots(rhs, image)
-    # ρᵀKρ cancels: parts of ρ that K maps to zero stay in it, and their rounding sets the floor.
-    typical = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
-    rounding = torch.finfo(rhs.dtype).eps * typical * _column_dots(rhs, rhs)
-    floor = squared_floor(squared, rtol).maximum(rounding)
-    solution = torch.zeros_like(rhs)
-    for step in range(steps):
-        curvature = _column_dots(image, image) + shift * _column_dots(direction, image)
-        alpha = guarded_ratio(squared, curvature, squared, floor)
-        solution = torch.addcmul(solution, direction, alpha)
-        if step + 1 == steps:
-            break
-        change = torch.addcmul(image, direction, shift)
-        residual = torch.addcmul(residual, change, alpha, value=-1)
-        image_residual = gram @ residual
-        previous, squared = squared, _column_dots(residual, image_residual)
-        beta = guarded_ratio(squared, previous, previous, floor)
-        direction = torch.addcmul(residual, direction, beta)
-        image = torch.addcmul(image_residual, image, beta)
-    return solution * scale
-
-
-def _column_dots(left: Tensor, right: Tensor) -> Tensor:
-    dots: Tensor = torch.linalg.vecdot(left, right, dim=-2)
-    return dots[..., None, :]
-
-
-def by_chunks(rhs: Tensor, solve: ChunkSolve) -> Tensor:
-    """Solve column blocks of rhs one after the other on the CPU, all at once elsewhere."""
-    if rhs.shape[-1] <= _UNITS_PER_CHUNK or not host_can_read(rhs):
-        return solve(rhs)
-    starts = range(0, rhs.shape[-1], _UNITS_PER_CHUNK)
-    return torch.cat([solve(rhs[..., i : i + _UNITS_PER_CHUNK]) for i in starts], dim=-1)
-
-
-def squared_floor(squared: Tensor, rtol: float) -> Tensor:
-    """The squared residual norm at which a system counts as solved, relative to its start.
-
-    Below the square of the rounding unit a residual is noise and further steps only amplify it.
-    """
-    return squared * max(rtol, torch.finfo(squared.dtype).eps) ** 2
+    scale = rhs.abs().amax(system.dim, keepdim=True)
+    scale = torch.where(scale == 0, 1.0, scale)
+    for step in cg_iterates(system, rhs / scale, steps, rtol):
+        solution = step.solution
+    return solution * (scale / system.size)
 
 
 def guarded_ratio(numerator: Tensor, denominator: Tensor, squared: Tensor, floor: Tensor) -> Tensor:
@@ -129,7 +102,145 @@ def guarded_ratio(numerator: Tensor, denominator: Tensor, squared: Tensor, floor
     return torch.where(squared <= floor, 0.0, numerator / denominator)
 
 
-def normalised(gram: Tensor, damping: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
+class Operator:
+    """A symmetric positive definite operator S, vectors along the last axis.
+
+    Args:
+        apply: Maps vectors (..., n) to S times each.
+
+    Attributes:
+        dim: The axis along which a system's vectors lie.
+        size: What S was divided by.
+    """
+
+    dim = -1
+    size: Tensor | float = 1.0
+
+    def __init__(self, apply: Callable[[Tensor], Tensor]) -> None:
+        self._apply = apply
+
+    def squared_norm(self, residual: Tensor) -> tuple[Tensor, Tensor | None]:
+        """⟨r, r⟩, and r's image where the inner product takes one."""
+        return residual.square().sum(-1, keepdim=True), None
+
+    def floor(self, rhs: Tensor, squared: Tensor, rtol: float) -> Tensor:
+        """⟨r, r⟩ at which a system counts as solved, relative to its start.
+
+        Below the square of the rounding unit a residual is noise and further steps only amplify it.
+        """
+        return squared * max(rtol, torch.finfo(squared.dtype).eps) ** 2
+
+    def curvature(self, direction: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """⟨p, Sp⟩, and p's image for :meth:`change`."""
+        image = self._apply(direction)
+        return (direction * image).sum(-1, keepdim=True), image
+
+    def change(self, direction: Tensor, image: Tensor | None) -> Tensor:
+        """Sp."""
+        assert image is not None
+        return image
+
+
+class DenseSystem(Operator):
+    """``X (gram + damping·I) = rhs``, one system per row of rhs (..., m, p).
+
+    Args:
+        gram: Symmetric positive semidefinite (..., p, p).
+        damping: 1/τ > 0; as a tensor (..., 1, 1), each Gram its own.
+    """
+
+    def __init__(self, gram: Tensor, damping: float | Tensor) -> None:
+        gram, shift, self.size = _normalised(gram, damping)
+        super().__init__(lambda rows: torch.addcmul(rows @ gram, rows, shift))
+
+
+class DualSystem(Operator):
+    """The iterates of a primal system, computed in the row space: X = Yᵀ Ã for the solution Y.
+
+    With ρ, π the dual vectors of residual r = Ãᵀρ and direction p = Ãᵀπ and K = ÃÃᵀ:
+    ``⟨r, r⟩ = ρᵀKρ`` and ``⟨p, (ÃᵀÃ + I/τ)p⟩ = ‖Kπ‖² + πᵀKπ/τ``; K is applied once a step,
+    because Kπ follows the recurrence of π. A column of rhs = Δ (..., N, m) stops once its primal
+    residual is ≤ rtol · its gradient's norm.
+
+    Args:
+        gram: K, (..., N, N).
+        damping: 1/τ > 0; as a tensor (..., 1, 1), each Gram its own.
+    """
+
+    dim = -2
+
+    def __init__(self, gram: Tensor, damping: float | Tensor) -> None:
+        self._gram, self._shift, self.size = _normalised(gram, damping)
+
+    def squared_norm(self, residual: Tensor) -> tuple[Tensor, Tensor | None]:
+        """ρᵀKρ, and Kρ."""
+        image = self._gram @ residual
+        return _column_dots(residual, image), image
+
+    def floor(self, rhs: Tensor, squared: Tensor, rtol: float) -> Tensor:
+        """Not below what rounding leaves of ρᵀKρ.
+
+        It cancels: parts of ρ that K maps to zero stay in ρ, and their rounding sets the floor.
+        """
+        typical = self._gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+        rounding = torch.finfo(rhs.dtype).eps * typical * _column_dots(rhs, rhs)
+        return super().floor(rhs, squared, rtol).maximum(rounding)
+
+    def curvature(self, direction: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """‖Kπ‖² + πᵀKπ/τ, and Kπ."""
+        assert image is not None
+        return _column_dots(image, image) + self._shift * _column_dots(direction, image), image
+
+    def change(self, direction: Tensor, image: Tensor | None) -> Tensor:
+        """(K + I/τ)π."""
+        assert image is not None
+        return torch.addcmul(image, direction, self._shift)
+
+
+class DiagonalSystem(Operator):
+    """``(diag(values) + damping·I) X = rhs``, one system per column of rhs (n, m).
+
+    The Krylov iteration is the same in every orthonormal basis. In the eigenbasis the Gram is a
+    diagonal, so k steps cost two changes of basis instead of k products: on a CPU, where a
+    symmetric eigendecomposition of batch size costs as much as a few products, this wins for wide
+    layers.
+
+    Args:
+        values: Eigenvalues λ ≥ 0 of the Gram, (n,).
+        damping: 1/τ > 0.
+        dual: Whether columns are dual vectors, whose inner product is weighted by λ.
+    """
+
+    dim = -2
+
+    def __init__(self, values: Tensor, damping: float, dual: bool) -> None:
+        self.size = values.mean() + damping
+        self._shifted = (values + damping) / self.size
+        self._weights = values / self.size if dual else torch.ones_like(values)
+        self._curvatures = self._weights * self._shifted
+
+    def squared_norm(self, residual: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Σ w r², w = 1 or λ."""
+        return self._weights @ residual.square(), None
+
+    def curvature(self, direction: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Σ w (λ + 1/τ) p²."""
+        return self._curvatures @ direction.square(), None
+
+    def change(self, direction: Tensor, image: Tensor | None) -> Tensor:
+        """(λ + 1/τ) p."""
+        return direction * self._shifted[:, None]
+
+
+def by_chunks(rhs: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:
+    """Solve column blocks of rhs one after the other on the CPU, all at once elsewhere."""
+    if rhs.shape[-1] <= _UNITS_PER_CHUNK or not host_can_read(rhs):
+        return solve(rhs)
+    starts = range(0, rhs.shape[-1], _UNITS_PER_CHUNK)
+    return torch.cat([solve(rhs[..., i : i + _UNITS_PER_CHUNK]) for i in starts], dim=-1)
+
+
+def _normalised(gram: Tensor, damping: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """A system divided by its size, so that no square over- or underflows.
 
     Returns:
@@ -139,8 +250,6 @@ def normalised(gram: Tensor, damping: float | Tensor) -> tuple[Tensor, Tensor, T
     return gram / size, damping / size, size
 
 
-def unit_scaled(rhs: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Right-hand sides with largest entry 1, and what they were divided by (1 for zeros)."""
-    scale = rhs.abs().amax(dim, keepdim=True)
-    scale = torch.where(scale == 0, 1.0, scale)
-    return rhs / scale, scale
+def _column_dots(left: Tensor, right: Tensor) -> Tensor:
+    dots: Tensor = torch.linalg.vecdot(left, right, dim=-2)
+    return dots[..., None, :]

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from proxprop.core.gram.linear import choose_route
 from proxprop.core.solvers import (
+    DenseSystem,
+    DualSystem,
+    by_chunks,
     conjugate_gradient,
-    dual_conjugate_gradient,
     gram_dtype,
     host_can_read,
 )
@@ -88,11 +90,12 @@ def cg_direction(
     dtype = gram_dtype(rows)
     if route == "dual":
         gram = _row_gram(rows.to(dtype), with_bias).to(rows.dtype)
-        solution = dual_conjugate_gradient(gram, deltas, damping, steps, rtol)
+        system = DualSystem(gram, damping)
+        solution = by_chunks(deltas, lambda part: conjugate_gradient(system, part, steps, rtol))
         return explicit_direction(rows, solution, with_bias)
     gram = _column_gram(rows.to(dtype), with_bias).to(rows.dtype)
     gradient = _gradient(rows, deltas, with_bias)
-    return _split(conjugate_gradient(gram, gradient, damping, steps, rtol), width)
+    return _split(conjugate_gradient(DenseSystem(gram, damping), gradient, steps, rtol), width)
 
 
 def _solve(
