@@ -1,8 +1,9 @@
 import streamlit as st
 
 from app import actions
-from app.runs.bin import undo
-from app.runs.view import runs_view
+from app.runs.listing import filters, listed, nothing_listed, table
+from app.runs.panel import bin_list, panel, undo
+from app.services import get_store
 
 left, right = st.columns([1, 1], vertical_alignment="bottom")
 with left:
@@ -12,4 +13,10 @@ with right:
     undo()
 if problem := actions.take_problem():
     st.error(problem)
-runs_view()
+
+runs = listed(get_store(), filters())
+if runs:
+    panel(table(runs))
+else:
+    nothing_listed()
+bin_list()

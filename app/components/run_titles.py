@@ -1,4 +1,4 @@
-"""What a run is called and how it stands, in words."""
+"""What a run is called, where it is shown and how it stands, in words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from proxprop.runs.record import Run
 from proxprop.spec.config import ConfigError, RaceConfig, RunConfig, SweepConfig
 
 AnyConfig = RunConfig | RaceConfig | SweepConfig
+# Kind of run → the page that shows it, and the name of its id in that page's link.
+ADDRESSES = {"run": ("train", "run"), "race": ("compare", "race"), "sweep": ("stability", "sweep")}
 
 
 def config_of(run: Run) -> AnyConfig | None:

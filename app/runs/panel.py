@@ -1,29 +1,25 @@
-"""What can be done with the chosen runs, and what a person wrote about one."""
+"""What can be done with the chosen runs, what a person wrote about one, and the bin."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from app.attached import resumable
+from app import state
+from app.actions import in_words
+from app.attached import marks_of, resumable, settings_in_force
 from app.components.downloads import download_links
 from app.components.run_buttons import resume_button
-from app.components.run_titles import config_of, state_of, title_of
-from app.runs import acting
-from app.services import get_store
+from app.components.run_titles import ADDRESSES, config_of, state_of, title_of
+from app.services import get_service, get_store
+from app.snippet import replayable
 from proxprop.runs.record import Run
+from proxprop.runs.store import BIN_DAYS
 from proxprop.spec.config import RunConfig
 
-PAGES = Path(__file__).resolve().parents[2] / "pages"
-TRAIN = PAGES / "train.py"
-
-# kind of run → the page that shows it, and the name of its id in that page's link
-SHOWN_BY = {
-    "run": (TRAIN, "run"),
-    "race": (PAGES / "compare.py", "race"),
-    "sweep": (PAGES / "stability.py", "sweep"),
-}
+TRAIN = "../pages/train.py"
+DELETED = "runs.deleted"  # session key: ids deleted last, for the undo button
 
 
 def panel(chosen: list[Run]) -> None:
@@ -31,41 +27,55 @@ def panel(chosen: list[Run]) -> None:
     if not chosen:
         st.caption("Choose a run by the box at its left: open, resume, copy, export or delete it.")
         return
+    single = chosen[0] if len(chosen) == 1 else None
     with st.container(horizontal=True, key="panel"):
-        if len(chosen) == 1:
-            _single(chosen[0])
-        words = "Delete" if len(chosen) == 1 else f"Delete {len(chosen)} runs"
-        if st.button(words, key="delete", icon=":material/delete:"):
+        if single is not None:
+            _actions(single)
+        label = "Delete" if single is not None else f"Delete {len(chosen)} runs"
+        if st.button(label, key="delete", icon=":material/delete:"):
             confirm(chosen)
-    if len(chosen) == 1:
-        about(chosen[0])
+    if single is not None:
+        about(single)
 
 
-def _single(run: Run) -> None:
-    single = isinstance(config_of(run), RunConfig)
+def _actions(run: Run) -> None:
     if st.button("Open", key="open", type="primary", icon=":material/open_in_full:"):
-        page, name = SHOWN_BY[run.kind]
-        st.switch_page(page, query_params={name: run.id})
+        page, name = ADDRESSES[run.kind]
+        st.switch_page(f"../pages/{page}.py", query_params={name: run.id})
     if resumable(run):
         resume_button(run)
-    if single and st.button(
+    if not isinstance(config_of(run), RunConfig):
+        return
+    if st.button(
         "Copy and change",
         key="copy",
         icon=":material/content_copy:",
         help="Its last settings on the Train page, to change and start anew.",
-        on_click=acting.duplicate,
+        on_click=_copy,
         args=(run.id,),
     ):
         st.switch_page(TRAIN)
-    if single and st.button(
+    if st.button(
         "Replay",
         key="replay",
         icon=":material/history:",
         help="Its settings on the Train page, every live change planned at its step.",
-        on_click=acting.replay,
+        on_click=_copy,
         args=(run.id,),
+        kwargs={"replay": True},
     ):
         st.switch_page(TRAIN)
+
+
+def _copy(run_id: str, replay: bool = False) -> None:
+    """Put a run's settings on the Train page's form, detached: the last ones, or to replay all."""
+    store = get_store()
+    with in_words():
+        run = store.run(run_id)
+        config = replayable(store, run) if replay else run.config
+        if isinstance(config, RunConfig):
+            last = config if replay else settings_in_force(config, marks_of(store, run_id))
+            state.replace(last)
 
 
 @st.dialog("Delete?")
@@ -77,47 +87,78 @@ def confirm(chosen: list[Run]) -> None:
         st.markdown(f"- and {len(chosen) - 5} more")
     st.caption("Runs that go on are stopped. For seven days the bin brings them back.")
     ids = [run.id for run in chosen]
-    if st.button("Delete", key="delete.yes", type="primary", on_click=acting.delete, args=(ids,)):
+    if st.button("Delete", key="delete.yes", type="primary", on_click=_delete, args=(ids,)):
         st.rerun()
+
+
+def _delete(run_ids: list[str]) -> None:
+    with in_words():
+        for run_id in run_ids:
+            get_service().delete(run_id)
+        st.session_state[DELETED] = run_ids
+
+
+def _restore(run_ids: list[str]) -> None:
+    with in_words():
+        for run_id in run_ids:
+            get_store().restore(run_id)
+        st.session_state.pop(DELETED, None)
 
 
 def about(run: Run) -> None:
     """Show what is known of one run, and let a person name, tag and describe it."""
-    symbol, _, state = state_of(run).partition(" ")
-    st.markdown(f"**{title_of(run)}**  ·  {symbol} {run.words or state}")
+    symbol, _, word = state_of(run).partition(" ")
+    st.markdown(f"**{title_of(run)}**  ·  {symbol} {run.words or word}")
     left, middle, right = st.columns([1, 1, 1.4])
-    with left:
-        _field(f"name.{run.id}", run.name)
-        st.text_input(
-            "Name",
-            key=f"name.{run.id}",
-            on_change=acting.rename,
-            args=(run.id,),
-            placeholder="made from its settings",
-        )
-    with middle:
-        _field(f"tags.{run.id}", list(run.tags))
-        st.multiselect(
-            "Tags",
-            sorted({*get_store().tags(), *run.tags}),
-            key=f"tags.{run.id}",
-            accept_new_options=True,
-            on_change=acting.tag,
-            args=(run.id,),
-            placeholder="type a word",
-        )
-    with right:
-        _field(f"notes.{run.id}", run.notes)
-        st.text_input(
-            "Notes",
-            key=f"notes.{run.id}",
-            on_change=acting.note,
-            args=(run.id,),
-            placeholder="what you tried, what you saw",
-        )
+    left.text_input("Name", placeholder="made from its settings", **_bound(run, "name", run.name))
+    middle.multiselect(
+        "Tags",
+        sorted({*get_store().tags(), *run.tags}),
+        accept_new_options=True,
+        placeholder="type a word",
+        **_bound(run, "tags", list(run.tags)),
+    )
+    right.text_input(
+        "Notes", placeholder="what you tried, what you saw", **_bound(run, "notes", run.notes)
+    )
     download_links(run)
 
 
-def _field(key: str, value: object) -> None:
-    if key not in st.session_state:
-        st.session_state[key] = value
+def _bound(run: Run, name: str, value: object) -> dict[str, Any]:
+    """Return what ties a control to the name, tags or notes of a run."""
+    key = f"{name}.{run.id}"
+    st.session_state.setdefault(key, value)
+    return {"key": key, "on_change": _write, "args": (run.id, name)}
+
+
+def _write(run_id: str, name: str) -> None:
+    store = get_store()
+    write = {"name": store.rename, "tags": store.tag, "notes": store.note}[name]
+    with in_words():
+        write(run_id, st.session_state[f"{name}.{run_id}"])
+
+
+def undo() -> None:
+    """Offer to take back the last deletion."""
+    deleted: list[str] = st.session_state.get(DELETED, [])
+    if not deleted:
+        return
+    subject = "The run is" if len(deleted) == 1 else f"{len(deleted)} runs are"
+    with st.container(
+        horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="undo-bar"
+    ):
+        st.markdown(f"{subject} in the bin.", width="content")
+        st.button("Undo", key="undo", icon=":material/undo:", on_click=_restore, args=(deleted,))
+
+
+def bin_list() -> None:
+    """List what is in the bin, with a button to bring each back."""
+    deleted = get_store().runs(deleted=True)
+    if not deleted:
+        return
+    with st.popover(f"Bin ({len(deleted)})", icon=":material/delete:", key="bin"):
+        st.caption(f"Kept for {BIN_DAYS:.0f} days, then deleted for good.")
+        for run in deleted[:50]:
+            left, right = st.columns([3, 1], vertical_alignment="center")
+            left.markdown(f"{title_of(run)}  ·  {state_of(run)}")
+            right.button("Restore", key=f"restore.{run.id}", on_click=_restore, args=([run.id],))
