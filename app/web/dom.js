@@ -57,7 +57,7 @@ export function number(value, digits = 3) {
   const size = Math.abs(value)
   if (size >= 1e5 || size < 1e-3) {
     const [mantissa, exponent] = value.toExponential(digits - 1).split('e')
-    return `${mantissa}·10${superscript(Number(exponent))}`
+    return `${mantissa}·${power(Number(exponent))}`
   }
   return value.toPrecision(digits).includes('e')
     ? String(Math.round(value))
@@ -66,8 +66,9 @@ export function number(value, digits = 3) {
       : value.toPrecision(digits)
 }
 
-function superscript(value) {
-  return String(value).replace(/[-0-9]/g, (c) => (c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[c]))
+/** A power of ten: 10⁻³. */
+export function power(exponent) {
+  return `10${String(exponent).replace(/[-0-9]/g, (c) => (c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[c]))}`
 }
 
 /** A number in the way a tile's or an axis' format asks for. */

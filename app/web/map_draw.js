@@ -1,5 +1,6 @@
 // The map as a picture: one band a method over the common step size, or the plane of η and τ.
 
+import { power } from './dom.js'
 import { color, edges, share, ticks } from './map_scale.js'
 import { label, pixels, shape, subscripted, textWidth } from './quadratic_svg.js'
 
@@ -159,8 +160,7 @@ function drawCell(method, cell, seed, { x0, x1, y0, y1 }, { payload, theme }) {
   return [rect]
 }
 
-const superscript = (value) => String(value).replace(/[-0-9]/g, (c) => (c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[c]))
-const power = (value) => ({ '-2': '0.01', '-1': '0.1', 0: '1', 1: '10', 2: '100' })[value] ?? `10${superscript(value)}`
+const decadeName = (value) => ({ '-2': '0.01', '-1': '0.1', 0: '1', 1: '10', 2: '100' })[value] ?? power(value)
 
 function decades(low, high) {
   const first = Math.ceil(low)
@@ -169,7 +169,7 @@ function decades(low, high) {
 
 function horizontal(low, high, x, inner, { size, theme }, title) {
   const marks = decades(low, high).map((at) =>
-    label(power(at), x(at), inner.bottom + size.font * 1.25, { size, theme, anchor: 'middle', color: theme.muted }),
+    label(decadeName(at), x(at), inner.bottom + size.font * 1.25, { size, theme, anchor: 'middle', color: theme.muted }),
   )
   return [...marks, label(title, (inner.left + inner.right) / 2, inner.bottom + size.font * 2.8, { size, theme, anchor: 'middle' })]
 }
@@ -180,7 +180,7 @@ function vertical(low, high, y, inner, { size, theme }) {
   const title = label('proximal step τ', at, middle, { size, theme, anchor: 'middle' })
   title.setAttribute('transform', `rotate(-90 ${pixels(at)} ${pixels(middle)})`)
   const marks = decades(low, high).map((tick) =>
-    label(power(tick), inner.left - 6, y(tick) + size.font * 0.35, { size, theme, anchor: 'end', color: theme.muted }),
+    label(decadeName(tick), inner.left - 6, y(tick) + size.font * 0.35, { size, theme, anchor: 'end', color: theme.muted }),
   )
   return [...marks, title]
 }

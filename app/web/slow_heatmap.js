@@ -1,7 +1,6 @@
 // Tensors as pictures on a canvas: one cell a number, purple below zero, green above.
 
 import { make, number } from './dom.js'
-import { math } from './slow_math.js'
 
 const NEGATIVE = [118, 42, 131]
 const POSITIVE = [27, 120, 55]
@@ -26,11 +25,11 @@ export class Tile {
     )
   }
 
-  show(tile, theme) {
+  show(tile, theme, formulas) {
     const text = JSON.stringify([tile, theme.dark, theme.background])
     if (text === this.text) return
     this.text = text
-    this.name.replaceChildren(math(tile.label))
+    this.name.innerHTML = formulas[tile.label]
     this.note.textContent = tile.note
     this.root.dataset.side = tile.side ?? ''
     const { picture } = tile

@@ -3,7 +3,6 @@
 import { keeper, make, number, style, theme as themeOf } from './dom.js'
 import { Energy } from './slow_energy.js'
 import { Tile } from './slow_heatmap.js'
-import { math } from './slow_math.js'
 import { Network } from './slow_network.js'
 import { SLOW_CSS } from './slow_style.js'
 
@@ -72,17 +71,18 @@ class Player {
     this.root.classList.toggle('pp-lecture', data.lecture)
     if (data.digest !== this.digest) {
       this.digest = data.digest
-      this.take(data.trace)
+      this.formulas = data.formulas
+      this.take(data.trace, data.energies)
     }
     this.show()
   }
 
-  take(trace) {
+  take(trace, energies) {
     this.pause()
     const before = this.trace?.frames[this.index]
     this.trace = trace
     this.network.prepare(trace)
-    this.energy.prepare(trace)
+    this.energy.prepare(trace, energies, this.formulas)
     this.slide.max = trace.frames.length - 1
     // The same stage of the new step, where it has one: settings compare at a glance.
     const same = before && trace.frames.findIndex((frame) => before.kind === frame.kind && before.layer === frame.layer)
@@ -145,7 +145,7 @@ class Player {
   }
 
   show() {
-    const { frames } = this.trace
+    const { formulas, trace: { frames } } = this
     const frame = frames[this.index]
     this.root.dataset.stage = String(this.index)
     this.root.dataset.kind = frame.kind
@@ -156,14 +156,14 @@ class Player {
     this.heading.textContent = frame.title
     this.heading.dataset.side = frame.side
     this.equation.dataset.key = frame.equation_key
-    this.equation.replaceChildren(math(frame.equation))
+    this.equation.innerHTML = formulas[frame.equation]
     this.what.textContent = frame.what
     this.why.textContent = frame.why
     this.numbers.replaceChildren(
       // From the last row nobody reads six small numbers: the telling ones come first.
       ...frame.numbers.slice(0, this.lecture ? 3 : undefined).flatMap(({ key, tex, value }) => {
         const name = make('dt')
-        name.append(math(tex))
+        name.innerHTML = formulas[tex]
         return [name, make('dd', { 'data-number': key, 'data-value': value }, key === 'lr' || key === 'tau' ? String(Number(value.toPrecision(6))) : number(value))]
       }),
     )
@@ -175,7 +175,7 @@ class Player {
     this.pictures.style.setProperty('--pp-tile', `${height}px`)
     this.tiles.forEach((tile, at) => {
       tile.root.hidden = at >= frame.tiles.length
-      if (at < frame.tiles.length) tile.show(frame.tiles[at], this.theme)
+      if (at < frame.tiles.length) tile.show(frame.tiles[at], this.theme, formulas)
     })
   }
 
