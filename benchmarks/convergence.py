@@ -33,7 +33,7 @@ from benchmarks.provenance import (
 )
 from benchmarks.racers import BATCH, TURN, WIDTHS, enter, loss_at, race, reached
 from benchmarks.timing import summary
-from proxprop.data import load
+from proxprop.data.dataset import load
 from proxprop.spec.config import DataConfig
 
 SEARCH_SEED = 0

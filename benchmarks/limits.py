@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from benchmarks.provenance import RESULTS, environment, make_console, write_result
 from proxprop import convert, param_groups
 from proxprop.analysis.spectrum import NetworkCurvature
-from proxprop.data import load
+from proxprop.data.dataset import load
 from proxprop.models import build_model
 from proxprop.spec.config import DataConfig, ModelConfig
 

@@ -22,7 +22,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.provenance import RESULTS, environment, write_result
-from proxprop.data import Dataset, load
+from proxprop.data.dataset import Dataset, load
 from proxprop.engine.sweeping import default_sweep, sweep
 from proxprop.engine.training import NoControls, train
 from proxprop.engine.training.session import Session

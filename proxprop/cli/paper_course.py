@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from proxprop.cli.execution import begin, carry_out
 from proxprop.cli.paper_progress import Overall, PaperRaceBar, PaperSweepBar
 from proxprop.cli.words import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_STOPPED
-from proxprop.data import load
+from proxprop.data.dataset import load
 from proxprop.paper.collect import collect, note, noted_tests
 from proxprop.paper.images import Images, check_classes, describe
 from proxprop.paper.jobs import Job, Task, find, is_done, make_resumable, standings

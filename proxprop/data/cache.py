@@ -16,14 +16,14 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import numpy as np
 
-from proxprop.data.source import Array, Progress, quiet
+from proxprop.data.source import Progress, quiet
 from proxprop.paths import home
 
 T = TypeVar("T")
@@ -73,16 +73,13 @@ class CacheKey:
         return [path for path in _folder().glob(f"{self._prefix}*.npz") if path != self.path]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """Arrays by name (any but "written"), and plain data about them."""
+def read_entry(key: CacheKey, kind: Callable[..., T]) -> T | None:
+    """Return the entry of `key`, None if there is none or it is damaged.
 
-    arrays: dict[str, Array]
-    about: dict[str, Any]
-
-
-def read_entry(key: CacheKey) -> Entry | None:
-    """Return the entry of `key`, or None if there is none or it is damaged."""
+    Args:
+        key: Which entry.
+        kind: The dataclass it holds; refuses what does not fit by raising ValueError.
+    """
     if not key.path.exists():
         return None
     try:
@@ -90,53 +87,50 @@ def read_entry(key: CacheKey) -> Entry | None:
             arrays = {name: stored[name] for name in stored.files}
         written = json.loads(str(arrays.pop("written")))
         # A damaged zip directory can lose members that no checksum misses.
-        whole = set(written["arrays"]) == set(arrays)
-        return Entry(arrays, written["about"]) if whole else None
+        if set(written["arrays"]) != set(arrays):
+            return None
+        about = {k: tuple(v) if isinstance(v, list) else v for k, v in written["about"].items()}
+        return kind(**arrays, **about)
     except _DAMAGE:
         return None
 
 
-def write_entry(key: CacheKey, entry: Entry) -> None:
-    """Write `entry` in one atomic move and drop the entries it replaces.
+def write_entry(key: CacheKey, value: Any) -> None:
+    """Write a dataclass of arrays and plain data in one atomic move; drop what it replaces.
 
     Raises:
         OSError: If the disk is full or not writable.
     """
-    written = np.array(json.dumps({"arrays": list(entry.arrays), "about": entry.about}))
+    about = {field.name: getattr(value, field.name) for field in fields(value)}
+    arrays = {name: about.pop(name) for name in [*about] if isinstance(about[name], np.ndarray)}
+    written = np.array(json.dumps({"arrays": list(arrays), "about": about}))
     with atomic_file(key.path) as stream:
-        np.savez(stream, allow_pickle=False, written=written, **entry.arrays)
+        np.savez(stream, allow_pickle=False, written=written, **arrays)
     for path in key.outdated():
         path.unlink(missing_ok=True)
 
 
 def cached(
-    key: CacheKey,
-    build: Callable[[], Entry],
-    unpack: Callable[[Entry], T],
-    progress: Progress = quiet,
+    key: CacheKey, kind: Callable[..., T], build: Callable[[], T], progress: Progress = quiet
 ) -> T:
-    """Return what `unpack` makes of the entry of `key`; build and keep the entry if there is none.
+    """Return the entry of `key`; build and keep it if there is none.
 
-    A cache that cannot be written costs the next load time, so it is told and not fatal.
+    A cache that cannot be written costs the next load time, so it is reported and not fatal.
 
     Args:
         key: Which entry.
+        kind: The dataclass it holds.
         build: Makes it anew.
-        unpack: Reads it; raises KeyError, TypeError or ValueError if something is missing or odd.
-        progress: Told if the entry cannot be kept.
+        progress: Called if the entry cannot be kept.
     """
-    entry = read_entry(key)
-    if entry is not None:
+    value = read_entry(key, kind)
+    if value is None:
+        value = build()
         try:
-            return unpack(entry)
-        except (KeyError, TypeError, ValueError):
-            pass  # as good as damaged: built again below
-    entry = build()
-    try:
-        write_entry(key, entry)
-    except OSError as error:
-        progress(f"The decoded data could not be kept in {_folder()}: {error}", None)
-    return unpack(entry)
+            write_entry(key, value)
+        except OSError as error:
+            progress(f"The decoded data could not be kept in {_folder()}: {error}", None)
+    return value
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""`load`: a data config becomes tensors on the training device."""
+"""`load`: a data config becomes tensors on the training device.
+
+Which samples train, validate and test is fixed by the data config alone, and the order in which
+they are seen by seed and epoch: the same on every machine and device.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from proxprop.data.errors import DataError
 from proxprop.data.read import read_source
-from proxprop.data.source import Array, Progress, quiet
-from proxprop.data.splits import split_indices
+from proxprop.data.source import Array, Progress, keyed_permutation, quiet
 from proxprop.spec.config.parts import DataConfig
+from proxprop.spec.config.run import split_sizes
+
+# Upper half of the key, so that a split and an epoch of equal seeds are unrelated.
+_SPLIT_KEY = 0x73706C6974  # "split"
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,45 @@ def load(
         shape=source.shape,
         transform=_transform(train, config.standardize),
     )
+
+
+@dataclass(frozen=True)
+class Indices:
+    """Positions of samples; `test` is None where an official test split is used as it is."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64] | None
+
+
+def split_indices(config: DataConfig, available: int, official_test: bool) -> Indices:
+    """Return which of `available` samples go where.
+
+    Raises:
+        DataError: If no sample is left to train on.
+    """
+    total = available if config.samples is None else min(config.samples, available)
+    sizes = split_sizes(total, config.validation, official_test)
+    if sizes.train < 1:
+        raise DataError(
+            f"{total} samples with validation {config.validation} leave none to train on; "
+            "lower data.validation or use more samples"
+        )
+    order = keyed_permutation(available, config.split_seed, _SPLIT_KEY)
+    edges = np.cumsum([sizes.test, sizes.validation, sizes.train])
+    test, validation, train = (np.sort(part) for part in np.split(order[: edges[-1]], edges[:-1]))
+    return Indices(train, validation, None if official_test else test)
+
+
+def epoch_permutation(seed: int, epoch: int, n: int) -> Tensor:
+    """Return the order of the `n` training samples in one epoch, as int64 on the CPU.
+
+    Args:
+        seed: The run's seed, 0 ≤ seed < 2³².
+        epoch: Passes done before this one, ≥ 0.
+        n: Number of samples, ≥ 0.
+    """
+    return torch.from_numpy(keyed_permutation(n, seed, epoch))
 
 
 def _transform(train: Array, standardize: bool) -> Transform:

@@ -7,11 +7,11 @@ import hashlib
 import os
 import urllib.request
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from proxprop.data.cache import atomic_file
 from proxprop.data.errors import DataError
@@ -19,7 +19,7 @@ from proxprop.data.source import Progress
 from proxprop.paths import home
 
 CHUNK = 1 << 18
-PATIENCE = 20.0  # seconds without a byte before a mirror counts as out of reach
+TIMEOUT = 20.0  # seconds without a byte before a mirror counts as out of reach
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,6 @@ class RemoteFile:
     contents: str = ""
 
 
-class Readable(Protocol):
-    """What bytes can be read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes; none at the end."""
-        ...
-
-
 def data_roots() -> tuple[Path, ...]:
     """Return where data sets may lie: `PROXPROP_DATA` if set, then `PROXPROP_HOME/data`."""
     chosen = os.environ.get("PROXPROP_DATA", "").strip()
@@ -59,9 +51,9 @@ def obtain(label: str, files: Sequence[RemoteFile], progress: Progress) -> list[
     """Return local copies of `files`, each with the right checksum; fetch what is missing.
 
     Args:
-        label: Name of the data set, for words.
+        label: Name of the data set, for messages.
         files: What is needed.
-        progress: Told how far a download is.
+        progress: Called with how far a download is.
 
     Raises:
         DataError: If a file is missing or damaged and cannot be fetched; says where to put it.
@@ -86,16 +78,9 @@ def is_intact(path: Path, file: RemoteFile) -> bool:
         return False
     try:
         with gzip.open(path, "rb") as unpacked:
-            return _digest(unpacked) == file.contents
+            return hashlib.file_digest(unpacked, "sha256").hexdigest() == file.contents
     except (OSError, EOFError, zlib.error):
         return False
-
-
-def _digest(stream: Readable) -> str:
-    digest = hashlib.sha256()
-    for chunk in _chunks(stream):
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _md5() -> Any:
@@ -119,10 +104,10 @@ def _fetch(
             causes.append(f"{url}: {error}")
         else:
             return target
-    names = ", ".join(Path(one.path).name for one in files)
-    found = f" {damaged[0]} is damaged: its checksum is wrong." if damaged else ""
+    names = ", ".join(Path(needed.path).name for needed in files)
+    reason = f" {damaged[0]} is damaged: its checksum is wrong." if damaged else ""
     raise DataError(
-        f"{label} could not be downloaded: {'; '.join(causes)}.{found} Put "
+        f"{label} could not be downloaded: {'; '.join(causes)}.{reason} Put "
         f"{names} into {target.parent}, or choose the data set 'digits', which needs no network"
     )
 
@@ -150,10 +135,10 @@ def _writable(folder: Path) -> bool:
 
 def _transfer(label: str, url: str, md5: str, target: Path, progress: Progress) -> None:
     digest = _md5()
-    with urllib.request.urlopen(url, timeout=PATIENCE) as response, atomic_file(target) as out:
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as response, atomic_file(target) as out:
         total = int(response.headers.get("Content-Length") or 0)
         done = 0
-        for chunk in _chunks(response):
+        while chunk := response.read(CHUNK):
             digest.update(chunk)
             out.write(chunk)
             done += len(chunk)
@@ -162,8 +147,3 @@ def _transfer(label: str, url: str, md5: str, target: Path, progress: Progress) 
             progress(f"Downloading {label}: {target.name}, {size}", fraction)
         if digest.hexdigest() != md5:
             raise ValueError(f"the checksum of {target.name} is wrong, the transfer was damaged")
-
-
-def _chunks(stream: Readable) -> Iterator[bytes]:
-    while chunk := stream.read(CHUNK):
-        yield chunk

@@ -7,13 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from proxprop.data.cache import Entry, cached, read_entry
-from proxprop.data.containers import open_container
-from proxprop.data.digits import digits_source
-from proxprop.data.folder import decode_all
-from proxprop.data.layout import find_layout
-from proxprop.data.read import download_key, folder_key
-from proxprop.data.sketch import PICTURES, Sketch, pack, sketch_key, sketch_of, unpack
+from proxprop.data.read import read_sketch
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config.parts import DataConfig
 from proxprop.spec.config.run import split_sizes, training_samples
@@ -46,7 +40,8 @@ def dataset_shape(config: DataConfig) -> Outline:
     train_size = training_samples(config)
     if spec.shape is not None and train_size is not None:
         return Outline(spec.shape, spec.classes, train_size)
-    sketch = _folder_sketch(config)
+    sketch = read_sketch(config)
+    assert sketch is not None  # only folders get here
     total = sketch.samples if config.samples is None else min(config.samples, sketch.samples)
     sizes = split_sizes(total, config.validation, sketch.official_test)
     return Outline(tuple(sketch.pictures.shape[1:]), sketch.classes, sizes.train)
@@ -66,45 +61,11 @@ def preview(config: DataConfig, count: int) -> list[tuple[str, NDArray[np.uint8]
     Raises:
         DataError: If an image folder cannot be used.
     """
-    sketch = _sketch(config)
+    sketch = read_sketch(config)
     if sketch is None:
         return None
     pairs = zip(sketch.pictures[:count], sketch.targets[:count])
     return [(sketch.classes[target], _picture(pixels)) for pixels, target in pairs]
-
-
-def _sketch(config: DataConfig) -> Sketch | None:
-    spec = DATA[config.name]
-    if spec.kind == "embedded":
-        return sketch_of(digits_source())
-    if spec.kind == "folder":
-        return _folder_sketch(config)
-    if spec.kind == "download":
-        entry = read_entry(sketch_key(download_key(spec)))
-        return None if entry is None else _sound(entry)
-    return None
-
-
-def _sound(entry: Entry) -> Sketch | None:
-    try:
-        return unpack(entry)
-    except (KeyError, TypeError, ValueError):
-        return None  # damaged; the next run writes it again
-
-
-def _folder_sketch(config: DataConfig) -> Sketch:
-    container = open_container(config.path or "")
-
-    def build() -> Entry:
-        layout = find_layout(container.files(), container.path)
-        chosen = layout.sample(PICTURES)
-        pictures = decode_all(container, [file for file, _ in chosen], config.image_size)
-        targets = np.array([target for _, target in chosen], np.int64)
-        return pack(
-            Sketch(pictures, targets, layout.classes, len(layout.train), layout.test is not None)
-        )
-
-    return cached(sketch_key(folder_key(container, config.image_size)), build, unpack)
 
 
 def _picture(pixels: NDArray[Any]) -> NDArray[np.uint8]:

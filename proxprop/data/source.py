@@ -24,6 +24,9 @@ class Source:
         classes: Class names by index.
         test_inputs: Inputs of the official test split; None if there is none.
         test_targets: Targets of the official test split; None if there is none.
+
+    Raises:
+        ValueError: If the arrays do not fit together.
     """
 
     inputs: Array
@@ -32,10 +35,30 @@ class Source:
     test_inputs: Array | None = None
     test_targets: Array | None = None
 
+    def __post_init__(self) -> None:
+        _check(self.inputs, self.targets, self)
+        if self.test_inputs is not None or self.test_targets is not None:
+            _check(self.test_inputs, self.test_targets, self)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
         return tuple(self.inputs.shape[1:])
+
+
+def _check(inputs: Array | None, targets: Array | None, source: Source) -> None:
+    sound = (
+        inputs is not None
+        and targets is not None
+        and (str(inputs.dtype), inputs.ndim) in (("uint8", 4), ("float32", 2))
+        and targets.dtype == np.int64
+        and targets.shape == inputs.shape[:1]
+        and inputs.shape[1:] == source.shape
+        and targets.min(initial=0) >= 0
+        and targets.max(initial=0) < len(source.classes)
+    )
+    if not sound:
+        raise ValueError("the arrays do not fit together")
 
 
 def quiet(words: str, fraction: float | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxprop.data import Dataset
+from proxprop.data.dataset import Dataset
 from proxprop.engine.racing.state import Standing
 from proxprop.engine.training.device import resolve_device
 from proxprop.engine.training.outcomes import LossWatch, Summary

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxprop.data import epoch_permutation
+from proxprop.data.dataset import epoch_permutation
 from proxprop.data.source import keyed_permutation
 
 # Written down once: a change would change the batches of every stored run.

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torchvision
 
-from proxprop.data import DataError, load
-from proxprop.data.cifar import read_batch
+from proxprop.data.dataset import load
+from proxprop.data.download import RemoteFile
+from proxprop.data.errors import DataError
+from proxprop.data.published import FILES, read_cifar_batch
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import DataConfig
 
@@ -63,18 +64,18 @@ def test_the_crafted_batch_is_what_python_reads() -> None:
 
 def test_batch_is_read_without_executing_it() -> None:
     pixels, labels = random_batch(7)
-    images, targets = read_batch(batch(pixels, labels))
+    images, targets = read_cifar_batch(batch(pixels, labels))
     np.testing.assert_array_equal(images, pixels.reshape(7, 3, 32, 32))
     assert targets.tolist() == labels
     hostile = b"\x80\x02cos\nsystem\nU\x0atouch /tmp\x85R." + batch(pixels, labels)
     with pytest.raises(ValueError, match="0 labels"):
-        read_batch(hostile)
+        read_cifar_batch(hostile)
 
 
 def test_mismatch_is_refused() -> None:
     pixels, labels = random_batch(5)
     with pytest.raises(ValueError, match="4 labels and 15360 bytes of pixels do not match"):
-        read_batch(batch(pixels, labels[:-1]))
+        read_cifar_batch(batch(pixels, labels[:-1]))
 
 
 @pytest.fixture
@@ -86,8 +87,8 @@ def archive(monkeypatch: pytest.MonkeyPatch, home: Path) -> dict[str, tuple[np.n
     files = {f"cifar-10-batches-py/{name}": batch(*batches[name]) for name in reversed(names)}
     path = write_tar(home / "data" / "cifar-10-python.tar.gz", {"readme.html": b"", **files})
     digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    monkeypatch.setattr(torchvision.datasets.CIFAR10, "tgz_md5", digest)
-    monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", "http://127.0.0.1:9/x")
+    listed = RemoteFile(path.name, ("http://127.0.0.1:9/x",), digest)
+    monkeypatch.setitem(FILES, "cifar10", (listed,))
     return batches
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from proxprop.data import DataError
-from proxprop.data.containers import open_container, rules
+from proxprop.data import containers
+from proxprop.data.containers import open_container
+from proxprop.data.errors import DataError
 
 from .crafted import Files, member, two_classes, write_folder, write_tar, write_zip
 
@@ -267,7 +268,7 @@ def test_missing_path_is_told_with_where_it_was_sought(
 def test_too_many_files_are_refused(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "MAX_FILES", 5)
+    monkeypatch.setattr(containers, "MAX_FILES", 5)
     path = KINDS[kind](tmp_path / kind, FILES)
     with pytest.raises(DataError, match="more than 5 files"):
         open_container(str(path)).files()
@@ -277,7 +278,7 @@ def test_too_many_files_are_refused(
 def test_too_large_a_file_is_refused_by_name(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "MAX_FILE_BYTES", 100_000)
+    monkeypatch.setattr(containers, "MAX_FILE_BYTES", 100_000)
     path = KINDS[kind](tmp_path / kind, {**FILES, "cat/big.bmp": os.urandom(100_001)})
     container = open_container(str(path))
     with pytest.raises(DataError, match=r"cat/big\.bmp in .* above the limit"):

@@ -5,15 +5,17 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torchvision
 
-from proxprop.data import DataError, load
+from proxprop.data.dataset import load
 from proxprop.data.download import RemoteFile, obtain
-from proxprop.data.idx import idx_files, read_idx
+from proxprop.data.errors import DataError
+from proxprop.data.published import FILES, read_idx
 from proxprop.data.source import quiet
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import DataConfig
@@ -133,7 +135,7 @@ def idx(array: np.ndarray) -> bytes:
 
 @pytest.fixture
 def small_mnist(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, np.ndarray]]:
-    """MNIST's four files in small, served by the mirror that torchvision lists."""
+    """MNIST's four files in small, served by the second of two mirrors."""
     random = np.random.default_rng(0)
     arrays = {}
     for prefix, n in (("train", 50), ("t10k", 20)):
@@ -141,9 +143,12 @@ def small_mnist(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, np.ndarra
         arrays[f"{prefix}-labels-idx1-ubyte.gz"] = random.integers(0, 10, n, np.uint8)
     files = {name: idx(array) for name, array in arrays.items()}
     with mirror(files) as served:
-        listed = torchvision.datasets.MNIST
-        monkeypatch.setattr(listed, "mirrors", [DEAD, served.url])
-        monkeypatch.setattr(listed, "resources", [(n, md5(c)) for n, c in files.items()])
+        mirrors = (DEAD, served.url)
+        listed = [
+            RemoteFile(f"MNIST/raw/{name}", tuple(url + name for url in mirrors), md5(content))
+            for name, content in files.items()
+        ]
+        monkeypatch.setitem(FILES, "mnist", tuple(listed))
         yield arrays
 
 
@@ -160,21 +165,28 @@ def test_mnist_is_fetched_decoded_and_cached(
         np.testing.assert_array_equal(part.targets.numpy(), labels)
     for path in (home / "data" / "MNIST" / "raw").iterdir():
         path.unlink()  # the cache alone is enough from now on
-    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [DEAD])
+    monkeypatch.setitem(
+        FILES, "mnist", tuple(replace(file, urls=(DEAD,)) for file in FILES["mnist"])
+    )
     np.testing.assert_array_equal(load(config).train.inputs, data.train.inputs)
 
 
-def test_torchvision_still_lists_what_is_read_here() -> None:
-    for name in ("mnist", "fashion-mnist"):
-        files = idx_files(name)
-        assert [Path(file.path).name for file in files] == [
-            "train-images-idx3-ubyte.gz",
-            "train-labels-idx1-ubyte.gz",
-            "t10k-images-idx3-ubyte.gz",
-            "t10k-labels-idx1-ubyte.gz",
-        ]
-        assert all(len(file.md5) == 32 and file.urls for file in files)
-    assert all(file.contents for file in idx_files("fashion-mnist"))
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])
+def test_idx_files_are_those_that_torchvision_lists(name: str) -> None:
+    listed = getattr(torchvision.datasets, name)
+    files = FILES["mnist" if name == "MNIST" else "fashion-mnist"]
+    assert [(file.path, file.md5) for file in files] == [
+        (f"{name}/raw/{file}", checksum) for file, checksum in listed.resources
+    ]
+    for file in files:
+        assert file.urls == tuple(mirror + Path(file.path).name for mirror in listed.mirrors)
+    assert all(len(file.contents) == 64 for file in FILES["fashion-mnist"])
+
+
+def test_cifar_is_the_archive_that_torchvision_lists() -> None:
+    (file,) = FILES["cifar10"]
+    listed = torchvision.datasets.CIFAR10
+    assert (file.path, file.urls, file.md5) == (listed.filename, (listed.url,), listed.tgz_md5)
 
 
 @pytest.mark.parametrize(

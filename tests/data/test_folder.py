@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from proxprop.data import DataError, load
-from proxprop.data.containers import rules
+from proxprop.data import containers
+from proxprop.data.dataset import load
+from proxprop.data.errors import DataError
 from proxprop.spec.config import DataConfig
 
 from .crafted import plain, two_classes, write_folder, write_tar, write_zip
@@ -111,14 +112,14 @@ def test_too_few_images_for_a_split_are_told(tmp_path: Path) -> None:
 def test_more_memory_than_allowed_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxprop.data.folder.MAX_DECODED_BYTES", 100)
+    monkeypatch.setattr("proxprop.data.images.MAX_DECODED_BYTES", 100)
     with pytest.raises(DataError, match=r"12 images of .* smaller data\.image_size"):
         load(config(write_folder(tmp_path / "data", two_classes())))
     assert load(config(tmp_path / "data", image_size=2)).shape == (1, 2, 2)
 
 
 def test_progress_names_and_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxprop.data.folder.PATIENCE", -1.0)
+    monkeypatch.setattr("proxprop.data.images.REPORT_EVERY", -1.0)
     told: list[tuple[str, float | None]] = []
     load(
         config(write_zip(tmp_path / "pets.zip", two_classes())),
@@ -133,16 +134,16 @@ def test_progress_names_and_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_hostile_archive_is_refused_before_anything_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxprop.data.folder.decode_image", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr("proxprop.data.images.decode_image", lambda *_: pytest.fail("decoded"))
     place = write_tar(tmp_path / "a.tar", {**two_classes(), "zebra/../../1.png": plain(1)})
     with pytest.raises(DataError, match="points outside"):
         load(config(place))
 
 
 def test_limits_are_the_documented_ones() -> None:
-    assert rules.MAX_FILE_BYTES == 64 * 2**20
-    assert rules.MAX_UNPACKED_BYTES == 16 * 2**30
-    assert rules.MAX_RATIO == 200
+    assert containers.MAX_FILE_BYTES == 64 * 2**20
+    assert containers.MAX_UNPACKED_BYTES == 16 * 2**30
+    assert containers.MAX_RATIO == 200
 
 
 def test_class_names_may_be_any_text(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from proxprop.data import DataError
+from proxprop.data.errors import DataError
 from proxprop.data.images import decode_image
 
 from .crafted import image

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from proxprop.data import DataError
 from proxprop.data.containers import File
+from proxprop.data.errors import DataError
 from proxprop.data.layout import IMAGE_SUFFIXES, Layout, find_layout
 
 PLACE = Path("pictures")

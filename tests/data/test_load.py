@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from proxprop.data import DataError, Transform, load
-from proxprop.data.splits import split_indices
+from proxprop.data.dataset import Transform, load, split_indices
+from proxprop.data.errors import DataError
 from proxprop.spec.config import DataConfig
 from proxprop.spec.config.run import split_sizes, training_samples
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from proxprop.data import DataError
 from proxprop.data.containers import open_container
+from proxprop.data.errors import DataError
 from proxprop.data.images import decode_image
 
 from .crafted import Files, image, two_classes, write_tar, write_zip

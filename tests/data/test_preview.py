@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from proxprop.data import DataError, load
+from proxprop.data.dataset import load
+from proxprop.data.errors import DataError
 from proxprop.data.preview import dataset_shape, preview
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import DataConfig

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torchvision
 
-from proxprop.data import load
+from proxprop.data.dataset import load
 from proxprop.data.preview import dataset_shape, preview
+from proxprop.data.published import FILES
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import DataConfig
 from proxprop.spec.config.run import training_samples
@@ -19,7 +20,8 @@ from proxprop.spec.config.run import training_samples
 def test_fashion_mnist_from_a_read_only_folder(
     shared_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torchvision.datasets.FashionMNIST, "mirrors", [])  # nothing may be fetched
+    listed = [replace(file, urls=()) for file in FILES["fashion-mnist"]]  # nothing may be fetched
+    monkeypatch.setitem(FILES, "fashion-mnist", tuple(listed))
     config = DataConfig(name="fashion-mnist")
     data = load(config)
     assert [len(part) for part in (data.train, data.validation, data.test)] == [54000, 6000, 10000]

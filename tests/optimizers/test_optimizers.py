@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from proxprop import convert
-from proxprop.data import load
+from proxprop.data.dataset import load
 from proxprop.engine.training import NoControls, train
 from proxprop.models import build_model, weight_layers
 from proxprop.optimizers import build_optimizer

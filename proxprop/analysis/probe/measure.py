@@ -19,7 +19,7 @@ from proxprop.analysis.spectrum import NetworkCurvature, layer_requests, layer_s
 from proxprop.analysis.spectrum.precondition import GramBasis
 from proxprop.analysis.spectrum.rows import layer_rows
 from proxprop.conversion import convert, iter_prox_layers
-from proxprop.data import epoch_permutation, load
+from proxprop.data.dataset import epoch_permutation, load
 from proxprop.models import build_model
 from proxprop.runs.checkpoints import MODEL_PREFIX
 from proxprop.spec.config import RunConfig

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from proxprop.analysis.slow_motion.request import TraceRequest
-from proxprop.data import epoch_permutation, load
+from proxprop.data.dataset import epoch_permutation, load
 from proxprop.models import build_model
 from proxprop.runs.checkpoints import MODEL_PREFIX, CheckpointError, read_snapshot
 from proxprop.runs.store import Store

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from proxprop.data import Dataset
+from proxprop.data.dataset import Dataset
 from proxprop.engine.training import train
 from proxprop.spec.config import RunConfig
 from proxprop.spec.events import (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from proxprop.data import Dataset, load
+from proxprop.data.dataset import Dataset, load
 from proxprop.engine.racing.conductor import Conductor, Reason
 from proxprop.engine.racing.lane import Lane
 from proxprop.engine.racing.state import Standing

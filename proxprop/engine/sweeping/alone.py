@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from proxprop.data import Dataset
+from proxprop.data.dataset import Dataset
 from proxprop.engine.sweeping.block import CURVE_POINTS, CurvePoint
 from proxprop.engine.sweeping.layout import RunResult
 from proxprop.engine.sweeping.plan import Block

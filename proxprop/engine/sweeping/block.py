@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from proxprop.data import Dataset, Split, epoch_permutation
+from proxprop.data.dataset import Dataset, Split, epoch_permutation
 from proxprop.engine.sweeping.directions import cg_direction, exact_direction, explicit_direction
 from proxprop.engine.sweeping.layout import RunResult
 from proxprop.engine.sweeping.network import Pass, StackedNetwork, chosen_classes

@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from proxprop.data import Dataset, load
+from proxprop.data.dataset import Dataset, load
 from proxprop.engine.sweeping.alone import AloneRun
 from proxprop.engine.sweeping.block import BlockRun
 from proxprop.engine.sweeping.lanes import Job, Lanes, lanes_on

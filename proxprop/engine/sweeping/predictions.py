@@ -14,7 +14,7 @@ from torch import Tensor
 
 from proxprop.analysis.spectrum import NetworkCurvature
 from proxprop.conversion import convert
-from proxprop.data import Dataset
+from proxprop.data.dataset import Dataset
 from proxprop.engine.sweeping.boundary import MOMENTUM, Boundary
 from proxprop.engine.sweeping.layout import LimitPayload, LimitPoint
 from proxprop.engine.training.device import DTYPES, autocast_for

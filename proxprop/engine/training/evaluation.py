@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from proxprop.data import Split
+from proxprop.data.dataset import Split
 from proxprop.spec.catalog.models import LayerRow
 
 # A piece of this many multiply-adds takes well under 0.1 s on two slow cores.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from proxprop.analysis.instruments import LayerRecorder
-from proxprop.data import Dataset, load
+from proxprop.data.dataset import Dataset, load
 from proxprop.engine.training.announcer import Announcer
 from proxprop.engine.training.controls import Controls, Helm
 from proxprop.engine.training.device import resolve_device

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from proxprop.analysis.instruments import LayerRecorder
 from proxprop.conversion import convert, iter_prox_layers, set_prox
-from proxprop.data import Dataset, epoch_permutation
+from proxprop.data.dataset import Dataset, epoch_permutation
 from proxprop.diagnostics import SolveRecord
 from proxprop.engine.training.device import DTYPES, autocast_for
 from proxprop.engine.training.evaluation import SetEvaluation, piece_size

@@ -21,7 +21,7 @@ from proxprop.analysis.spectrum import (
     layer_response,
     layer_spectrum,
 )
-from proxprop.data import epoch_permutation, load
+from proxprop.data.dataset import epoch_permutation, load
 from proxprop.models import build_model
 from proxprop.spec.config import RunConfig
 

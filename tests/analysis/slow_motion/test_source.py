@@ -7,7 +7,7 @@ import torch
 
 from proxprop.analysis.slow_motion import TraceRequest
 from proxprop.analysis.slow_motion.source import prepare
-from proxprop.data import epoch_permutation, load
+from proxprop.data.dataset import epoch_permutation, load
 from proxprop.models import build_model
 from proxprop.runs.checkpoints import CheckpointError, Checkpoints
 from proxprop.runs.errors import UnknownRunError

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from proxprop.data import load
+from proxprop.data.dataset import load
 from proxprop.engine.sweeping.predictions import Predictions
 from proxprop.models import build_model, weight_layers
 from proxprop.spec.catalog.models import layer_table

@@ -8,8 +8,7 @@ from typing import Any
 
 import torch
 
-from proxprop.data import Dataset, Split, load
-from proxprop.data.dataset import Transform
+from proxprop.data.dataset import Dataset, Split, Transform, load
 from proxprop.engine.training import train
 from proxprop.spec.config import RunConfig
 from proxprop.spec.events import Control, Event, Point, Snapshot

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from proxprop.data import Split
+from proxprop.data.dataset import Split
 from proxprop.engine.training.evaluation import SetEvaluation, piece_size
 from proxprop.spec.catalog.models import layer_table
 

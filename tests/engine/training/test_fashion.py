@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from proxprop.data import load
+from proxprop.data.dataset import load
 
 from .driver import run, small
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from proxprop.data import epoch_permutation
+from proxprop.data.dataset import epoch_permutation
 from proxprop.spec.config import ConfigError, RunConfig
 from proxprop.spec.events import Artifact, Ended, Notice, Point, Snapshot, Started, State
 
