@@ -16,7 +16,7 @@ from app.stability import limits, sweeps
 from proxprop.engine.sweeping import sweep_map
 from proxprop.runs.record import Run
 from proxprop.spec.config import SweepConfig
-from proxprop.spec.events import Control
+from proxprop.spec.controls import Control
 
 TRAIN = Path(__file__).resolve().parents[2] / "pages" / "train.py"
 FIRST = next(iter(sweeps.PRESETS))

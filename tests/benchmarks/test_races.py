@@ -19,10 +19,10 @@ from benchmarks.instalments import ended_early, go_on, taken
 from benchmarks.race_fairness import measure, summarised
 from benchmarks.race_tables import about, fairness, markdown
 from proxprop.engine.racing import race
-from proxprop.engine.training import NoControls
 from proxprop.runs.results import race_table
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig, from_query
+from proxprop.spec.controls import NoControls
 from proxprop.spec.events import Point
 from tests.engine.racing.driver import EXACT, EXPLICIT, small
 

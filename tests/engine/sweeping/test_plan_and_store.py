@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from proxprop.engine import load_loops
 from proxprop.engine.sweeping import default_sweep, find_sweep, plane_sweep, sweep_map
 from proxprop.engine.sweeping.plan import copies_at_once, plan
 from proxprop.runs.execution import execute
@@ -100,7 +101,7 @@ def test_a_stored_sweep_holds_its_map_and_curves_and_is_found_again(tmp_path: Pa
     going = find_sweep(store, config, live=True)
     assert going is not None
     assert going.id == run_id
-    ended = execute(store, run_id, Mailbox(store, run_id))
+    ended = execute(store, run_id, Mailbox(store, run_id), load_loops)
     assert ended.outcome == "finished"
     events = run(config)
     assert sweep_map(store, run_id) == last_map(events)

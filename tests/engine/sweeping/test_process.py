@@ -13,7 +13,7 @@ from proxprop.engine.sweeping import default_sweep, sweep_map
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
 from proxprop.spec.config import SweepConfig
-from proxprop.spec.events import Control
+from proxprop.spec.controls import Control
 from tests.runs.waiting import until
 
 from .driver import last_map, run
