@@ -24,13 +24,14 @@ from rich.console import Console
 from benchmarks.provenance import RESULTS, environment, write_result
 from proxprop.data.dataset import Dataset, load
 from proxprop.engine import warm_up
-from proxprop.engine.sweeping import default_sweep, sweep
+from proxprop.engine.sweeping import sweep
 from proxprop.engine.training import train
 from proxprop.engine.training.session import Session
 from proxprop.runs.threads import wait_politely
 from proxprop.spec.config import SweepConfig
 from proxprop.spec.controls import NoControls
 from proxprop.spec.events import Ended, Snapshot
+from proxprop.spec.sweeping import default_sweep
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from app.live.status import live_status
 from app.live.sweep_map import live_map
 from app.services import get_service, get_store
 from app.stability import limits, sweeps
-from proxprop.engine.sweeping import sweep_map
 from proxprop.runs.record import Run
+from proxprop.runs.results import sweep_map
 from proxprop.spec.config import SweepConfig
 from proxprop.spec.controls import Control
 

@@ -14,7 +14,6 @@ from proxprop.data.dataset import Dataset, load
 from proxprop.engine.sweeping.alone import AloneRun
 from proxprop.engine.sweeping.block import BlockRun
 from proxprop.engine.sweeping.lanes import Job, Lanes, lanes_on
-from proxprop.engine.sweeping.layout import Board
 from proxprop.engine.sweeping.plan import Block, plan, reason_alone
 from proxprop.engine.sweeping.predictions import Predictions
 from proxprop.engine.training.control_state import ControlState
@@ -36,6 +35,7 @@ from proxprop.spec.events import (
     Started,
     State,
 )
+from proxprop.spec.sweeping import Board
 
 FORMAT = 1
 _WAIT_SECONDS = 0.2
