@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from app.components.tiles import Tile
-from app.paper.curves import Curve, baseline, curves, reached
+from app.paper.curves import Curve, arrival, baseline, curves
 from app.paper.picture import Picture
 from app.words import duration, number
 from proxprop.paper import Result
@@ -38,10 +38,11 @@ def _diverged(line: Curve) -> Tile:
 
 
 def _arrival(line: Curve, plain: Curve) -> Tile:
-    epochs, seconds = (reached(line, plain.loss, place) for place in ("epoch", "seconds"))
-    if epochs is not None and seconds is not None:
-        value = f"{number(epochs, 2)} of {number(plain.epochs)} epochs"
-        time = f"{_seconds(seconds)} of {_seconds(plain.seconds)} to the same loss"
+    epochs, seconds = (arrival(line, plain.loss, place) for place in ("epoch", "seconds"))
+    if epochs.n:
+        value = f"{number(epochs.mean, 2)} of {number(plain.epochs)} epochs"
+        few = f", by {epochs.n} of {line.raced} seeds" if epochs.n < line.raced else ""
+        time = f"{_seconds(seconds.mean)} of {_seconds(plain.seconds)} to the same loss{few}"
         return Tile(line.label, value, f"{time}; ends at {number(line.loss)}", line.style)
     if line.diverged and not math.isfinite(line.loss):
         return _diverged(line)

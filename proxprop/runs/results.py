@@ -7,8 +7,9 @@ from typing import cast
 from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
 from proxprop.spec.config import RaceConfig, SweepConfig
+from proxprop.spec.curves import Measure
 from proxprop.spec.events import Ended
-from proxprop.spec.racing import Measure, Row, SearchPayload, as_raced, rows
+from proxprop.spec.racing import Row, SearchPayload, as_raced, rows
 from proxprop.spec.racing.search import ARTIFACT
 from proxprop.spec.sweeping import MapPayload
 

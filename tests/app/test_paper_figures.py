@@ -9,7 +9,7 @@ import pytest
 from app.charts.theme import BLUE, GREEN, ORANGE, VERMILION
 from app.components.race_link import decode
 from app.paper import claims
-from app.paper.curves import baseline, curves, reached
+from app.paper.curves import arrival, baseline, curves
 from app.paper.picture import training_picture
 from app.paper.recordings import (
     EXPERIMENTS,
@@ -116,7 +116,7 @@ def test_a_single_epoch_is_drawn_and_told() -> None:
         ),
         epochs=1,
     )
-    assert training_tiles(once)[1].value == "0.67 of 1 epochs"
+    assert training_tiles(once)[1].value == "0.5 of 1 epochs"
     assert Recording(once, here=False).label == "recorded: laptop scale, 1 epoch"
 
 
@@ -152,8 +152,25 @@ def test_adams_rival_is_adam() -> None:
 
 def test_reached_at_once() -> None:
     line = curves(mlp(contenders=(contender("exact", seed((0.5, 0.4))),)))[0]
-    assert reached(line, 0.6, "seconds") == 0.0
-    assert reached(line, 0.1, "seconds") is None
+    assert arrival(line, 0.6, "seconds").mean == 0.0
+    assert arrival(line, 0.1, "seconds").n == 0
+
+
+def test_seeds_arrive_one_by_one_and_those_that_do_not_are_counted() -> None:
+    plain = contender("plain", seed((2.0, 1.0)), label="explicit", **PLAIN)
+    three = contender(
+        "exact",
+        seed((2.0, 0.5)),
+        seed((2.0, 2.0), number=1),
+        seed((2.0, None), number=2, outcome="diverged"),
+        label="implicit (exact)",
+    )
+    result = mlp(contenders=(plain, three))
+    # The mean curve, at 1.25 after an epoch, never gets to 1.
+    assert training_picture(result).lines[1].reached == {"epoch": 0.5, "seconds": 5.0}
+    tile = training_tiles(result)[1]
+    assert tile.value == "0.5 of 1 epochs"
+    assert tile.note == "5 s of 10 s to the same loss, by 1 of 3 seeds; ends at 1.25"
 
 
 def test_batch_study_is_a_line_a_batch_size() -> None:
