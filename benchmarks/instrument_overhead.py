@@ -20,8 +20,7 @@ from rich.table import Table
 
 from benchmarks.cases import CASES, Case, Contender, make_batches
 from benchmarks.provenance import RESULTS, environment, make_console, write_result
-from proxprop.analysis.instruments import LayerRecorder
-from proxprop.analysis.instruments.measures import Tier
+from proxprop.analysis.recorder import LayerRecorder, Tier
 from proxprop.conversion import iter_prox_layers
 from proxprop.spec.config import InstrumentsConfig
 

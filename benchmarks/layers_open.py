@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.provenance import RESULTS, environment, write_result
-from proxprop.analysis.instruments.measures import MEASURES
+from proxprop.analysis.recorder import EVERY_LAYER, PROXIMAL
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
@@ -47,8 +47,7 @@ def record(store: Store, name: str, points: int) -> tuple[str, int]:
     columns = [
         f"{measure}/{layer}"
         for layer in layers
-        for measure, told in MEASURES.items()
-        if told.tier == "cheap" and not (told.proximal and layer == layers[-1])
+        for measure in (EVERY_LAYER if layer == layers[-1] else EVERY_LAYER + PROXIMAL)
     ]
     generator = np.random.default_rng(0)
     walks = np.exp(0.02 * generator.standard_normal((points, len(columns))).cumsum(axis=0))

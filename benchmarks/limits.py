@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from benchmarks.provenance import RESULTS, environment, make_console, write_result
 from proxprop import convert, param_groups
-from proxprop.analysis.spectrum import NetworkCurvature
+from proxprop.analysis.curvature import NetworkCurvature
 from proxprop.data.dataset import load
 from proxprop.models import build_model
 from proxprop.spec.config import DataConfig, ModelConfig

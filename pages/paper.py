@@ -1,9 +1,11 @@
 import streamlit as st
 
 from app.paper import page
+from app.paper.words import FOOTNOTE
 
-choice, recordings = page.header()
+choice, found = page.header()
 page.main_story(choice)
-page.claim_by_claim(choice, recordings)
+page.claims(choice, found)
+page.numbers(choice)
 page.details(choice)
-st.caption(page.FOOTNOTE)
+st.caption(FOOTNOTE)

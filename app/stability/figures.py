@@ -10,8 +10,8 @@ from plotly.subplots import make_subplots
 
 from app.charts.theme import DARK_LINES, line_style, template
 from app.words import number
+from proxprop.analysis.filters import exact_gain, explicit_gain
 from proxprop.analysis.probe import LayerView
-from proxprop.analysis.spectrum.filters import exact_gain, explicit_gain
 
 LOW, HIGH = -2.0, 1.25  # of the factors, as on the quadratic
 GAINS = (1e-3, 1e3)

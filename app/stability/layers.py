@@ -18,8 +18,8 @@ from app.stability.figures import layers_figure
 from app.stability.networks import choose_network, choose_weights, request_for
 from app.stability.probing import PROBER, Prober
 from app.words import count, number
+from proxprop.analysis.momentum import limit_factor
 from proxprop.analysis.probe import LayerView, ProbeRequest, ProbeResult, layer_views
-from proxprop.analysis.spectrum import limit_factor
 from proxprop.spec.config import RunConfig
 
 TAUS = tuple(f"{digit}e{power}" for power in range(-4, 2) for digit in (1, 2, 5))

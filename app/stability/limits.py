@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from app.words import number
-from proxprop.spec.sweeping import MapPayload, MethodPayload
+from proxprop.engine.sweeping import MapPayload
+from proxprop.engine.sweeping.layout import MethodPayload
 
 WHY = (
     "- $2/\\lambda_{\\max}(\\nabla^2 J)$ bounds plain steps, "

@@ -1,5 +1,5 @@
 // A two-dimensional quadratic and what each kind of step does on it: the same closed forms as
-// proxprop.analysis.spectrum (quadratic, filters, momentum), in the same order of operations.
+// proxprop.analysis (quadratic, filters, momentum), in the same order of operations.
 
 const EPSILON = 2 ** -52
 

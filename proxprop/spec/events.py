@@ -1,4 +1,4 @@
-"""What a training loop tells the world.
+"""What a training loop tells the world, and what the world may tell it.
 
 A loop is a plain generator: it yields events and receives controls. It knows nothing of stores,
 processes or screens; a worker writes the events down, a test reads them, a cluster could carry
@@ -10,15 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-# The member of an `Ended` that speaks for a whole race or sweep.
-WHOLE = -1
-
 # Tables of points. Every point of a table has the same columns within one run.
 #   steps:        loss, seconds_forward, seconds_backward, seconds_solve, seconds_optimizer
 #                 at every optimizer step, under that step's number (1, 2, …); the loss is the
 #                 mini-batch's before the step. Also closures, where a line search calls them
 #   evaluations:  train_loss, train_accuracy, validation_loss, validation_accuracy over whole sets
-#   layers:       "<measure>/<layer name>", see proxprop.analysis.instruments, every n steps
+#   layers:       "<measure>/<layer name>", see proxprop.analysis.recorder, every n steps
 #   settings:     lr, explicit_lr, tau, cg_steps as set, and factor, the schedule's, on both step
 #                 sizes; at the start, at every change, and at evaluations if there is a schedule
 Table = Literal["steps", "evaluations", "layers", "settings"]
@@ -190,3 +187,18 @@ class Ended:
 
 
 Event = Started | Point | Mark | Artifact | Notice | State | Snapshot | Ended
+
+
+@dataclass(frozen=True)
+class Control:
+    """One command to a running loop.
+
+    Attributes:
+        action: "pause", "resume", "stop", "step" (one batch, then pause), "epoch" (to the end
+            of the epoch, then pause), "set" (change settings) or "checkpoint".
+        values: For "set": any of lr, explicit_lr, tau, cg_steps, solver, instruments
+            ("off", "cheap" or "full").
+    """
+
+    action: Literal["pause", "resume", "stop", "step", "epoch", "set", "checkpoint"]
+    values: dict[str, Any] = field(default_factory=dict)

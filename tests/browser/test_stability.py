@@ -9,15 +9,9 @@ import re
 import numpy as np
 import pytest
 
-from proxprop.analysis.spectrum import (
-    Quadratic,
-    cg_filter,
-    cg_polynomial,
-    exact_filter,
-    explicit_filter,
-    momentum_filter,
-    step_limit,
-)
+from proxprop.analysis.filters import cg_filter, cg_polynomial, exact_filter, explicit_filter
+from proxprop.analysis.momentum import momentum_filter, step_limit
+from proxprop.analysis.quadratic import Quadratic
 
 pytestmark = pytest.mark.browser
 

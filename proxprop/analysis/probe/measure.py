@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from proxprop.analysis.capture import backpropagate
+from proxprop.analysis.curvature import NetworkCurvature
+from proxprop.analysis.layer_problem import LayerProblem
 from proxprop.analysis.probe.request import ProbeRequest
-from proxprop.analysis.spectrum import NetworkCurvature, layer_requests, layer_spectra
-from proxprop.analysis.spectrum.precondition import GramBasis
-from proxprop.analysis.spectrum.rows import layer_rows
 from proxprop.conversion import convert, iter_prox_layers
 from proxprop.data.dataset import epoch_permutation, load
 from proxprop.models import build_model
@@ -107,57 +107,17 @@ def _load_weights(model: nn.Module, path: Path) -> None:
 
 def _layers(batch: Batch, arrays: dict[str, Any], tell: Tell) -> list[dict[str, Any]]:
     found = []
-    requests = layer_requests(batch.model, F.cross_entropy, batch.inputs, batch.targets)
+    requests = backpropagate(batch.model, F.cross_entropy, batch.inputs, batch.targets).requests
     for index, (name, (inputs, delta)) in enumerate(requests.items()):
         tell(f"Spectrum of layer {name}", 0.1 + 0.4 * index / len(requests))
-        module = batch.model.get_submodule(name)
-        spectrum = layer_spectra(batch.model, batch.inputs, layers=[name])[name]
-        values, energy, components, coverage = _components(module, inputs, delta)
-        arrays[f"{index}.eigenvalues"] = values
-        arrays[f"{index}.energy"] = energy
-        arrays[f"{index}.components"] = components
-        found.append(
-            {
-                "name": name,
-                "rows": spectrum.rows,
-                "columns": spectrum.columns,
-                "units": delta.shape[1],
-                "method": spectrum.method,
-                "lambda_max": spectrum.lambda_max,
-                "lambda_max_error": spectrum.lambda_max_error,
-                "lambda_min": spectrum.lambda_min,
-                "trace": spectrum.trace,
-                "implicit": name in batch.implicit,
-                "coverage": coverage,
-            }
-        )
+        problem = LayerProblem(batch.model.get_submodule(name), inputs)
+        fields = problem.asked(
+            delta, name=name, implicit=name in batch.implicit, units=UNITS
+        ).model_dump()
+        for array in ("eigenvalues", "energy", "components"):
+            arrays[f"{index}.{array}"] = np.array(fields.pop(array))
+        found.append(fields)
     return found
-
-
-def _components(
-    layer: nn.Module, inputs: Tensor, delta: Tensor
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Return eigenvalues, energy, components of the strongest units, and their share."""
-    if isinstance(layer, nn.Conv2d):
-        delta = delta.movedim(-3, -1)
-    delta = delta.reshape(-1, delta.shape[-1])
-    (rows,) = layer_rows(layer, inputs)  # the catalog's networks have no groups
-    basis = GramBasis(rows)
-    unit = delta / delta.norm().clamp_min(torch.finfo(delta.dtype).tiny)
-    along = (rows.gradient(unit) @ basis.vectors) * basis.values.rsqrt()
-    order = basis.values.argsort(descending=True)
-    along = along[:, order]
-    strength = along.square().sum(dim=1)
-    strongest = strength.argsort(descending=True)[:UNITS].sort().values
-    total = float(strength.sum())
-    coverage = float(strength[strongest].sum()) / total if total > 0 else 1.0
-    energy = along.square().sum(dim=0)
-    return (
-        basis.values[order].numpy(),
-        energy.numpy(),
-        along[strongest].numpy(),
-        coverage,
-    )
 
 
 def _limits(request: ProbeRequest, batch: Batch, tell: Tell) -> dict[str, Any]:

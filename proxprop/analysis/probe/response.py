@@ -6,14 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from proxprop.analysis.filters import Array, cg_gain, cg_polynomial, exact_gain, explicit_gain
 from proxprop.analysis.probe.result import LayerProbe
-from proxprop.analysis.spectrum.filters import (
-    Array,
-    cg_gain,
-    cg_polynomial,
-    exact_gain,
-    explicit_gain,
-)
 
 
 @dataclass(frozen=True)
@@ -68,12 +62,8 @@ def _view(layer: LayerProbe, tau: float, cg_steps: int) -> LayerView:
 def _cg(layer: LayerProbe, tau: float, cg_steps: int) -> tuple[Array, float]:
     """Return the mean gain along each eigenvector, and the share of the energy that is left."""
     values, request = layer.eigenvalues, layer.components
-    per_unit = np.stack(
-        [
-            cg_gain(values, cg_polynomial(values, np.sqrt(values) * unit, tau, cg_steps))
-            for unit in request
-        ]
-    )
+    polynomial = cg_polynomial(values, np.sqrt(values) * request, tau, cg_steps)
+    per_unit = cg_gain(values, polynomial)
     squares = request**2
     along = squares.sum(axis=0)
     mean = (squares * per_unit).sum(axis=0) / np.maximum(along, np.finfo(np.float64).tiny)

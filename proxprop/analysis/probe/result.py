@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proxprop.analysis.spectrum.filters import Array
+from proxprop.analysis.filters import Array
 
 
 @dataclass(frozen=True)

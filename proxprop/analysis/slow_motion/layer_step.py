@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from proxprop.analysis.layer_problem import LayerProblem
 from proxprop.analysis.slow_motion.plain import PlainPass
 from proxprop.analysis.slow_motion.source import State
-from proxprop.analysis.spectrum import LayerResponse, angle_bound, layer_response
+from proxprop.analysis.spectra import LayerResponse
 from proxprop.conversion import convert, iter_prox_layers
 from proxprop.diagnostics import SolveRecord
 
@@ -62,7 +63,7 @@ def layer_steps(state: State, plain: PlainPass, cg_steps: int | None) -> list[La
     for name in chosen:
         received, delta = plain.requests[name]
         if float(delta.norm()) > 0:
-            response = layer_response(modules[name], received, delta, tau=direction.tau)
+            response = LayerProblem(modules[name], received).asked(delta).response(direction.tau)
             found.append(
                 _step(name, chosen[name], exact[name][0], plain.joined(name), response, state)
             )
@@ -78,7 +79,7 @@ def _step(
     state: State,
 ) -> LayerStep:
     tau = state.config.direction.tau
-    largest, least = float(response.eigenvalues[0]), float(response.eigenvalues[-1])
+    layer = response.layer
     direction, record = chosen
     return LayerStep(
         name,
@@ -86,10 +87,10 @@ def _step(
         gradient,
         _cosine(direction, gradient),
         _cosine(exact, gradient),
-        float(angle_bound(least, largest, tau)),
-        (1 + tau * largest) / (1 + tau * least),
-        largest,
-        tuple(response.energy[:TOP].tolist()),
+        layer.angle_bound(tau),
+        layer.condition(tau),
+        layer.lambda_max,
+        tuple(layer.energy[:TOP].tolist()),
         response.overshoot["exact"],
         record.route,
         record.seconds,

@@ -1,13 +1,12 @@
 """Solvers of (gram + damping·I) X = rhs that never raise, wait, or use an absolute epsilon."""
 
+from proxprop.core.recurrence import CgStep, cg_iterates
 from proxprop.core.solvers.cg import (
-    CgStep,
     DenseSystem,
     DiagonalSystem,
     DualSystem,
     Operator,
     by_chunks,
-    cg_iterates,
     conjugate_gradient,
 )
 from proxprop.core.solvers.cholesky import (

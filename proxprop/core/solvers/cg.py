@@ -1,7 +1,7 @@
 """Conjugate gradients from zero on (gram + damping·I) X = rhs, for many right-hand sides at once.
 
-The recurrence stands once, in :func:`cg_iterates`. Its uses differ in the space that the vectors
-live in: a system says how its operator S is applied, and what the inner product is.
+The recurrence stands in :mod:`proxprop.core.recurrence`. Its uses differ in the space that the
+vectors live in: a system says how its operator S is applied, and what the inner product is.
 
 - :class:`Operator`: any symmetric positive definite operator, vectors along the last axis.
 - :class:`DenseSystem`: a Gram, right-hand sides in rows.
@@ -19,67 +19,17 @@ say, with one right-hand side a row::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from proxprop.core.recurrence import cg_iterates
 from proxprop.core.solvers.precision import host_can_read
 
 # Units handled at once on the CPU: the iterates of a batch of 500 stay in the second-level cache.
 _UNITS_PER_CHUNK = 256
-
-
-class CgStep(NamedTuple):
-    """One CG step. Scalars keep the axis of their system, with length 1.
-
-    Attributes:
-        solution: The iterate after the step, in the shape of the right-hand sides.
-        squared: ⟨r, r⟩ of the residual before the step.
-        curvature: ⟨p, Sp⟩ of the step's direction p.
-        alpha: The step's length along p; 0 once a system is solved.
-        beta: By which the previous direction entered p; 0 in the first step.
-    """
-
-    solution: Tensor
-    squared: Tensor
-    curvature: Tensor
-    alpha: Tensor
-    beta: Tensor
-
-
-def cg_iterates(
-    system: Operator, rhs: Tensor, max_steps: int, rtol: float = 0.0
-) -> Iterator[CgStep]:
-    """Yield CG's steps from zero on ``S x = rhs``, every system with its own coefficients.
-
-    What only the next step needs is computed when that step is asked for.
-
-    Args:
-        system: S and the inner product.
-        rhs: Right-hand sides, along the system's axis.
-        max_steps: Steps to yield, ≥ 1.
-        rtol: A system stops once its residual norm is ≤ max(rtol, rounding unit) · its start.
-    """
-    residual = direction = rhs
-    squared, image = system.squared_norm(residual)
-    floor = system.floor(rhs, squared, rtol)
-    solution, beta = torch.zeros_like(rhs), torch.zeros_like(squared)
-    for step in range(1, max_steps + 1):
-        curvature, image = system.curvature(direction, image)
-        alpha = guarded_ratio(squared, curvature, squared, floor)
-        solution = torch.addcmul(solution, direction, alpha)
-        yield CgStep(solution, squared, curvature, alpha, beta)
-        if step == max_steps:
-            return
-        residual = torch.addcmul(residual, system.change(direction, image), alpha, value=-1)
-        previous = squared
-        squared, image_of_residual = system.squared_norm(residual)
-        beta = guarded_ratio(squared, previous, previous, floor)
-        direction = torch.addcmul(residual, direction, beta)
-        if image is not None and image_of_residual is not None:
-            image = torch.addcmul(image_of_residual, image, beta)
 
 
 def conjugate_gradient(system: Operator, rhs: Tensor, steps: int, rtol: float = 0.0) -> Tensor:
@@ -94,14 +44,6 @@ def conjugate_gradient(system: Operator, rhs: Tensor, steps: int, rtol: float = 
     return solution * (scale / system.size)
 
 
-def guarded_ratio(numerator: Tensor, denominator: Tensor, squared: Tensor, floor: Tensor) -> Tensor:
-    """numerator/denominator, and 0 for a system whose squared residual is not above its floor.
-
-    NaN passes through: a non-finite problem must stay visible.
-    """
-    return torch.where(squared <= floor, 0.0, numerator / denominator)
-
-
 class Operator:
     """A symmetric positive definite operator S, vectors along the last axis.
 
@@ -109,10 +51,12 @@ class Operator:
         apply: Maps vectors (..., n) to S times each.
 
     Attributes:
+        arrays: The library of its arrays.
         dim: The axis along which a system's vectors lie.
         size: What S was divided by.
     """
 
+    arrays: Any = torch
     dim = -1
     size: Tensor | float = 1.0
 

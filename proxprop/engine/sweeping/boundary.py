@@ -1,6 +1,6 @@
 """The predicted boundary of one method on the map.
 
-The limits are those of `proxprop.analysis.spectrum`: ``2/λ_max(∇²J)``, ``2/λ_max(P∇²J)``, with the
+The limits are those of `proxprop.analysis.curvature`: ``2/λ_max(∇²J)``, ``2/λ_max(P∇²J)``, with the
 factor of the method's momentum in place of the 2, and J the loss over n samples. P belongs to
 mini-batches: the Gram of all samples is scaled to a batch of B. Since
 
@@ -15,9 +15,9 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from proxprop.analysis.spectrum import NetworkCurvature
+from proxprop.analysis.curvature import NetworkCurvature
+from proxprop.engine.sweeping.layout import LimitPoint
 from proxprop.spec.config import SweepMethod
-from proxprop.spec.sweeping import LimitPoint
 
 _ACCURACY = math.log(1.02)  # of η where a boundary in τ is sought
 _MOST_GUESSES = 12

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from proxprop.analysis.instruments import LayerRecorder
+from proxprop.analysis.recorder import LayerRecorder
 from proxprop.conversion import convert, iter_prox_layers, set_prox
 from proxprop.data.dataset import Dataset, epoch_permutation
 from proxprop.diagnostics import SolveRecord

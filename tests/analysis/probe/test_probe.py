@@ -13,14 +13,11 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
+from proxprop.analysis.capture import backpropagate
+from proxprop.analysis.curvature import NetworkCurvature
+from proxprop.analysis.layer_problem import LayerProblem, layer_spectrum
 from proxprop.analysis.probe import ProbeRequest, ProbeResult, layer_views, read_result
 from proxprop.analysis.probe.measure import measure, write
-from proxprop.analysis.spectrum import (
-    NetworkCurvature,
-    layer_requests,
-    layer_response,
-    layer_spectrum,
-)
 from proxprop.data.dataset import epoch_permutation, load
 from proxprop.models import build_model
 from proxprop.spec.config import RunConfig
@@ -53,19 +50,20 @@ def test_layers_respond_as_the_library_says(
 ) -> None:
     result = probe(config, tmp_path)
     model, inputs, targets = task(config)
-    requests = layer_requests(model, F.cross_entropy, inputs, targets)
+    requests = backpropagate(model, F.cross_entropy, inputs, targets).requests
     views = layer_views(result.layers, tau, steps)
     assert [view.probe.name for view in views] == list(requests)
     for view in views:
         layer = model.get_submodule(view.probe.name)
-        expected = layer_response(layer, *requests[view.probe.name], tau=tau, cg_steps=steps)
-        np.testing.assert_allclose(view.probe.eigenvalues, expected.eigenvalues, rtol=1e-9)
-        np.testing.assert_allclose(view.probe.energy, expected.energy, rtol=1e-8, atol=1e-14)
+        received, delta = requests[view.probe.name]
+        expected = LayerProblem(layer, received).asked(delta).response(tau, steps)
+        np.testing.assert_allclose(view.probe.eigenvalues, expected.layer.eigenvalues, rtol=1e-9)
+        np.testing.assert_allclose(view.probe.energy, expected.layer.energy, rtol=1e-8, atol=1e-14)
         for step in ("explicit", "exact"):
             np.testing.assert_allclose(view.gains[step], expected.gains[step], rtol=1e-9)
         # Directions without a share of the request have no gain of their own under CG.
         asked = view.probe.energy > 1e-10
-        cg = expected.gains["cg"].numpy()
+        cg = expected.gains["cg"]
         np.testing.assert_allclose(view.gains["cg"][asked], cg[asked], rtol=1e-6, atol=1e-9)
         assert view.overshoot == pytest.approx(expected.overshoot, rel=1e-6)
         spectrum = layer_spectrum(layer, requests[view.probe.name][0])

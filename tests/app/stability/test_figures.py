@@ -7,8 +7,8 @@ import pytest
 
 from app.charts.theme import DARK_LINES
 from app.stability.figures import MAX_LAYERS, layers_figure
+from proxprop.analysis.filters import cg_filter, cg_polynomial
 from proxprop.analysis.probe import LayerProbe, layer_views
-from proxprop.analysis.spectrum import cg_filter, cg_polynomial
 
 VALUES = np.array([40.0, 5.0, 0.5])
 REQUEST = np.array([[0.6, 0.0, 0.8]])

@@ -9,13 +9,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from proxprop.analysis.instruments import LayerRecorder
+from proxprop.analysis.recorder import LayerRecorder
 from proxprop.engine.training import train
 from proxprop.engine.training.evaluation import SetEvaluation
 from proxprop.engine.training.pictures import Pictures
 from proxprop.engine.training.stopwatch import CudaStopwatch
-from proxprop.spec.controls import Control
-from proxprop.spec.events import Artifact
+from proxprop.spec.events import Artifact, Control
 
 from .driver import Desk, losses, of, points, run, small
 

@@ -1,0 +1,245 @@
+"""What the artifact "map" holds, and the board it is read off as runs end. Loads no torch."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypedDict
+
+from proxprop.spec.config import SweepConfig
+from proxprop.spec.events import Outcome
+
+
+class LimitPoint(TypedDict):
+    """One point of a predicted boundary.
+
+    Attributes:
+        lr: η there.
+        tau: τ there; None for an explicit method.
+        s: The same on the common axis, see `MethodPayload`.
+    """
+
+    lr: float
+    tau: float | None
+    s: float
+
+
+class LimitPayload(TypedDict):
+    """Where a method is predicted to become unstable, at the initial weights of one seed.
+
+    Attributes:
+        seed: Of the initial weights.
+        points: The boundary: one point where η or τ varies, one per τ where both do; empty where
+            nothing is predicted.
+        sharpness: λ_max(∇²J) or λ_max(P∇²J) at the only point; None where there are several.
+        words: What is predicted, or why nothing is.
+    """
+
+    seed: int
+    points: list[LimitPoint]
+    sharpness: float | None
+    words: str
+
+
+class MethodPayload(TypedDict):
+    """One method of the map. Lists without a remark have one entry per cell, in order.
+
+    Attributes:
+        label: What a person reads.
+        solver: "explicit", "exact" or "cg".
+        cg_steps: k, for "cg".
+        optimizer: Name in `proxprop.spec.catalog.optimizers`.
+        varies: ["lr"], ["tau"] or ["lr", "tau"].
+        shape: [values of η, values of τ]; cells run over η (outer) by τ (inner).
+        axis: What the common axis s is for this method: "lr" (s = η) or "lr_tau" (s = η·τ).
+        lr: η.
+        tau: τ; of no effect for "explicit".
+        s: Place on the common axis.
+        members: Per seed: the member whose points are this run's.
+        outcomes: Per seed: "finished", "diverged", "collapsed", or None while pending.
+        losses: Per seed: full training loss after the last step; None where pending or diverged.
+        accuracies: Per seed: validation accuracy likewise (training accuracy where no samples are
+            set aside).
+        steps: Per seed: steps done; fewer than asked for where it diverged; None while pending.
+        words: Per seed: how it ended, "" while pending.
+        limits: One entry per seed, None until it is known.
+    """
+
+    label: str
+    solver: str
+    cg_steps: int
+    optimizer: str
+    varies: list[str]
+    shape: list[int]
+    axis: Literal["lr", "lr_tau"]
+    lr: list[float]
+    tau: list[float]
+    s: list[float]
+    members: list[list[int]]
+    outcomes: list[list[str | None]]
+    losses: list[list[float | None]]
+    accuracies: list[list[float | None]]
+    steps: list[list[int | None]]
+    words: list[list[str]]
+    limits: list[LimitPayload | None]
+
+
+class MapPayload(TypedDict):
+    """The whole map.
+
+    Attributes:
+        steps: Steps asked of every run.
+        seeds: The seeds.
+        runs: How many runs the sweep has.
+        finished: How many have ended.
+        constant_loss: Training loss of the best constant predictor.
+        initial_losses: Per seed: full training loss of the initial weights, None until known.
+        methods: The methods.
+    """
+
+    steps: int
+    seeds: list[int]
+    runs: int
+    finished: int
+    constant_loss: float
+    initial_losses: list[float | None]
+    methods: list[MethodPayload]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How one run of a sweep ended.
+
+    Attributes:
+        outcome: "finished", "diverged" or "collapsed".
+        words: One sentence.
+        step: Steps done.
+        train_loss: Full training loss, NaN where it diverged; so the others.
+        train_accuracy: Fraction right.
+        validation_loss: Likewise; NaN where no samples are set aside.
+        validation_accuracy: Likewise.
+    """
+
+    outcome: Outcome
+    words: str
+    step: int
+    train_loss: float = math.nan
+    train_accuracy: float = math.nan
+    validation_loss: float = math.nan
+    validation_accuracy: float = math.nan
+
+    @property
+    def columns(self) -> dict[str, float]:
+        """Values of the "evaluations" point."""
+        return {
+            "train_loss": self.train_loss,
+            "train_accuracy": self.train_accuracy,
+            "validation_loss": self.validation_loss,
+            "validation_accuracy": self.validation_accuracy,
+        }
+
+
+class Board:
+    """What is known of a sweep so far.
+
+    Args:
+        config: The sweep.
+        constant_loss: Training loss of the best constant predictor.
+
+    Attributes:
+        results: Member → how its run ended.
+        initial_losses: Seed index → loss of the initial weights.
+        limits: (method, seed index) → prediction.
+    """
+
+    def __init__(self, config: SweepConfig, constant_loss: float) -> None:
+        self._config = config
+        self._constant_loss = constant_loss
+        self._cells = config.cells()
+        self.results: dict[int, RunResult] = {}
+        self.initial_losses: dict[int, float] = {}
+        self.limits: dict[tuple[int, int], LimitPayload] = {}
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """How many runs ended in which way."""
+        return dict(Counter(result.outcome for result in self.results.values()))
+
+    def payload(self) -> MapPayload:
+        """Return the map as plain data."""
+        config = self._config
+        return {
+            "steps": config.steps,
+            "seeds": [config.seed + index for index in range(config.seeds)],
+            "runs": len(self._cells) * config.seeds,
+            "finished": len(self.results),
+            "constant_loss": self._constant_loss,
+            "initial_losses": [self.initial_losses.get(i) for i in range(config.seeds)],
+            "methods": [self._method(index) for index in range(len(config.methods))],
+        }
+
+    def state(self, members: Collection[int]) -> dict[str, Any]:
+        """Return what is known of `members`, and all the rest, as plain data for a snapshot."""
+        return {
+            "results": {str(m): _plain(asdict(self.results[m])) for m in sorted(members)},
+            "initial_losses": {str(i): loss for i, loss in self.initial_losses.items()},
+            "limits": [[method, seed, limit] for (method, seed), limit in self.limits.items()],
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Restore what `state` returned."""
+        self.results = {int(member): _result(values) for member, values in state["results"].items()}
+        self.initial_losses = {int(i): loss for i, loss in state["initial_losses"].items()}
+        self.limits = {(method, seed): limit for method, seed, limit in state["limits"]}
+
+    def _method(self, index: int) -> MethodPayload:
+        method, seeds = self._config.methods[index], self._config.seeds
+        cells = [cell for cell in self._cells if cell.method == index]
+        members = [[cell.number * seeds + seed for seed in range(seeds)] for cell in cells]
+        found = [[self.results.get(member) for member in row] for row in members]
+        return {
+            "label": method.name,
+            "solver": method.direction.solver,
+            "cg_steps": method.direction.cg_steps,
+            "optimizer": method.optimizer.name,
+            "varies": list(method.varies),
+            "shape": list(method.shape),
+            "axis": method.axis,
+            "lr": [cell.lr for cell in cells],
+            "tau": [cell.tau for cell in cells],
+            "s": [method.place(cell.lr, cell.tau) for cell in cells],
+            "members": members,
+            "outcomes": [[None if r is None else r.outcome for r in row] for row in found],
+            "losses": [
+                [None if r is None else _number(r.train_loss) for r in row] for row in found
+            ],
+            "accuracies": [[_accuracy(r) for r in row] for row in found],
+            "steps": [[None if r is None else r.step for r in row] for row in found],
+            "words": [["" if r is None else r.words for r in row] for row in found],
+            "limits": [self.limits.get((index, seed)) for seed in range(seeds)],
+        }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _accuracy(result: RunResult | None) -> float | None:
+    if result is None:
+        return None
+    validation = _number(result.validation_accuracy)
+    return _number(result.train_accuracy) if validation is None else validation
+
+
+def _result(values: dict[str, Any]) -> RunResult:
+    numbers: dict[str, Any] = {k: math.nan if v is None else v for k, v in values.items()}
+    return RunResult(**numbers)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }

@@ -1,0 +1,170 @@
+"""The process that makes one run: `python -m proxprop.runs.worker --store FILE`.
+
+It loads torch at low priority, then waits for a run's id as a line on standard input. The end of
+standard input means that the server died: the worker saves a checkpoint, marks its run as
+interrupted and exits. So it does on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from proxprop import paths
+from proxprop.runs.errors import StoreError
+from proxprop.runs.execution import execute
+from proxprop.runs.mailbox import Mailbox
+from proxprop.runs.store import Store
+from proxprop.runs.worker_exit import EXIT_STORE, EXIT_STUCK, READY
+
+# A loop that does not stop within this time after the server's death is left where it is.
+GRACE = 4.0
+
+# Loading yields to a run that goes on, yet is done in time on a busy machine.
+_NICENESS = 5
+
+SERVER_DIED = "The dashboard's server ended while it ran. Resume continues from the checkpoint."
+TERMINATED = "It was told to end by the system (SIGTERM). Resume continues from the checkpoint."
+
+
+class Orders:
+    """Standard input: one line with a run's id, later its end.
+
+    Args:
+        on_end: Called, from a thread, when standard input ends after a run was given.
+    """
+
+    def __init__(self, on_end: Callable[[], None]) -> None:
+        self._on_end = on_end
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._read, name="orders", daemon=True).start()
+
+    def next(self) -> str:
+        """Return the run to make; waits for it."""
+        return self._lines.get()
+
+    def _read(self) -> None:
+        text = b""
+        while block := os.read(0, 4096):
+            text += block
+            if b"\n" in text:
+                self._lines.put(text.decode().strip())
+                break
+        else:
+            os._exit(0)  # nobody will ever give this worker a run
+        while os.read(0, 4096):
+            pass
+        self._on_end()
+
+
+class Worker:
+    """One worker process: at most one run.
+
+    Args:
+        store: Where its run is recorded.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._run_id = ""
+        self._mailbox: Mailbox | None = None
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._orders = Orders(lambda: self._interrupt(SERVER_DIED))
+
+    def work(self) -> int:
+        """Wait for a run, make it, and return the exit status."""
+        _at_low_priority(_load)
+        print(READY, flush=True)
+        self._run_id = self._orders.next()
+        self._mailbox = Mailbox(self._store, self._run_id)
+        _log_to(paths.log(self._run_id, self._store.home))
+        try:
+            execute(self._store, self._run_id, self._mailbox)
+        except StoreError as error:
+            print(error, file=sys.stderr, flush=True)
+            return EXIT_STORE
+        return 0
+
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        if self._mailbox is None:
+            os._exit(0)
+        self._interrupt(TERMINATED)
+
+    def _interrupt(self, words: str) -> None:
+        if self._mailbox is None:
+            os._exit(0)
+        self._mailbox.interrupt(words)
+        watchdog = threading.Timer(GRACE, self._give_up, [words])
+        watchdog.daemon = True
+        watchdog.start()
+
+    def _give_up(self, words: str) -> None:
+        with contextlib.suppress(StoreError):
+            self._store.end(self._run_id, "interrupted", words)
+        os._exit(EXIT_STUCK)
+
+
+def _load() -> None:
+    """Pay first-use costs; whatever is wrong will be told by the run itself."""
+    from proxprop.runs.rehearsal import rehearse
+
+    with contextlib.suppress(Exception):
+        rehearse()
+
+
+def _at_low_priority(work: Callable[[], None]) -> None:
+    """Run `work` in a thread that yields to other processes, where the system allows it.
+
+    On Linux a priority belongs to a thread, and lowering one's own cannot be undone without
+    rights: hence a thread that ends with the work.
+    """
+
+    def lowered() -> None:
+        if sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        work()
+
+    thread = threading.Thread(target=lowered, name="loading")
+    thread.start()
+    thread.join()
+
+
+def _log_to(path: Path) -> None:
+    """Send this process's output, and whatever a crash prints, to `path`."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        os.close(descriptor)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one worker and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m proxprop.runs.worker")
+    parser.add_argument("--store", type=Path, help="the run store's file")
+    chosen = parser.parse_args(arguments)
+    try:
+        store = Store(chosen.store)
+    except StoreError as error:
+        print(error, file=sys.stderr, flush=True)
+        return EXIT_STORE
+    return Worker(store).work()
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is written down; taking torch apart module by module would keep a slot of the
+    # queue, and the server's shutdown, waiting for seconds.
+    os._exit(status)
