@@ -14,7 +14,7 @@ from app.rescale import rescale
 from app.services import get_service
 from proxprop.runs.errors import RunError, StoreError
 from proxprop.spec.config import ConfigError
-from proxprop.spec.events import Control
+from proxprop.spec.controls import Control
 
 PROBLEM = "problem"  # session key of what the last action could not do
 Action = Literal["pause", "resume", "stop", "step", "epoch", "checkpoint"]

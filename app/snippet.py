@@ -19,9 +19,10 @@ Needs the package proxprop. The same config gives the same batches and initial w
 numbers agree to the last digit on the same device and versions.
 """
 
+from proxprop.engine.training import train
 from proxprop.spec.config import load_config
+from proxprop.spec.controls import NoControls
 from proxprop.spec.events import Ended, Mark, Point
-from proxprop.engine.training import NoControls, train
 
 CONFIG = {config}
 
@@ -41,11 +42,11 @@ Needs the package proxprop. The same config gives all contenders the same batche
 weights anywhere; seconds are those of the machine it runs on.
 """
 
-from proxprop.spec.config import load_config
-from proxprop.spec.events import Ended, Point
 from proxprop.engine.racing import race
+from proxprop.spec.config import load_config
+from proxprop.spec.controls import NoControls
+from proxprop.spec.events import Ended, Point
 from proxprop.spec.racing import labels, place_of
-from proxprop.engine.training import NoControls
 
 CONFIG = load_config(
 {config}

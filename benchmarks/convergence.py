@@ -31,10 +31,11 @@ from benchmarks.provenance import (
     read_result,
     write_result,
 )
-from benchmarks.racers import BATCH, TURN, WIDTHS, enter, loss_at, race, reached
+from benchmarks.racers import BATCH, TURN, WIDTHS, enter, race
 from benchmarks.timing import summary
 from proxprop.data.dataset import load
 from proxprop.spec.config import DataConfig
+from proxprop.spec.curves import crossing, value_at
 
 SEARCH_SEED = 0
 # What must be the same for a result to be continued.
@@ -148,34 +149,32 @@ def summarised(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
         if entry.name not in result["search"]:
             found[entry.name] = {"missing": entry.install}
             continue
-        ratios, to_target, at_time, final = [], [], [], []
+        ratios, epochs, seconds, at_time, final = [], [], [], [], []
         for runs in result["races"].values():
             run, reference = runs[entry.name], runs[plain]
             ratios += [own / theirs for own, theirs in zip(run["turns"], reference["turns"])]
             losses = [math.inf if loss is None else loss for loss in run["losses"]]
-            to_target.append(reached(losses, run["clock"], target))
+            epochs.append(crossing(range(len(losses)), losses, target))
+            seconds.append(crossing(run["clock"], losses, target))
             middle = (len(reference["clock"]) - 1) // 2
-            at_time.append(loss_at(losses, run["clock"], reference["clock"][middle]))
+            at_time.append(value_at(run["clock"], losses, reference["clock"][middle]))
             final.append(losses[-1])
         found[entry.name] = {
             "rate": best_rate(entry, result["search"]),
             "fixed": entry.fixed,
             "rates": entry.rates,
             "step_ratio": summary(ratios),
-            "epochs_to_target": _over_seeds(to_target, 0),
-            "seconds_to_target": _over_seeds(to_target, 1),
+            "epochs_to_target": _over_seeds(epochs),
+            "seconds_to_target": _over_seeds(seconds),
             "loss_in_equal_time": _middle(at_time),
             "final_loss": _middle(final),
         }
     return found
 
 
-def _over_seeds(
-    found: list[tuple[float, float] | None], part: int
-) -> dict[str, float | None] | None:
+def _over_seeds(places: list[float]) -> dict[str, float | None] | None:
     """Median, lowest and highest; None unless every seed reached the target."""
-    values = [pair[part] for pair in found if pair is not None]
-    return _middle(values) if len(values) == len(found) else None
+    return None if any(map(math.isnan, places)) else _middle(places)
 
 
 def _middle(values: list[float]) -> dict[str, float | None]:

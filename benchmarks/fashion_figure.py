@@ -17,6 +17,7 @@ from app.charts.theme import LineStyle
 from app.components.contender_styles import looks
 from benchmarks.provenance import RESULTS, read_result
 from proxprop.spec.config import Contender
+from proxprop.spec.curves import band
 
 PICTURE = Path(__file__).parent.parent / "docs" / "images" / "fashion_race.svg"
 WIDTH, HEIGHT = 1060, 430
@@ -103,11 +104,10 @@ def _each(row: dict[str, Any], axis: str) -> Iterable[Curve]:
 
 def _mean(row: dict[str, Any], axis: str) -> Curve:
     """Return the mean over seeds, evaluation by evaluation."""
-    together = zip(*_each(row, axis))
-    return [
-        (sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points))
-        for points in together
-    ]
+    seeds = list(_each(row, axis))
+    places, _ = band([[x for x, _ in curve] for curve in seeds])
+    losses, _ = band([[y for _, y in curve] for curve in seeds])
+    return list(zip(places, losses))
 
 
 def _grid(scale: Scale, title: str, target: float, named: bool) -> Iterable[str]:

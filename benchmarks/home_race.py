@@ -36,7 +36,7 @@ def main(recording: Path = RECORDING) -> None:
     """Race, and write down both curves with settings and machine."""
     wait_politely(os.environ)  # as a worker does
     from proxprop.engine.racing import race
-    from proxprop.engine.training import NoControls
+    from proxprop.spec.controls import NoControls
 
     config = RaceConfig.parse(RACE)
     found = recorded(config, race(config, NoControls()))

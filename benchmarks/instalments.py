@@ -13,7 +13,7 @@ from proxprop.cli.execution import begin, carry_out
 from proxprop.cli.race_result import RaceBar
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig
-from proxprop.spec.events import Control
+from proxprop.spec.controls import Control
 from proxprop.spec.racing import SearchPayload
 
 _INTERVAL = 0.05

@@ -53,7 +53,8 @@ def _table(result: Result, words: str) -> str:
 
 def _reached(one: Contender, target: float, whole: float) -> tuple[str, str]:
     """Epochs until a loss, and training seconds in parts of `whole`."""
-    epochs, seconds = (curves.until(one, target, axis) for axis in ("epoch", "seconds"))
-    if not math.isfinite(epochs):
+    epochs, seconds = (curves.arrival(one, target, axis) for axis in ("epoch", "seconds"))
+    if not epochs.n:
         return "not reached", "not reached"
-    return f"{epochs:.1f}", f"{seconds / whole:.2f}"
+    few = f" ({epochs.n} of {len(one.seeds)})" if epochs.n < len(one.seeds) else ""
+    return f"{epochs.mean:.1f}{few}", f"{seconds.mean / whole:.2f}{few}"

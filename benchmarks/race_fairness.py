@@ -91,8 +91,9 @@ def loaded(load: str, processes: int, seed: int) -> Iterator[None]:
 def measure(epochs: float, seed: int) -> dict[str, float]:
     """Return |ratio of clocks − 1| of two equals in a race, and as runs one after the other."""
     from proxprop.engine.racing import race
-    from proxprop.engine.training import NoControls, train
+    from proxprop.engine.training import train
     from proxprop.spec.config import RaceConfig
+    from proxprop.spec.controls import NoControls
     from proxprop.spec.events import Ended
 
     contender = {"direction": {"solver": random.Random(seed).choice(["explicit", "exact"])}}

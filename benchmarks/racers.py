@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -90,28 +88,6 @@ def race(racers: list[Racer], images: Tensor, labels: Tensor, epochs: int, seed:
                     racer.train(images, labels, batches[start : start + TURN])
             for racer in racers:
                 racer.measure(images, labels)
-
-
-def reached(losses: list[float], clock: list[float], target: float) -> tuple[float, float] | None:
-    """Epochs and seconds to the target, interpolated in the loss's logarithm."""
-    for epoch, (before, after) in enumerate(itertools.pairwise(losses)):
-        if after <= target:
-            part = 1.0
-            if before > target and after > 0:
-                part = math.log(before / target) / math.log(before / after)
-            return epoch + part, clock[epoch] + part * (clock[epoch + 1] - clock[epoch])
-    return None
-
-
-def loss_at(losses: list[float], clock: list[float], seconds: float) -> float:
-    """The loss after so much training time, interpolated likewise; the last one past the end."""
-    for (start, end), (before, after) in zip(itertools.pairwise(clock), itertools.pairwise(losses)):
-        if start <= seconds <= end:
-            part = (seconds - start) / (end - start)
-            if before > 0 and after > 0:
-                return float(before ** (1 - part) * after**part)
-            return after
-    return losses[-1]
 
 
 def _settle(device: torch.device) -> None:

@@ -23,13 +23,15 @@ from rich.console import Console
 
 from benchmarks.provenance import RESULTS, environment, write_result
 from proxprop.data.dataset import Dataset, load
-from proxprop.engine.sweeping import default_sweep, sweep
-from proxprop.engine.training import NoControls, train
+from proxprop.engine import warm_up
+from proxprop.engine.sweeping import sweep
+from proxprop.engine.training import train
 from proxprop.engine.training.session import Session
-from proxprop.runs.rehearsal import rehearse
 from proxprop.runs.threads import wait_politely
 from proxprop.spec.config import SweepConfig
+from proxprop.spec.controls import NoControls
 from proxprop.spec.events import Ended, Snapshot
+from proxprop.spec.sweeping import default_sweep
 
 
 def main() -> None:
@@ -40,7 +42,7 @@ def main() -> None:
         wait_politely(os.environ)
         os.execv(sys.executable, [sys.executable, "-m", "benchmarks.sweep_speed", *sys.argv[1:]])
     console = Console()
-    rehearse()  # what a warm worker has behind it
+    warm_up()  # what a warm worker has behind it
     rounds = [measure(default_sweep(), arguments.share) for _ in range(arguments.rounds)]
     for number, found in enumerate(rounds, 1):
         console.print(

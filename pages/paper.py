@@ -1,11 +1,9 @@
 import streamlit as st
 
 from app.paper import page
-from app.paper.words import FOOTNOTE
 
-choice, found = page.header()
+choice, recordings = page.header()
 page.main_story(choice)
-page.claims(choice, found)
-page.numbers(choice)
+page.claim_by_claim(choice, recordings)
 page.details(choice)
-st.caption(FOOTNOTE)
+st.caption(page.FOOTNOTE)

@@ -10,7 +10,7 @@ from app.live.chart import Quantity
 from proxprop.runs.record import Run
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import RaceConfig
-from proxprop.spec.racing.table import Measure
+from proxprop.spec.curves import Measure
 
 
 @dataclass(frozen=True)

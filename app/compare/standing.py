@@ -13,9 +13,9 @@ from app.components.run_titles import title_of
 from app.services import get_store
 from proxprop.runs.record import Run
 from proxprop.spec.config import Contender, RaceConfig, RunConfig
+from proxprop.spec.curves import Measure
 from proxprop.spec.events import Ended
 from proxprop.spec.racing import Row, SearchPayload, as_raced, rows
-from proxprop.spec.racing.table import Measure
 
 Frames = dict[int, pd.DataFrame]
 
@@ -71,10 +71,7 @@ def beside(
     )
     data = ({0: points[0]}, {0: points[1]}, {0: ended})
     row = rows(pair, *data, target=target, measure=measure)[0]
-    names = ("step_seconds", "epochs_to_target", "seconds_to_target")
-    ratios = {name: getattr(row, name).over(getattr(table[base], name)) for name in names}
-    ratios[measure] = row.final[measure].over(table[base].final[measure])
-    return replace(row, label=title_of(run), ratios=ratios)
+    return replace(row, label=title_of(run)).beside(table[base], measure)
 
 
 @lru_cache(maxsize=8)

@@ -10,8 +10,8 @@ from html import escape
 from app.charts.theme import LineStyle
 from app.components.contender_styles import stroke_css
 from app.words import STATES, duration, number
-from proxprop.spec.racing import Row, Stat
-from proxprop.spec.racing.table import Measure
+from proxprop.spec.curves import Measure, Stat
+from proxprop.spec.racing import Row
 
 SHORT: dict[Measure, str] = {
     "train_loss": "loss",

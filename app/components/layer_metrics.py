@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from app.charts.theme import BLUE, GREY, VERMILION
+from app.components.tiles import LiveTile, live_tiles
 from app.forms.task import layer_rows
 from app.live.chart import Trace, live_chart
-from app.live.tiles import Tile, live_tiles
 from proxprop.runs.record import Run
 from proxprop.spec.config import RunConfig
 
@@ -26,17 +26,21 @@ def number_tiles(run: Run, config: RunConfig) -> None:
     """Show where the run stands and where the time of a step goes."""
     _, proximal = layers_of(run, config)
     tiles = [
-        Tile("Accuracy", "0/evaluations/validation_accuracy", ".1%", help="Validation samples."),
-        Tile("Training loss", "0/evaluations/train_loss", symbol="J", help="All samples."),
-        Tile("Forward", "0/steps/seconds_forward", "s", help="Forward pass of the last step."),
-        Tile("Backward", "0/steps/seconds_backward", "s", help="Backward pass, solves excluded."),
-        Tile("Solve", "0/steps/seconds_solve", "s", help="The layers' proximal problems."),
-        Tile("Optimizer", "0/steps/seconds_optimizer", "s", help="Moving the weights."),
+        LiveTile(
+            "Accuracy", "0/evaluations/validation_accuracy", ".1%", help="Validation samples."
+        ),
+        LiveTile("Training loss", "0/evaluations/train_loss", symbol="J", help="All samples."),
+        LiveTile("Forward", "0/steps/seconds_forward", "s", help="Forward pass of the last step."),
+        LiveTile(
+            "Backward", "0/steps/seconds_backward", "s", help="Backward pass, solves excluded."
+        ),
+        LiveTile("Solve", "0/steps/seconds_solve", "s", help="The layers' proximal problems."),
+        LiveTile("Optimizer", "0/steps/seconds_optimizer", "s", help="Moving the weights."),
     ]
     if proximal and config.instruments.tier != "off":
         worst = "|".join(f"0/layers/residual/{name}" for name in proximal)
         words = "Largest relative residual of the layers' solves; how exact the implicit step is."
-        tiles.append(Tile("Residual", worst, ".2g", help=words))
+        tiles.append(LiveTile("Residual", worst, ".2g", help=words))
     live_tiles(run.id, tiles, key="tiles")
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from app import actions
 from app.layers.choice import key
 from app.services import get_service, get_store
-from proxprop.spec.events import Control
+from proxprop.spec.controls import Control
 
 PATIENCE = 4.0  # seconds for a run to save its weights: at the end of its step, then to disk
 LOOK = 0.1

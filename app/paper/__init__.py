@@ -1,1 +1,5 @@
-"""The Paper page: recorded experiments of the paper, claim by claim."""
+"""The Paper page: recorded experiments of the paper, claim by claim.
+
+What the experiments are and what a rule reads off them stands in `proxprop.paper`; here is how it
+is chosen, drawn and worded.
+"""

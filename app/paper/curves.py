@@ -1,4 +1,4 @@
-"""From seeds to lines: means, spreads, and when a loss is reached."""
+"""From seeds to lines: which seeds count, their mean, and when they reach a loss."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.components.contender_styles import looks
 from proxprop.paper import Contender, Result, Seed
 from proxprop.spec.config import ConfigError
 from proxprop.spec.config import Contender as RaceContender
+from proxprop.spec.curves import Stat, band, crossing
 
 COLUMNS = ("epoch", "seconds", "train_loss", "validation_accuracy")
 DISTINCT = 8  # contenders that still get a look each; a study draws groups of its own
@@ -63,6 +64,16 @@ class Curve:
         return float(self.columns["validation_accuracy"][-1]) if self.epochs else float("nan")
 
     @property
+    def raced(self) -> int:
+        """How many seeds it is about: those behind the mean and, beside it, the diverged."""
+        return len(self.seeds) + (0 if self.lost else self.diverged)
+
+    @property
+    def lost(self) -> bool:
+        """Whether what is drawn ended by diverging."""
+        return bool(self.seeds) and all(seed.outcome == "diverged" for seed in self.seeds)
+
+    @property
     def seconds_per_epoch(self) -> float:
         """Training seconds of an epoch."""
         return self.seconds / self.epochs if self.epochs else float("nan")
@@ -85,19 +96,15 @@ def curve(contender: Contender, style: LineStyle) -> Curve:
     diverged = [seed for seed in begun if seed.outcome == "diverged"]
     sound = [seed for seed in begun if seed.outcome not in ("diverged", "unfinished")]
     chosen = sound or [seed for seed in begun if seed.outcome == "unfinished"][:1] or diverged
-    length = min((len(seed.epoch) for seed in chosen), default=0)
-    stacks = {
-        name: np.array([getattr(seed, name)[:length] for seed in chosen], dtype=float)
-        for name in COLUMNS
-    }
+    bands = {name: band([getattr(seed, name) for seed in chosen]) for name in COLUMNS}
     several = len(chosen) > 1
     tests = [seed.test_accuracy for seed in chosen if seed.test_accuracy is not None]
     return Curve(
         contender.key,
         contender.label,
         style,
-        {name: stack.mean(axis=0) if chosen else np.empty(0) for name, stack in stacks.items()},
-        {name: stack.std(axis=0, ddof=1) for name, stack in stacks.items()} if several else {},
+        {name: mean for name, (mean, _) in bands.items()},
+        {name: std for name, (_, std) in bands.items()} if several else {},
         tuple(chosen),
         len(diverged),
         float(np.mean(tests)) if tests else None,
@@ -135,20 +142,12 @@ def baseline(lines: Sequence[Curve]) -> Curve | None:
     return next((sound[key] for key in PLAIN if key in sound), None)
 
 
-def reached(line: Curve, target: float, place: str) -> float | None:
-    """Return where the mean loss first falls to `target`, between evaluations along a line.
+def arrival(line: Curve, target: float, place: str) -> Stat:
+    """Return where a line's seeds reach a loss (`proxprop.spec.curves`), and how many of them do.
 
     Args:
         line: The curve.
         target: A loss.
         place: "epoch" or "seconds".
     """
-    losses, places = line.columns["train_loss"], line.columns[place]
-    below = np.flatnonzero(losses <= target)
-    if not len(below):
-        return None
-    index = int(below[0])
-    if index == 0 or not np.isfinite(losses[index - 1]):
-        return float(places[index])
-    part = (losses[index - 1] - target) / (losses[index - 1] - losses[index])
-    return float(places[index - 1] + part * (places[index] - places[index - 1]))
+    return Stat.of(crossing(getattr(seed, place), seed.train_loss, target) for seed in line.seeds)

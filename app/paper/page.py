@@ -7,13 +7,15 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from app.components.links import link_row
+from app.components.tiles import tile_row
 from app.guard import guard
-from app.paper import here, tiles, verdicts, words
+from app.paper import claims, run_here, tiles
 from app.paper.choice import Choice, controls
 from app.paper.curves import curves
-from app.paper.recordings import Library, library
+from app.paper.recordings import SENTENCES, Library, deviations, library, provenance
 from app.paper.show import picture_of, show
-from app.words import number
+from app.words import PAPER, number
 from proxprop.paper import Result
 
 STYLE = Path(__file__).with_name("style.css")
@@ -22,28 +24,29 @@ LARGE = (
     "<style>.st-key-paper-sentence p, .paper-claims table { font-size: 1.2rem; line-height: 1.25; }"
     ".paper-name, .paper-words { font-size: 1.15rem; } .paper-value { font-size: 1.6rem; }</style>"
 )
+FOOTNOTE = (
+    f"The paper: {PAPER}. It writes τ for the step size, here η, and $\\tau_\\theta$ for the "
+    "proximal step, here τ."
+)
 
 
 def header() -> tuple[Choice, Library]:
     """Show title, controls and one sentence; return what is chosen."""
     st.html(STYLE)
-    found = library()
+    known = library()
     left, right = st.columns([1, 5.2], vertical_alignment="center")
     with left:
         st.title("Paper", anchor=False)
-    with (
-        right,
-        st.container(key="paper-bar", horizontal=True, vertical_alignment="center"),
-    ):
-        choice = controls(found)
+    with right, st.container(key="paper-bar", horizontal=True, vertical_alignment="center"):
+        choice = controls(known)
     if choice.lecture:
         st.html(LARGE)
-    result = choice.recording.result if choice.recording is not None else None
+    default = choice.recording.result.title if choice.recording is not None else ""
     with st.container(key="paper-sentence"):
-        st.markdown(words.sentence(choice.experiment, result))
-    for problem in found.problems:
+        st.markdown(SENTENCES.get(choice.experiment, default))
+    for problem in known.problems:
         st.warning(f"A recording is left out: {problem}.")
-    return choice, found
+    return choice, known
 
 
 def main_story(choice: Choice) -> None:
@@ -61,45 +64,49 @@ def _story(choice: Choice) -> None:
     with guard():
         if choice.recording is None:
             show(choice, None)
-            st.code(here.command(choice.experiment), language="sh")
+            st.code(run_here.command(choice.experiment), language="sh")
             return
         recording = library().of(choice.experiment).get(choice.recording.name, choice.recording)
         choice = Choice(choice.experiment, recording, choice.lecture)
         result = recording.result
         picture = picture_of(result)
         show(choice, picture)
-        training = isinstance(result, Result) and result.experiment != "batch"
-        shown = tiles.training_tiles(result) if training else tiles.study_tiles(picture)  # type: ignore[arg-type]
-        st.html(tiles.html(shown))
-        st.caption(words.provenance(result))
+        if isinstance(result, Result) and result.experiment != "batch":
+            tile_row(tiles.training_tiles(result))
+        else:
+            tile_row(tiles.study_tiles(picture))
+        st.caption(provenance(result))
 
 
-def claims(choice: Choice, found: Library) -> None:
+def claim_by_claim(choice: Choice, known: Library) -> None:
     """Show the claims about this experiment, what came out, and all others folded."""
-    every = verdicts.assessments(choice, found)
+    assessed = claims.assessments(choice.recording, known)
     st.subheader("Claim by claim", anchor=False)
-    st.markdown(verdicts.summary(every))
-    shown = verdicts.about(choice.experiment, every)
-    st.html(verdicts.html(shown))
-    with st.expander(f"All {len(every)} claims", icon=":material/table_rows:"):
-        st.html(verdicts.html(every))
+    st.markdown(claims.summary(assessed))
+    st.html(claims.html(claims.about(choice.experiment, assessed)))
+    with st.expander(f"All {len(assessed)} claims", icon=":material/table_rows:"):
+        st.html(claims.html(assessed))
 
 
 def details(choice: Choice) -> None:
-    """Show numbers, deviations, and how to run it here."""
-    recording = choice.recording
-    if recording is None:
+    """Show every contender's numbers, folded; deviations, and how to run it here."""
+    if choice.recording is None:
         return
-    result = recording.result
+    result = choice.recording.result
+    if isinstance(result, Result):
+        with st.expander("Numbers of every contender", icon=":material/table_rows:"):
+            st.dataframe(contender_table(result), hide_index=True, width="stretch")
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         st.subheader("Where this differs from the paper", anchor=False)
-        st.markdown("\n".join(f"- {line}" for line in words.deviations(result)))
+        st.markdown(deviations(result))
     with right:
         st.subheader("Run it here", anchor=False)
-        st.code(here.command(choice.experiment), language="sh")
-        st.html(here.links_html(here.anchors(result)))
-        _races()
+        st.code(run_here.command(choice.experiment), language="sh")
+        link_row(run_here.links(result))
+        if races := run_here.races():
+            st.caption("Races and runs of the paper's networks made here:")
+            link_row(races)
         st.download_button(
             "Recording (JSON)",
             result.model_dump_json(indent=1),
@@ -111,35 +118,18 @@ def details(choice: Choice) -> None:
         )
 
 
-def _races() -> None:
-    runs = here.races()
-    if runs:
-        st.caption("Races and runs of the paper's networks made here:")
-        st.html(here.races_html(runs))
-
-
-def numbers(choice: Choice) -> None:
-    """Show every contender's numbers, folded."""
-    recording = choice.recording
-    if recording is None or not isinstance(recording.result, Result):
-        return
-    with st.expander("Numbers of every contender", icon=":material/table_rows:"):
-        st.dataframe(contender_table(recording.result), hide_index=True, width="stretch")
-
-
 def contender_table(result: Result) -> pd.DataFrame:
     """Return one line a contender."""
-    drawn = curves(result)
-    tests = [one.test_accuracy for one in drawn]
     return pd.DataFrame(
         {
-            "contender": [one.label for one in drawn],
-            "epochs": [number(one.epochs) for one in drawn],
-            "final loss J": [number(one.loss) for one in drawn],
-            "validation accuracy": [f"{one.accuracy:.1%}" for one in drawn],
-            "test accuracy": ["–" if test is None else f"{test:.1%}" for test in tests],
-            "s per epoch": [number(one.seconds_per_epoch) for one in drawn],
-            "seeds": [str(len(one.seeds)) for one in drawn],
-            "outcome": [", ".join(sorted({seed.outcome for seed in one.seeds})) for one in drawn],
+            "contender": line.label,
+            "epochs": number(line.epochs),
+            "final loss J": number(line.loss),
+            "validation accuracy": f"{line.accuracy:.1%}",
+            "test accuracy": "–" if line.test_accuracy is None else f"{line.test_accuracy:.1%}",
+            "s per epoch": number(line.seconds_per_epoch),
+            "seeds": str(len(line.seeds)),
+            "outcome": ", ".join(sorted({seed.outcome for seed in line.seeds})),
         }
+        for line in curves(result)
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.charts.theme import LineStyle
-from app.paper.curves import COLUMNS, Curve, baseline, curves, reached
+from app.paper.curves import COLUMNS, Curve, arrival, baseline, curves
 from app.words import number
 from proxprop.paper import Result, Seed
 
@@ -165,26 +165,21 @@ def training_picture(result: Result) -> Picture:
 
 
 def _line(curve: Curve, plain: Curve | None, target: tuple[float, str] | None) -> Line:
-    held = target is not None and curve is not plain
+    reached: dict[str, float | None] = dict.fromkeys(("epoch", "seconds"))
+    if target is not None and curve is not plain:
+        places = clean(arrival(curve, target[0], place).mean for place in reached)
+        reached = dict(zip(reached, places, strict=True))
     return Line(
         curve.label,
         curve.style,
         {name: clean(values) for name, values in curve.columns.items()},
         {name: clean(values) for name, values in curve.std.items()},
         tuple((seed.seed, seed_columns(seed)) for seed in curve.seeds) * bool(curve.std),
-        diverged=_lost(curve),
-        reached={
-            place: reached(curve, target[0], place) if held and target else None
-            for place in ("epoch", "seconds")
-        },
+        diverged=curve.lost,
+        reached=reached,
         is_baseline=curve is plain,
         seed=None if curve.std else curve.seeds[0].seed,
     )
-
-
-def _lost(curve: Curve) -> bool:
-    """Whether what is drawn ended by diverging."""
-    return bool(curve.seeds) and all(seed.outcome == "diverged" for seed in curve.seeds)
 
 
 def seed_columns(seed: Seed) -> dict[str, Numbers]:

@@ -7,10 +7,9 @@ from app.live.assets import plotly_url
 from app.live.component import mount
 from app.paper.choice import Choice
 from app.paper.picture import CURVES, Picture, training_picture
-from app.paper.recordings import AnyResult
+from app.paper.recordings import title
 from app.paper.study import batch_picture, stability_picture
-from app.paper.words import title
-from proxprop.paper import StabilityResult
+from proxprop.paper import AnyResult, StabilityResult
 
 HEIGHT, FILL = 330, 372  # pixels at least; what the rest of the first screen takes
 TALLER = 90  # pixels more that large type takes from the picture
@@ -39,7 +38,7 @@ def show(choice: Choice, picture: Picture | None) -> None:
         "darkLines": DARK_LINES,
         "shown": name,
         "file": f"paper-{name}",
-        "title": title(choice.experiment, recording.result) if recording is not None else "",
+        "title": title(recording.result) if recording is not None else "",
         "height": HEIGHT,
         "fill": FILL + TALLER * choice.lecture,
         "lecture": choice.lecture,

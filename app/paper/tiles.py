@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from html import escape
 
-from app.charts.theme import LineStyle
-from app.components.contender_styles import stroke_css
-from app.paper.curves import Curve, baseline, curves, reached
+from app.components.tiles import Tile
+from app.paper.curves import Curve, arrival, baseline, curves
 from app.paper.picture import Picture
 from app.words import duration, number
 from proxprop.paper import Result
 
-MOST = 6  # contenders of a race
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One number with its words.
-
-    Attributes:
-        name: Whose number.
-        value: The number, large.
-        words: What it says, beneath.
-        style: The contender's line; None for a number of no contender.
-    """
-
-    name: str
-    value: str
-    words: str
-    style: LineStyle | None = None
+MAX_TILES = 6  # contenders of a race
 
 
 def training_tiles(result: Result) -> list[Tile]:
@@ -39,76 +18,55 @@ def training_tiles(result: Result) -> list[Tile]:
     drawn = curves(result)
     plain = baseline(drawn)
     if plain is None or not plain.epochs:
-        return [_ended(one) for one in drawn[:MOST]]
-    first = Tile(
-        plain.label,
-        f"J = {number(plain.loss)}",
-        f"at its end: {number(plain.epochs)} epochs, {_seconds(plain.seconds)}",
-        plain.style,
-    )
-    others = [one for one in drawn if one is not plain]
-    return [first, *(_arrival(one, plain) for one in others)][:MOST]
+        return [
+            _end(line, f"after {number(line.epochs)} epochs, {_seconds(line.seconds)}")
+            for line in drawn[:MAX_TILES]
+        ]
+    end = f"at its end: {number(plain.epochs)} epochs, {_seconds(plain.seconds)}"
+    others = [_arrival(line, plain) for line in drawn if line is not plain]
+    return [_end(plain, end), *others][:MAX_TILES]
+
+
+def _end(line: Curve, note: str) -> Tile:
+    if not math.isfinite(line.loss):
+        return _diverged(line)
+    return Tile(line.label, f"J = {number(line.loss)}", note, line.style)
+
+
+def _diverged(line: Curve) -> Tile:
+    return Tile(line.label, "▲ diverged", f"at epoch {number(line.epochs)}", line.style)
 
 
 def _arrival(line: Curve, plain: Curve) -> Tile:
-    epochs, seconds = (reached(line, plain.loss, place) for place in ("epoch", "seconds"))
-    if epochs is None or seconds is None:
-        if line.diverged and not math.isfinite(line.loss):
-            return Tile(line.label, "▲ diverged", f"at epoch {number(line.epochs)}", line.style)
-        words = f"ends at {number(line.loss)}, {_seconds(line.seconds)}"
-        return Tile(line.label, "not reached", words, line.style)
-    return Tile(
-        line.label,
-        f"{number(epochs, 2)} of {number(plain.epochs)} epochs",
-        f"{_seconds(seconds)} of {_seconds(plain.seconds)} to the same loss; "
-        f"ends at {number(line.loss)}",
-        line.style,
-    )
-
-
-def _ended(line: Curve) -> Tile:
-    if not math.isfinite(line.loss):
-        return Tile(line.label, "▲ diverged", f"at epoch {number(line.epochs)}", line.style)
-    return Tile(
-        line.label,
-        f"J = {number(line.loss)}",
-        f"after {number(line.epochs)} epochs, {_seconds(line.seconds)}",
-        line.style,
-    )
+    epochs, seconds = (arrival(line, plain.loss, place) for place in ("epoch", "seconds"))
+    if epochs.n:
+        value = f"{number(epochs.mean, 2)} of {number(plain.epochs)} epochs"
+        few = f", by {epochs.n} of {line.raced} seeds" if epochs.n < line.raced else ""
+        time = f"{_seconds(seconds.mean)} of {_seconds(plain.seconds)} to the same loss{few}"
+        return Tile(line.label, value, f"{time}; ends at {number(line.loss)}", line.style)
+    if line.diverged and not math.isfinite(line.loss):
+        return _diverged(line)
+    note = f"ends at {number(line.loss)}, {_seconds(line.seconds)}"
+    return Tile(line.label, "not reached", note, line.style)
 
 
 def study_tiles(picture: Picture) -> list[Tile]:
     """Return each line's lowest value and where it stands."""
     panel = picture.panels[0]
+    symbol = {"tau": "τ", "step_size": "s"}[panel.x]
     tiles = []
-    for line in picture.lines[:MOST]:
-        pairs = zip(line.columns[panel.x], line.columns[panel.y], strict=True)
-        there = [(y, x) for x, y in pairs if x is not None and y is not None]
-        if not there:
+    for line in picture.lines[:MAX_TILES]:
+        pairs = zip(line.columns[panel.y], line.columns[panel.x], strict=True)
+        known = [(y, x) for y, x in pairs if x is not None and y is not None]
+        if not known:
             continue
-        loss, place = min(there)
-        symbol = {"tau": "τ", "step_size": "s"}[panel.x]
-        words = f"its lowest, at {symbol} = {number(place)}"
+        loss, place = min(known)
+        note = f"its lowest, at {symbol} = {number(place)}"
         if line.gone:
-            words += f"; diverged from {symbol} = {number(min(line.gone))}"
-        tiles.append(Tile(line.label, f"J = {number(loss)}", words, line.style))
+            note += f"; diverged from {symbol} = {number(min(line.gone))}"
+        tiles.append(Tile(line.label, f"J = {number(loss)}", note, line.style))
     return tiles
 
 
 def _seconds(value: float) -> str:
     return f"{value:.0f} s" if 10 <= value < 5400 else duration(value)
-
-
-def html(tiles: Sequence[Tile]) -> str:
-    """Return the row of tiles."""
-    styled = [(i, tile.style) for i, tile in enumerate(tiles) if tile.style is not None]
-    strokes = stroke_css(
-        [f'.paper-tiles [data-tile="{i}"] i' for i, _ in styled], [style for _, style in styled]
-    )
-    made = "".join(
-        f'<div data-tile="{i}"><span class="paper-name"><i></i>{escape(tile.name)}</span>'
-        f'<span class="paper-value">{escape(tile.value)}</span>'
-        f'<span class="paper-words">{escape(tile.words)}</span></div>'
-        for i, tile in enumerate(tiles)
-    )
-    return f'{strokes}<div class="paper-tiles">{made}</div>'

@@ -9,7 +9,7 @@ import streamlit as st
 from app import state
 from app.actions import in_words
 from app.attached import marks_of, resumable, settings_in_force
-from app.components.downloads import download_links
+from app.components.links import download_links
 from app.components.run_buttons import resume_button
 from app.components.run_titles import ADDRESSES, config_of, state_of, title_of
 from app.services import get_service, get_store

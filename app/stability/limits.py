@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from app.words import number
-from proxprop.engine.sweeping import MapPayload
-from proxprop.engine.sweeping.layout import MethodPayload
+from proxprop.spec.sweeping import MapPayload, MethodPayload
 
 WHY = (
     "- $2/\\lambda_{\\max}(\\nabla^2 J)$ bounds plain steps, "

@@ -13,10 +13,10 @@ from app.live.status import live_status
 from app.live.sweep_map import live_map
 from app.services import get_service, get_store
 from app.stability import limits, sweeps
-from proxprop.engine.sweeping import sweep_map
 from proxprop.runs.record import Run
+from proxprop.runs.results import sweep_map
 from proxprop.spec.config import SweepConfig
-from proxprop.spec.events import Control
+from proxprop.spec.controls import Control
 
 TRAIN = Path(__file__).resolve().parents[2] / "pages" / "train.py"
 FIRST = next(iter(sweeps.PRESETS))

@@ -8,9 +8,10 @@ from app.components.run_titles import data_of
 from app.forms.task import layer_rows
 from app.services import get_service, get_store
 from app.words import exact_number
-from proxprop.engine.sweeping import MapPayload, default_sweep, find_sweep, plane_sweep
 from proxprop.runs.record import Run
+from proxprop.runs.results import find_sweep
 from proxprop.spec.config import ConfigError, RunConfig, SweepConfig, to_query
+from proxprop.spec.sweeping import MapPayload, default_sweep, plane_sweep
 
 PRESETS = {"Map over step sizes": default_sweep, "Plane of τ and η": plane_sweep}
 SHOWN = 30

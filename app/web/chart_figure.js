@@ -3,7 +3,7 @@
 import { crosses, drawMarks, marksOf, textWidth } from './chart_marks.js'
 import { horizontalRange, verticalRange } from './chart_range.js'
 import { bandOf } from './chart_seeds.js'
-import { crossing } from './crossing.js'
+import { arrival } from './crossing.js'
 
 const X_TITLES = { step: 'step', epoch: 'epoch', seconds: 'training time [s]' }
 const X_HOVER = { step: ',d', epoch: '.3~f', seconds: '.3~s' }
@@ -149,14 +149,15 @@ function targetLine({ value }, theme) {
 function arrivals(lines, { target }, view, size) {
   const found = lines
     .filter(({ trace, hidden }) => !hidden && !trace.faint && trace.label)
-    .map((line) => ({ line, x: crossing({ x: line.x, y: line.measured ?? line.y }, target.value, target.below) }))
-    .filter(({ x }) => x !== null)
+    .map((line) => ({ line, ...arrival(line.seeds, target.value, target.below) }))
+    .filter(({ n }) => n)
   if (!found.length) return []
   const words = { step: 'step', epoch: 'epoch', seconds: 's' }[view.x]
+  const few = ({ line, n }) => (n < line.seeds.length ? ` (${n} of ${line.seeds.length} seeds)` : '')
   return [{
     type: 'scatter', mode: 'markers', showlegend: false, name: 'target reached', cliponaxis: false,
     x: found.map(({ x }) => x), y: found.map(() => target.value),
-    text: found.map(({ line, x }) => `${line.trace.label}: ${Number(x.toPrecision(3))} ${words}`),
+    text: found.map((one) => `${one.line.trace.label}: ${Number(one.x.toPrecision(3))} ${words}${few(one)}`),
     hoverinfo: 'skip',
     marker: {
       symbol: 'circle-open', size: 11 * size.line,

@@ -17,7 +17,7 @@ export function optionsOf(options, view) {
   return { ...options, ...quantity, title: quantity.title, traces, target, quantity }
 }
 
-/** The lines with their data: {trace, color, x, y, std, series, hidden, diverged, live, progress}. */
+/** The lines with their data: {trace, color, x, y, std, seeds, series, hidden, diverged, live, progress}. */
 export function linesOf(options, hub, view, theme) {
   const span = view.smooth ? options.smoothing : 0
   return options.traces.flatMap((trace) => {
@@ -28,11 +28,13 @@ export function linesOf(options, hub, view, theme) {
     const label = whole ? `${trace.label} (N = ${whole.mean?.n ?? 0})` : trace.label
     const line = lineOf(about, { ...trace, label, shown }, series, view)
     line.hidden = view.hidden.has(trace.label)
+    // What was measured, seed by seed, decides when the target is reached.
+    const measured = whole ? whole.members.map((one) => one.series) : series ? [series] : []
+    line.seeds = measured.filter(({ y }) => y.length).map((one) => ({ x: one[view.x], y: one.y }))
     const context = whole ? whole.members.map((one) => faint(about, trace, shown, one, view, label)) : []
     if (span && !trace.faint && series) {
-      // What was measured stays, with its band; it also decides when the target is reached.
+      // What was measured stays, with its band.
       context.push(faint(about, trace, shown, { key: trace.series, series }, view, label))
-      line.measured = line.y
       line.y = smoothed(series, span, view.log)
       line.std = null
       line.smooth = true

@@ -23,6 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from proxprop.engine import load_loops
 from proxprop.runs.errors import RunError
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
@@ -31,7 +32,8 @@ from proxprop.runs.progress import Progress as Budget
 from proxprop.runs.store import Store
 from proxprop.runs.threads import wait_politely
 from proxprop.spec.config import AnyConfig
-from proxprop.spec.events import Control, Ended, Event, Notice, Point, Started
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Ended, Event, Notice, Point, Started
 
 _REFRESH = 0.1  # seconds between updates of the bar
 
@@ -87,7 +89,7 @@ def carry_out(
 
         try:
             with bar:
-                ended = execute(store, run_id, mailbox, watch=watch)
+                ended = execute(store, run_id, mailbox, load_loops, watch)
         except KeyboardInterrupt:
             words = "Ended at once by a second Ctrl-C. Resume continues from the checkpoint."
             store.end(run_id, "interrupted", words)

@@ -12,9 +12,9 @@ from proxprop.cli.execution import ProgressBar
 from proxprop.runs.results import race_table
 from proxprop.runs.store import Store
 from proxprop.spec.config import ConfigError, Problem, RaceConfig
+from proxprop.spec.curves import MEASURES, Stat
 from proxprop.spec.events import Event, Point
-from proxprop.spec.racing import Row, Stat, place_of, race_labels
-from proxprop.spec.racing.table import MEASURES
+from proxprop.spec.racing import Row, place_of, race_labels
 
 
 class RaceBar(ProgressBar):

@@ -57,7 +57,7 @@ def sweep(
     """
     from proxprop.cli.execution import begin, carry_out
     from proxprop.cli.sweep_result import SweepBar, print_sweep, sweep_result
-    from proxprop.engine.sweeping import find_sweep
+    from proxprop.runs.results import find_sweep
     from proxprop.runs.store import Store
 
     options = {
@@ -106,8 +106,8 @@ def _plan(
 ) -> SweepConfig:
     """Return the sweep that a file or a preset, and the options after it, describe."""
     from proxprop.cli.overrides import build
-    from proxprop.engine.sweeping import default_sweep, plane_sweep
     from proxprop.spec.config import ConfigError, Problem, SweepConfig
+    from proxprop.spec.sweeping import default_sweep, plane_sweep
 
     if file and plane:
         raise ConfigError([Problem("--plane", "give a file or --plane, not both")])

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from proxprop.cli.execution import ProgressBar
-from proxprop.engine.sweeping import MethodPayload, sweep_map
+from proxprop.runs.results import sweep_map
 from proxprop.runs.store import Store
 from proxprop.spec.config import AnyConfig
 from proxprop.spec.events import Artifact, Event
+from proxprop.spec.sweeping import MethodPayload
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _DIVERGED, _COLLAPSED, _PENDING = "×", "–", "·"

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from proxprop.engine.sweeping import sweep_map
 from proxprop.paper.jobs import Job, Standing, find, is_done, standings
 from proxprop.paper.plan import METHOD_KEYS, Part
 from proxprop.paper.result import (
@@ -23,6 +22,7 @@ from proxprop.paper.result import (
 )
 from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
+from proxprop.runs.results import sweep_map
 from proxprop.runs.writing import Writing
 from proxprop.spec.config import RaceConfig, SweepConfig
 from proxprop.spec.events import Artifact

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from proxprop.paper.result import Contender, Seed
+from proxprop.spec.curves import Stat, crossing, value_at
 
 
 def comparable(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
@@ -46,17 +47,20 @@ def diverged(contender: Contender) -> bool:
     return any(seed.outcome == "diverged" for seed in contender.seeds)
 
 
-def until(contender: Contender, target: float, axis: str) -> float:
-    """Return the epochs or training seconds until the loss is at `target`, mean over seeds.
-
-    Interpolated linearly between evaluations; infinite where a seed never gets there.
+def arrival(contender: Contender, target: float, axis: str) -> Stat:
+    """Return the epochs or training seconds until the loss is at `target`, over its seeds.
 
     Args:
         contender: Whose curves.
         target: Training loss.
         axis: "epoch" or "seconds".
+
+    Returns:
+        Mean, spread and number of the seeds that get there (`proxprop.spec.curves`).
     """
-    return _mean(_crossing(seed, target, getattr(seed, axis)) for seed in contender.seeds)
+    return Stat.of(
+        crossing(getattr(seed, axis), seed.train_loss, target) for seed in contender.seeds
+    )
 
 
 def seconds_per_epoch(contender: Contender, epoch: float) -> float:
@@ -83,10 +87,18 @@ def best_validation(contender: Contender, epoch: float) -> float:
 def validation_at_loss(contender: Contender, target: float) -> float:
     """Return the validation accuracy where the training loss first is at `target`, mean over seeds.
 
-    Interpolated linearly between evaluations; NaN where a seed never gets there.
+    NaN where a seed never gets there, or an accuracy is missing.
     """
-    found = [_at_crossing(seed, target) for seed in contender.seeds]
-    return fmean(found) if found else math.nan
+    accuracies = [
+        value_at(
+            seed.epoch,
+            seed.validation_accuracy,
+            crossing(seed.epoch, seed.train_loss, target),
+            rising=True,
+        )
+        for seed in contender.seeds
+    ]
+    return fmean(accuracies) if accuracies else math.nan
 
 
 def test_accuracy(contender: Contender) -> float:
@@ -107,32 +119,6 @@ def _covers(contender: Contender, epoch: float) -> bool:
 
 def _index(seed: Seed, epoch: float) -> int:
     return min(range(len(seed.epoch)), key=lambda i: abs(seed.epoch[i] - epoch))
-
-
-def _crossing(seed: Seed, target: float, axis: Sequence[float]) -> float:
-    before: tuple[float, float] | None = None
-    for at, loss in zip(axis, seed.train_loss):
-        if loss is None:
-            return math.inf
-        if loss <= target:
-            if before is None:
-                return at
-            share = (before[1] - target) / (before[1] - loss)
-            return before[0] + share * (at - before[0])
-        before = at, loss
-    return math.inf
-
-
-def _at_crossing(seed: Seed, target: float) -> float:
-    at = _crossing(seed, target, seed.epoch)
-    known = [share for share in seed.validation_accuracy if share is not None]
-    if not math.isfinite(at) or len(known) < len(seed.epoch):
-        return math.nan
-    after = next(index for index, epoch in enumerate(seed.epoch) if epoch >= at)
-    if after == 0:
-        return known[0]
-    share = (at - seed.epoch[after - 1]) / (seed.epoch[after] - seed.epoch[after - 1])
-    return known[after - 1] + share * (known[after] - known[after - 1])
 
 
 def _mean(values: Iterable[float | None]) -> float:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from proxprop.paper.jobs import Standing
 from proxprop.runs.mailbox import Mailbox
-from proxprop.spec.events import Control, Ended, Event, Point, State
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Ended, Event, Point, State
 
 
 class EpochLimit:

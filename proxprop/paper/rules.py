@@ -79,12 +79,12 @@ def competitive_in_time(ours: str, rival: str) -> Rule:
         (mine, other), epochs = found
         target, spent = curves.loss_at(other, epochs), curves.seconds_at(other, epochs)
         cost = curves.seconds_per_epoch(mine, epochs) / curves.seconds_per_epoch(other, epochs)
-        mine_spent = curves.until(mine, target, "seconds")
+        arrival = curves.arrival(mine, target, "seconds")
         words = (
             f"{when(mine, other, epochs)}; an epoch takes {cost:.2f}× the training time of "
             f"{other.label}"
         )
-        ratio = mine_spent / spent
+        ratio = arrival.mean / spent if arrival.n == len(mine.seeds) else math.inf
         if ratio <= _SAME_TIME:
             return Finding("confirmed", words, epochs)
         return Finding("partly" if ratio <= _MUCH_TIME else "not confirmed", words, epochs)
@@ -188,15 +188,16 @@ def final(entries: Sequence[Contender], epochs: float) -> str:
 def when(mine: Contender, other: Contender, epochs: float) -> str:
     """Say when `mine` is at the loss at which `other` ends."""
     target = curves.loss_at(other, epochs)
-    at, seconds = curves.until(mine, target, "epoch"), curves.until(mine, target, "seconds")
+    at, seconds = (curves.arrival(mine, target, axis) for axis in ("epoch", "seconds"))
     if not math.isfinite(target):
         return f"{other.label} diverged"
-    if not math.isfinite(at):
+    if not at.n:
         return f"{mine.label} never comes to the {target:.3g} where {other.label} ends"
-    share = seconds / curves.seconds_at(other, epochs)
+    share = seconds.mean / curves.seconds_at(other, epochs)
+    few = f", by {at.n} of {len(mine.seeds)} seeds" if at.n < len(mine.seeds) else ""
     return (
-        f"{mine.label} is at {target:.3g}, where {other.label} ends, after {_epochs(at)} and "
-        f"{share:.2g} of its training time"
+        f"{mine.label} is at {target:.3g}, where {other.label} ends, after {_epochs(at.mean)} and "
+        f"{share:.2g} of its training time{few}"
     )
 
 

@@ -6,14 +6,13 @@ import contextlib
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from proxprop import paths
 from proxprop.data.errors import DataError
 from proxprop.runs.checkpoints import Checkpoints
 from proxprop.runs.errors import StoreError
-from proxprop.runs.executors import executor
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.progress import Progress
 from proxprop.runs.record import Run
@@ -21,16 +20,15 @@ from proxprop.runs.recorder import Recorder, default_patience
 from proxprop.runs.saver import Saver
 from proxprop.runs.writing import Writing
 from proxprop.spec.config import ConfigError
-from proxprop.spec.events import Ended, Event, Notice, Snapshot
-
-# An `Ended` of this member speaks for a whole race or sweep.
-WHOLE = -1
+from proxprop.spec.controls import Loop
+from proxprop.spec.events import WHOLE, Ended, Event, Notice, Snapshot
 
 
 def execute(
     store: Writing,
     run_id: str,
     mailbox: Mailbox,
+    loops: Callable[[], Mapping[str, Loop]],
     watch: Callable[[Event], None] | None = None,
     patience: float | None = None,
 ) -> Ended:
@@ -40,6 +38,7 @@ def execute(
         store: Where everything is recorded.
         run_id: The run; goes on from its last checkpoint if it is marked so.
         mailbox: Its commands.
+        loops: Returns the loop of every kind of config; may take its time to load them.
         watch: Called with every event, for a progress bar.
         patience: Seconds that a full disk or a locked store may last; default 15, or
             `PROXPROP_PATIENCE`.
@@ -60,7 +59,7 @@ def execute(
     recorder = Recorder(store, run_id, progress, patience)
     with recorder, mailbox:
         try:
-            ended = _follow(store, run, recorder, mailbox, watch or _nobody)
+            ended = _follow(store, run, recorder, mailbox, loops, watch or _nobody)
         except Exception as error:
             ended = _failed(store, run_id, error)
     if mailbox.interruption and ended.outcome == "stopped":
@@ -74,19 +73,25 @@ def _follow(
     run: Run,
     recorder: Recorder,
     mailbox: Mailbox,
+    loops: Callable[[], Mapping[str, Loop]],
     watch: Callable[[Event], None],
 ) -> Ended:
-    def tell(words: str, fraction: float | None) -> None:
-        notice = Notice("info", words, fraction)
+    def report(message: str, fraction: float | None) -> None:
+        notice = Notice("info", message, fraction)
         recorder.put(notice)
         watch(notice)
 
     checkpoints = Checkpoints(store, run.id)
     snapshot = _rewind(store, run, checkpoints, recorder) if run.resume else None
-    loop = executor(run.config)(run.config, mailbox, snapshot=snapshot, progress=tell)
+    loop = loops().get(run.kind)
+    if loop is None:
+        raise NotImplementedError(
+            f"This version of proxprop cannot carry out a {run.kind!r}; upgrade it."
+        )
+    events = loop(run.config, mailbox, snapshot=snapshot, progress=report)
     ends: list[Ended] = []
     with Saver(checkpoints, recorder) as saver:
-        for event in loop:
+        for event in events:
             if isinstance(event, Snapshot):
                 saver.put(event)
             elif isinstance(event, Ended):

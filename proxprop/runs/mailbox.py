@@ -7,7 +7,7 @@ import threading
 
 from proxprop.runs.errors import StoreError
 from proxprop.runs.writing import Writing
-from proxprop.spec.events import Control
+from proxprop.spec.controls import Control
 
 # 20 times a second: a command is in the loop's hands well within 0.2 s.
 _INTERVAL = 0.05

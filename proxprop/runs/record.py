@@ -14,7 +14,8 @@ from typing import Any
 from proxprop.runs.process import Process
 from proxprop.runs.schema import Status
 from proxprop.spec.config import AnyConfig, load_config
-from proxprop.spec.events import Control, Ended, Mark, Notice, Outcome, Started
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Ended, Mark, Notice, Outcome, Started
 
 # A live process writes its heartbeat twice a second; this much silence is worth a word.
 STALE = 5.0

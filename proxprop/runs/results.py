@@ -1,4 +1,4 @@
-"""What a stored race has come to: its config as raced, its table."""
+"""What stored races and sweeps have come to: a race as raced and its table, a sweep's map."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import cast
 
 from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
-from proxprop.spec.config import RaceConfig
+from proxprop.spec.config import RaceConfig, SweepConfig
+from proxprop.spec.curves import Measure
 from proxprop.spec.events import Ended
-from proxprop.spec.racing import Measure, Row, SearchPayload, as_raced, rows
+from proxprop.spec.racing import Row, SearchPayload, as_raced, rows
 from proxprop.spec.racing.search import ARTIFACT
+from proxprop.spec.sweeping import MapPayload
 
 
 def raced_config(store: Reading, run: Run) -> RaceConfig:
@@ -50,3 +52,22 @@ def race_table(
         measure=measure,
         baseline=baseline,
     )
+
+
+def find_sweep(store: Reading, config: SweepConfig, *, live: bool = False) -> Run | None:
+    """Return the latest stored sweep of the same config that has finished, or None.
+
+    Args:
+        store: The run store.
+        config: What is asked for.
+        live: Whether one that is queued, running or paused counts too; it is preferred.
+    """
+    same = [run for run in store.runs(kind="sweep") if run.digest == config.digest]
+    going = [run for run in same if run.status != "ended"] if live else []
+    return next((run for run in (*going, *same) if run in going or run.outcome == "finished"), None)
+
+
+def sweep_map(store: Reading, run_id: str) -> MapPayload | None:
+    """Return the map of a stored sweep as far as it has come, or None before its first run ends."""
+    artifact = store.artifact(run_id, 0, "map")
+    return None if artifact is None else cast(MapPayload, artifact.payload)

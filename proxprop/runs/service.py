@@ -15,7 +15,7 @@ from proxprop.runs.record import Run
 from proxprop.runs.store import Store
 from proxprop.runs.worker_process import WorkerProcess
 from proxprop.spec.config import AnyConfig, SettingsChange
-from proxprop.spec.events import Control
+from proxprop.spec.controls import Control
 
 CONCURRENCY_VARIABLE = "PROXPROP_CONCURRENCY"
 _TICK = 0.2

@@ -38,7 +38,7 @@ class WorkerProcess:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
         with log.open("ab") as output:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "proxprop.runs.worker", "--store", str(store)],
+                [sys.executable, "-m", "proxprop.worker", "--store", str(store)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,

@@ -16,7 +16,8 @@ from proxprop.runs.reading import Reading
 from proxprop.runs.record import control_of, to_json
 from proxprop.runs.rows import RecordedEvent, add_event, cut, grouped, replace_artifact
 from proxprop.spec.config import AnyConfig
-from proxprop.spec.events import Artifact, Control, Ended, Outcome, Point
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Artifact, Ended, Outcome, Point
 
 _ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without look-alikes
 _FIELDS = {"status", "words", "step", "epoch", "seconds", "progress", "started_info", "heartbeat"}

@@ -1,4 +1,4 @@
-"""What a training loop tells the world, and what the world may tell it.
+"""What a training loop tells the world.
 
 A loop is a plain generator: it yields events and receives controls. It knows nothing of stores,
 processes or screens; a worker writes the events down, a test reads them, a cluster could carry
@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+# The member of an `Ended` that speaks for a whole race or sweep.
+WHOLE = -1
 
 # Tables of points. Every point of a table has the same columns within one run.
 #   steps:        loss, seconds_forward, seconds_backward, seconds_solve, seconds_optimizer
@@ -187,18 +190,3 @@ class Ended:
 
 
 Event = Started | Point | Mark | Artifact | Notice | State | Snapshot | Ended
-
-
-@dataclass(frozen=True)
-class Control:
-    """One command to a running loop.
-
-    Attributes:
-        action: "pause", "resume", "stop", "step" (one batch, then pause), "epoch" (to the end
-            of the epoch, then pause), "set" (change settings) or "checkpoint".
-        values: For "set": any of lr, explicit_lr, tau, cg_steps, solver, instruments
-            ("off", "cheap" or "full").
-    """
-
-    action: Literal["pause", "resume", "stop", "step", "epoch", "set", "checkpoint"]
-    values: dict[str, Any] = field(default_factory=dict)

@@ -14,7 +14,8 @@ from proxprop.runs.queueing import QueueEntry
 from proxprop.runs.service import ServiceStatus
 from proxprop.runs.store import Store
 from proxprop.spec.config import AnyConfig, RunConfig, SettingsChange
-from proxprop.spec.events import Control, Mark, Point
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Mark, Point
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = str(ROOT / "app" / "main.py")

@@ -65,7 +65,7 @@ def mlp(**changes: object) -> Result:
             label="explicit",
             **PLAIN,
         ),
-        contender("exact", seed((2.0, 1.5, 0.5, 0.4, 0.3), pace=12.0), label="implicit (exact)"),
+        contender("exact", seed((2.0, 1.25, 0.8, 0.4, 0.3), pace=12.0), label="implicit (exact)"),
         contender(
             "cg3",
             seed((2.0, 1.9, None), outcome="diverged"),

@@ -8,12 +8,17 @@ import pytest
 
 from app.charts.theme import BLUE, GREEN, ORANGE, VERMILION
 from app.components.race_link import decode
-from app.paper import verdicts, words
-from app.paper.choice import Choice
-from app.paper.curves import baseline, curves, reached
-from app.paper.here import command, links, race_of, run_of
+from app.paper import claims
+from app.paper.curves import arrival, baseline, curves
 from app.paper.picture import training_picture
-from app.paper.recordings import EXPERIMENTS, Library, Recording
+from app.paper.recordings import (
+    EXPERIMENTS,
+    Library,
+    Recording,
+    deviations,
+    provenance,
+)
+from app.paper.run_here import command, links, race_of, run_of
 from app.paper.show import picture_of
 from app.paper.study import batch_picture, stability_picture
 from app.paper.tiles import study_tiles, training_tiles
@@ -51,21 +56,21 @@ def test_divergence_stays_on_the_picture() -> None:
     assert cg.diverged
     assert cg.columns["train_loss"] == [2.0, 1.9, None]
     assert training_tiles(mlp())[2].value == "▲ diverged"
-    assert training_tiles(mlp())[2].words == "at epoch 2"
+    assert training_tiles(mlp())[2].note == "at epoch 2"
 
 
 def test_tiles_tell_epochs_and_seconds() -> None:
     plain, exact, _ = training_tiles(mlp())
-    assert (plain.value, plain.words) == ("J = 1", "at its end: 4 epochs, 40 s")
+    assert (plain.value, plain.note) == ("J = 1", "at its end: 4 epochs, 40 s")
     assert exact.value == "1.5 of 4 epochs"
-    assert exact.words == "18 s of 40 s to the same loss; ends at 0.3"
+    assert exact.note == "18 s of 40 s to the same loss; ends at 0.3"
 
 
 def test_a_contender_that_never_gets_there_is_told() -> None:
     slow = contender("exact", seed((2.0, 1.9)), label="implicit (exact)")
     fast = contender("plain", seed((2.0, 1.0)), label="explicit", **PLAIN)
     tile = training_tiles(mlp(contenders=(fast, slow)))[1]
-    assert (tile.value, tile.words) == ("not reached", "ends at 1.9, 10 s")
+    assert (tile.value, tile.note) == ("not reached", "ends at 1.9, 10 s")
 
 
 def test_seeds_make_a_mean_and_a_band() -> None:
@@ -111,7 +116,7 @@ def test_a_single_epoch_is_drawn_and_told() -> None:
         ),
         epochs=1,
     )
-    assert training_tiles(once)[1].value == "0.67 of 1 epochs"
+    assert training_tiles(once)[1].value == "0.5 of 1 epochs"
     assert Recording(once, here=False).label == "recorded: laptop scale, 1 epoch"
 
 
@@ -147,8 +152,25 @@ def test_adams_rival_is_adam() -> None:
 
 def test_reached_at_once() -> None:
     line = curves(mlp(contenders=(contender("exact", seed((0.5, 0.4))),)))[0]
-    assert reached(line, 0.6, "seconds") == 0.0
-    assert reached(line, 0.1, "seconds") is None
+    assert arrival(line, 0.6, "seconds").mean == 0.0
+    assert arrival(line, 0.1, "seconds").n == 0
+
+
+def test_seeds_arrive_one_by_one_and_those_that_do_not_are_counted() -> None:
+    plain = contender("plain", seed((2.0, 1.0)), label="explicit", **PLAIN)
+    three = contender(
+        "exact",
+        seed((2.0, 0.5)),
+        seed((2.0, 2.0), number=1),
+        seed((2.0, None), number=2, outcome="diverged"),
+        label="implicit (exact)",
+    )
+    result = mlp(contenders=(plain, three))
+    # The mean curve, at 1.25 after an epoch, never gets to 1.
+    assert training_picture(result).lines[1].reached == {"epoch": 0.5, "seconds": 5.0}
+    tile = training_tiles(result)[1]
+    assert tile.value == "0.5 of 1 epochs"
+    assert tile.note == "5 s of 10 s to the same loss, by 1 of 3 seeds; ends at 1.25"
 
 
 def test_batch_study_is_a_line_a_batch_size() -> None:
@@ -162,8 +184,8 @@ def test_batch_study_is_a_line_a_batch_size() -> None:
     assert small.style.color != large.style.color
     tiles = study_tiles(picture)
     assert tiles[0].value == "J = 1"
-    assert tiles[0].words == "its lowest, at τ = 0.2"
-    assert tiles[1].words == "its lowest, at τ = 0.05; diverged from τ = 0.2"
+    assert tiles[0].note == "its lowest, at τ = 0.2"
+    assert tiles[1].note == "its lowest, at τ = 0.05; diverged from τ = 0.2"
 
 
 def test_step_sizes_drop_what_diverged_into_crosses() -> None:
@@ -175,7 +197,7 @@ def test_step_sizes_drop_what_diverged_into_crosses() -> None:
     assert plain.gone == (10.0,)
     assert exact.columns["loss"] == pytest.approx([2.1, 1.5, 0.6])
     assert exact.std["loss"] == pytest.approx([0, 0, math.sqrt(0.02)])
-    assert "diverged from s = 10" in study_tiles(picture)[0].words
+    assert "diverged from s = 10" in study_tiles(picture)[0].note
 
 
 @pytest.mark.parametrize("result", [mlp(), batch(), stability()], ids=lambda one: one.experiment)
@@ -191,7 +213,7 @@ def test_links_carry_the_recorded_settings() -> None:
     assert race is not None
     assert [one.direction.solver for one in race.contenders] == ["explicit", "exact", "cg"]
     assert race.model.name == "paper-mlp"
-    (address, _), *others = links(result)
+    (address, *_), *others = links(result)
     assert decode(address.partition("form=")[2]) == race
     assert len(others) == 3
 
@@ -231,9 +253,9 @@ def test_every_claim_of_the_paper_is_about_an_experiment_that_is_shown() -> None
         Assessment(claim.key, claim.source, claim.statement, "not measured", "", "")
         for claim in CLAIMS
     ]
-    shown = {one.key for name in EXPERIMENTS for one in verdicts.about(name, every)}
+    shown = {one.key for name in EXPERIMENTS for one in claims.about(name, every)}
     assert shown == {claim.key for claim in CLAIMS}
-    main = [one.key for one in verdicts.about("mlp", every)]
+    main = [one.key for one in claims.about("mlp", every)]
     assert main[0] == "exact-per-epoch"
     assert "whose-gain" in main  # the control stands beside the claim
 
@@ -244,29 +266,29 @@ def test_a_claim_that_does_not_hold_is_said_plainly() -> None:
         Assessment("b", "section 5", "It is right.", "confirmed", "", ""),
         Assessment("c", "ours (control)", "It is ours.", "not confirmed", "", ""),
     ]
-    told = verdicts.summary(made)
+    told = claims.summary(made)
     assert "2 claims" in told
     assert "**1** confirmed" in told
     assert told.endswith("Not confirmed: It is faster. Not confirmed of ours: It is ours.")
-    assert "✕ not confirmed" in verdicts.html(made)
+    assert "✕ not confirmed" in claims.html(made)
 
 
 def test_claims_rest_on_recordings_of_the_same_scale_and_origin() -> None:
     found = Library((mlp(scale="full"),), (mlp(),))
     for name, wanted in (("full", "full scale"), ("laptop-here", "laptop scale")):
-        choice = Choice("mlp", found.of("mlp")[name], lecture=False)
-        by_key = {one.key: one for one in verdicts.assessments(choice, found)}
+        recording = found.of("mlp")[name]
+        by_key = {one.key: one for one in claims.assessments(recording, found)}
         assert by_key["exact-per-epoch"].basis.startswith(wanted)
         assert by_key["exact-per-epoch"].verdict == "confirmed"
         assert by_key["adam-per-epoch"].verdict == "not measured"
 
 
 def test_provenance_and_deviations_name_images_machine_and_length() -> None:
-    assert words.provenance(mlp()) == (
+    assert provenance(mlp()) == (
         "Recorded 4 March 2026: CIFAR-10, class folders, 40 + 5 images, 10 to test; "
         "Abacus, 2 threads, torch 2.15.0."
     )
-    told = "\n".join(words.deviations(mlp()))
+    told = deviations(mlp())
     assert "Class folders; the paper trains on CIFAR-10 as published" in told
     assert "Abacus, 2 threads" in told
     assert "4 epochs on a part of the images in place of the paper's 50" in told

@@ -6,8 +6,9 @@ import pytest
 
 from app.draft import DEFAULTS, check
 from app.presets import PRESETS, Preset, apply, matching
-from proxprop.engine.training import NoControls, train
+from proxprop.engine.training import train
 from proxprop.spec.config import from_query, to_query
+from proxprop.spec.controls import NoControls
 from proxprop.spec.events import Ended
 
 

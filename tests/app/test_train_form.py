@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
-from proxprop.spec.events import Control
+from proxprop.spec.controls import Control
 from tests.app.conftest import ROOT, known_run, open_page, query, text, unfold
 
 

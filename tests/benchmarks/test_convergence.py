@@ -15,7 +15,7 @@ from benchmarks import contenders, convergence, racers
 from benchmarks.contenders import ENTRIES, Entry, nesterov
 from benchmarks.convergence import best_rate, resumed, summarised, table, work
 from benchmarks.provenance import write_result
-from benchmarks.racers import Racer, enter, loss_at, race, reached
+from benchmarks.racers import Racer, enter, race
 from benchmarks.readme_tables import convergence_table, render
 
 CPU = torch.device("cpu")
@@ -59,17 +59,6 @@ def losses(result: dict[str, Any]) -> list[Any]:
 def test_everybody_searches_as_many_step_sizes() -> None:
     assert len({len(entry.rates) for entry in ENTRIES}) == 1
     assert len({entry.name for entry in ENTRIES}) == len(ENTRIES)
-
-
-def test_time_to_target_is_interpolated_between_epochs() -> None:
-    falling, clock = [4.0, 1.0, 0.25], [0.0, 10.0, 30.0]
-    assert reached(falling, clock, 0.5) == pytest.approx((1.5, 20.0))
-    assert reached(falling, clock, 1.0) == pytest.approx((1.0, 10.0))
-    assert reached(falling, clock, 0.1) is None
-    assert loss_at(falling, clock, 20.0) == pytest.approx(0.5)
-    assert loss_at(falling, clock, 0.0) == 4.0
-    assert loss_at(falling, clock, 31.0) == 0.25
-    assert loss_at([4.0, float("inf")], [0.0, 1.0], 1.0) == float("inf")
 
 
 def test_racers_train_on_the_clock_only() -> None:

@@ -13,16 +13,19 @@ from typing import Any
 import pytest
 
 from benchmarks import home_race
+from benchmarks.convergence import summarised as summarised_convergence
 from benchmarks.fashion_figure import BOTTOM, HEIGHT, TOP, svg
 from benchmarks.fashion_race import FOLDER, RACES
 from benchmarks.instalments import ended_early, go_on, taken
+from benchmarks.provenance import RESULTS, read_result
 from benchmarks.race_fairness import measure, summarised
 from benchmarks.race_tables import about, fairness, markdown
 from proxprop.engine.racing import race
-from proxprop.engine.training import NoControls
 from proxprop.runs.results import race_table
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig, from_query
+from proxprop.spec.controls import NoControls
+from proxprop.spec.curves import Stat, crossing
 from proxprop.spec.events import Point
 from tests.engine.racing.driver import EXACT, EXPLICIT, small
 
@@ -80,6 +83,23 @@ def test_the_table_tells_ratios_and_who_did_not_get_there() -> None:
     assert "| 0.250 ± 0.030 | 87.5 ± 1.2 % | 1.00× | 2.5 ± 0.1 (1 of 2) |" in lines[4]
     assert "| diverged |" in lines[5]
     assert "| not reached | – |" in lines[5]
+
+
+def test_recorded_tables_follow_from_the_curves_recorded_with_them() -> None:
+    result = read_result("fashion_race", RESULTS)
+    assert result is not None
+    for race_ in result["races"].values():
+        for row_ in race_["contenders"]:
+            for axis, name in (("epoch", "epochs_to_target"), ("seconds", "seconds_to_target")):
+                arrival = Stat.of(
+                    crossing(one[axis], one["train_loss"], result["target"])
+                    for one in row_["curves"]
+                )
+                assert row_["reached"] == arrival.n
+                assert row_[name]["mean"] == (pytest.approx(arrival.mean) if arrival.n else None)
+    convergence = read_result("convergence_cpu", RESULTS)
+    assert convergence is not None
+    assert json.loads(json.dumps(summarised_convergence(convergence))) == convergence["contenders"]
 
 
 def test_the_words_beside_a_table_say_how_the_race_was_held() -> None:

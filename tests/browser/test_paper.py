@@ -124,7 +124,7 @@ def test_what_is_drawn_can_be_taken_away(page, dashboard, tmp_path):
 
     rows = list(csv.DictReader(save("csv").open()))
     losses = [float(row["y_value"]) for row in rows if _is(row, "implicit (exact)", "seconds")]
-    assert losses == [2.0, 1.5, 0.5, 0.4, 0.3]
+    assert losses == [2.0, 1.25, 0.8, 0.4, 0.3]
     assert "Loss by seconds" in save("svg").read_text()
     assert save("png").read_bytes().startswith(b"\x89PNG")
     with page.expect_download(timeout=LONG) as caught:

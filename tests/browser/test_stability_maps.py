@@ -10,12 +10,12 @@ import time
 import pytest
 
 from app.stability import limits
-from proxprop.engine.sweeping import sweep_map
-from proxprop.engine.sweeping.layout import Board, RunResult
 from proxprop.runs.process import Process
+from proxprop.runs.results import sweep_map
 from proxprop.runs.store import Store
 from proxprop.spec.config import SweepConfig
 from proxprop.spec.events import Artifact, Point
+from proxprop.spec.sweeping import Board, RunResult
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from proxprop.cli import app
-from proxprop.engine.sweeping import sweep_map
+from proxprop.runs.results import sweep_map
 from proxprop.runs.store import Store
 
 runner = CliRunner()

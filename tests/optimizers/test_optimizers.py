@@ -10,11 +10,12 @@ import torch.nn.functional as F
 
 from proxprop import convert
 from proxprop.data.dataset import load
-from proxprop.engine.training import NoControls, train
+from proxprop.engine.training import train
 from proxprop.models import build_model, weight_layers
 from proxprop.optimizers import build_optimizer
 from proxprop.spec.catalog.optimizers import OPTIMIZERS, SOLVERS
 from proxprop.spec.config import ModelConfig, OptimizerConfig, RunConfig
+from proxprop.spec.controls import NoControls
 
 TORCHS_OWN = {name: spec for name, spec in OPTIMIZERS.items() if not spec.package}
 TABLE = [(name, solver) for name in TORCHS_OWN for solver in SOLVERS]

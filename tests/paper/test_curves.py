@@ -20,18 +20,19 @@ def test_losses_are_means_over_seeds() -> None:
     assert curves.loss_at(one, 3) == math.inf  # nobody has come so far
 
 
-def test_epochs_and_seconds_to_a_loss_are_interpolated() -> None:
-    one = contender(seed([2.0, 1.0], seconds=10.0), seed([1.5, 1.0], seconds=20.0, number=1))
-    # 1.5 is reached after 1.5 epochs or 15 s, and after 1 epoch or 20 s.
-    assert curves.until(one, 1.5, "epoch") == pytest.approx(1.25)
-    assert curves.until(one, 1.5, "seconds") == pytest.approx(17.5)
-    assert curves.until(one, 0.9, "epoch") == math.inf
-    assert curves.until(one, 2.3, "epoch") == 0.0
+def test_epochs_and_seconds_to_a_loss_are_means_over_seeds() -> None:
+    one = contender(seed([2.0, 0.5], seconds=10.0), seed([1.0, 0.8], seconds=20.0, number=1))
+    # 1 is reached after 1.5 epochs or 15 s, and after 1 epoch or 20 s.
+    assert curves.arrival(one, 1.0, "epoch").mean == pytest.approx(1.25)
+    assert curves.arrival(one, 1.0, "seconds").mean == pytest.approx(17.5)
+    assert curves.arrival(one, 1.0, "epoch").n == 2
+    assert (curves.arrival(one, 0.6, "epoch").n, curves.arrival(one, 0.4, "epoch").n) == (1, 0)
+    assert curves.arrival(one, 2.3, "epoch").mean == 0.0
 
 
 def test_a_diverged_seed_never_arrives_and_ends_no_comparison() -> None:
     gone = contender(seed([None], outcome="diverged"))
-    assert curves.until(gone, 1.0, "epoch") == math.inf
+    assert curves.arrival(gone, 1.0, "epoch").n == 0
     assert curves.loss_at(gone, 1) == math.inf
     assert curves.common_epochs([gone, contender(seed([2.0, 1.0, 0.5]))]) == 3.0
     assert curves.common_epochs([gone]) == 0.0
@@ -51,12 +52,12 @@ def test_accuracies() -> None:
 
 
 def test_accuracy_where_a_loss_is_reached() -> None:
-    run = seed([1.3, 0.9]).model_copy(update={"validation_accuracy": (0.1, 0.3, 0.4)})
+    run = seed([1.6, 0.4]).model_copy(update={"validation_accuracy": (0.1, 0.3, 0.4)})
     one = contender(run)
-    assert curves.validation_at_loss(one, 1.3) == pytest.approx(0.3)
-    assert curves.validation_at_loss(one, 1.1) == pytest.approx(0.35)
+    assert curves.validation_at_loss(one, 1.6) == pytest.approx(0.3)
+    assert curves.validation_at_loss(one, 0.8) == pytest.approx(0.35)
     assert curves.validation_at_loss(one, 2.3) == pytest.approx(0.1)
-    assert math.isnan(curves.validation_at_loss(one, 0.5))
+    assert math.isnan(curves.validation_at_loss(one, 0.3))
 
 
 def test_only_seeds_that_all_have_been_through_are_compared() -> None:

@@ -7,33 +7,38 @@ import torch
 from safetensors.torch import load_file
 
 from proxprop import paths
-from proxprop.runs import executors
 from proxprop.runs.checkpoints import Checkpoints
 from proxprop.runs.errors import StoreFullError
-from proxprop.runs.execution import WHOLE, execute
+from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
-from proxprop.spec.events import Control, Ended, Notice, Snapshot, Started
+from proxprop.spec.controls import Control, Loop
+from proxprop.spec.events import WHOLE, Ended, Notice, Snapshot, Started
+
+from . import loops
+
+
+def finishing() -> dict[str, Loop]:
+    return {"run": loops.finishes}
 
 
 @pytest.fixture
-def carry_out(store: Store, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    def carry_out(loop: str, *controls: Control) -> str:
-        monkeypatch.setitem(executors.EXECUTORS, "run", f"tests.runs.loops:{loop}")
+def carry_out(store: Store):  # type: ignore[no-untyped-def]
+    def carry_out(loop: Loop, *controls: Control) -> str:
         run_id = store.create_run(RunConfig(), process=Process.current())
         mailbox = Mailbox(store, run_id)
         for control in controls:
             mailbox.put(control)
-        execute(store, run_id, mailbox)
+        execute(store, run_id, mailbox, lambda: {"run": loop})
         return run_id
 
     return carry_out
 
 
 def test_a_finished_run_is_whole(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
-    run = store.run(carry_out("finishes"))
+    run = store.run(carry_out(loops.finishes))
     assert (run.status, run.outcome, run.words) == ("ended", "finished", "done")
     assert (run.step, run.progress, run.summary) == (100, 1.0, {"loss": 0.01})
     assert run.started_info is not None
@@ -46,10 +51,10 @@ def test_a_finished_run_is_whole(store: Store, carry_out) -> None:  # type: igno
 
 
 def test_a_stopped_run_goes_on_where_it_stopped(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
-    run_id = carry_out("finishes", Control("stop"))
+    run_id = carry_out(loops.finishes, Control("stop"))
     assert (store.run(run_id).outcome, store.run(run_id).step) == ("stopped", 1)
     assert store.requeue(run_id, Process.current())
-    execute(store, run_id, Mailbox(store, run_id))
+    execute(store, run_id, Mailbox(store, run_id), finishing)
     run = store.run(run_id)
     assert (run.outcome, run.revision) == ("finished", 1)
     assert store.points(run_id, "steps")["step"].tolist() == list(range(1, 101))
@@ -58,27 +63,25 @@ def test_a_stopped_run_goes_on_where_it_stopped(store: Store, carry_out) -> None
 
 
 def test_a_run_without_a_checkpoint_begins_again(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
-    run_id = carry_out("raises")
-    executors.EXECUTORS["run"] = "tests.runs.loops:finishes"
+    run_id = carry_out(loops.raises)
     store.requeue(run_id, Process.current())
-    execute(store, run_id, Mailbox(store, run_id))
+    execute(store, run_id, Mailbox(store, run_id), finishing)
     assert store.points(run_id, "steps")["step"].tolist() == list(range(1, 101))
     notices = [row.event.text for row in store.events(run_id) if isinstance(row.event, Notice)]
     assert "There was no checkpoint: the run began again." in notices
 
 
-def test_an_interruption_is_no_stop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(executors.EXECUTORS, "run", "tests.runs.loops:finishes")
+def test_an_interruption_is_no_stop(store: Store) -> None:
     run_id = store.create_run(RunConfig(), process=Process.current())
     mailbox = Mailbox(store, run_id)
     mailbox.interrupt("The server went away.")
-    ended = execute(store, run_id, mailbox)
+    ended = execute(store, run_id, mailbox, finishing)
     assert (ended.outcome, ended.words) == ("interrupted", "The server went away.")
     assert store.run(run_id).outcome == "interrupted"
 
 
 def test_an_exception_is_one_sentence_and_a_log(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
-    run = store.run(carry_out("raises"))
+    run = store.run(carry_out(loops.raises))
     log = paths.log(run.id, store.home)
     assert run.outcome == "failed"
     assert run.words == f"ZeroDivisionError: the third wheel. The details are in {log}."
@@ -87,17 +90,17 @@ def test_an_exception_is_one_sentence_and_a_log(store: Store, carry_out) -> None
 
 
 def test_bad_data_speaks_for_itself(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
-    run = store.run(carry_out("has_bad_data"))
+    run = store.run(carry_out(loops.has_bad_data))
     assert (run.outcome, run.words) == ("failed", "Image cat/1.png cannot be read; remove it.")
     assert not paths.log(run.id, store.home).exists()
 
 
 def test_a_loop_that_says_nothing_has_failed(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
-    assert store.run(carry_out("says_nothing")).outcome == "failed"
+    assert store.run(carry_out(loops.says_nothing)).outcome == "failed"
 
 
 def test_the_end_of_a_race_counts_its_members(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
-    run = store.run(carry_out("races"))
+    run = store.run(carry_out(loops.races))
     assert (run.outcome, run.words) == ("finished", "2 finished, 1 diverged.")
     ends = [row.event for row in store.events(run.id) if isinstance(row.event, Ended)]
     assert [(end.member, end.outcome) for end in ends] == [
@@ -108,23 +111,22 @@ def test_the_end_of_a_race_counts_its_members(store: Store, carry_out) -> None: 
     ]
 
 
-def test_a_kind_without_a_loop_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(executors.EXECUTORS, "run", "proxprop.no_such_module:train")
+def test_a_kind_without_a_loop_is_told(store: Store) -> None:
     run_id = store.create_run(RunConfig(), process=Process.current())
-    ended = execute(store, run_id, Mailbox(store, run_id))
+    ended = execute(store, run_id, Mailbox(store, run_id), dict)
     assert ended.outcome == "failed"
     assert "cannot carry out a 'run'" in ended.words
 
 
 def test_a_damaged_checkpoint_costs_the_way_from_the_one_before(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
-    run_id = carry_out("finishes")
+    run_id = carry_out(loops.finishes)
     Checkpoints(store, run_id).save(Snapshot(90, {"model/w": torch.full((3,), 90.0)}, {}, "asked"))
     last, before = store.checkpoints(run_id)
     (store.home / last.path).write_bytes(b"rubbish")
     store.requeue(run_id, Process.current())
     seen: list[Started] = []
     mailbox = Mailbox(store, run_id)
-    execute(store, run_id, mailbox, lambda event: _keep(seen, event))
+    execute(store, run_id, mailbox, finishing, lambda event: _keep(seen, event))
     assert [event.step for event in seen] == [before.step]
     assert (before.step, last.step) == (90, 100)
     assert store.points(run_id, "steps")["step"].tolist() == list(range(1, 101))
@@ -141,7 +143,7 @@ def test_a_run_goes_on_without_checkpoints(
         raise StoreFullError("The disk is full.")
 
     monkeypatch.setattr(Checkpoints, "save", refuse)
-    run = store.run(carry_out("finishes"))
+    run = store.run(carry_out(loops.finishes))
     assert run.outcome == "finished"
     notices = [row.event.text for row in store.events(run.id) if isinstance(row.event, Notice)]
     assert "No checkpoint at step 100: The disk is full." in notices
@@ -152,7 +154,7 @@ def test_a_config_of_another_version_fails_in_words(store: Store) -> None:
     with sqlite3.connect(store.path) as connection:
         connection.execute("UPDATE runs SET config = '{\"warp\": 9}'")
     connection.close()
-    execute(store, run_id, Mailbox(store, run_id))
+    execute(store, run_id, Mailbox(store, run_id), finishing)
     run = store.run(run_id)
     assert run.outcome == "failed"
     assert "warp" in run.words

@@ -20,7 +20,8 @@ from proxprop.runs.record import Run
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
 from proxprop.spec.config import ConfigError, RunConfig
-from proxprop.spec.events import Control, Mark
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Mark
 
 from .waiting import until
 

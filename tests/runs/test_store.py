@@ -13,7 +13,8 @@ from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig, RunConfig
 from proxprop.spec.config.race import Contender
-from proxprop.spec.events import Artifact, Control, Ended, Mark, Notice, Point, Started
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Artifact, Ended, Mark, Notice, Point, Started
 
 
 def points(first: int, last: int, member: int = 0, table: str = "steps") -> list[Point]:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from proxprop.engine import load_loops
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.process import Process
@@ -94,7 +95,7 @@ def test_what_was_interrupted_goes_on_to_the_numbers_of_the_whole(
 ) -> None:
     assert store.run(cut).resumable
     assert store.requeue(cut, Process.current())
-    ended = execute(store, cut, Mailbox(store, cut))
+    ended = execute(store, cut, Mailbox(store, cut), load_loops)
     assert ended.outcome == "finished"
     assert any(
         isinstance(row.event, Mark) and row.event.kind == "resumed" for row in store.events(cut)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from proxprop.engine.racing.lane import Lane
-from proxprop.engine.training import Controls
-from proxprop.spec.events import Control, Event, Notice, Snapshot, State
+from proxprop.spec.controls import Control, Controls
+from proxprop.spec.events import Event, Notice, Snapshot, State
 
 _WAIT_SECONDS = 0.2
 

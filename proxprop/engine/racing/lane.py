@@ -8,9 +8,9 @@ from dataclasses import replace
 from proxprop.data.dataset import Dataset
 from proxprop.engine.training import train
 from proxprop.spec.config import RunConfig
+from proxprop.spec.controls import Control
 from proxprop.spec.events import (
     Artifact,
-    Control,
     Ended,
     Event,
     Mark,

@@ -12,18 +12,15 @@ from proxprop.data.dataset import Dataset, load
 from proxprop.engine.racing.conductor import Conductor, Reason
 from proxprop.engine.racing.lane import Lane
 from proxprop.engine.racing.state import Standing
-from proxprop.engine.training import Controls
 from proxprop.engine.training.device import resolve_device
 from proxprop.engine.training.session import Session
 from proxprop.spec.config import RaceConfig, RunConfig
-from proxprop.spec.events import Artifact, Ended, Event, Notice, Outcome, Snapshot, State
+from proxprop.spec.controls import Controls
+from proxprop.spec.events import WHOLE, Artifact, Ended, Event, Notice, Outcome, Snapshot, State
 from proxprop.spec.racing.labels import race_labels
 from proxprop.spec.racing.members import member_of, place_of
 from proxprop.spec.racing.search import ARTIFACT, as_raced, empty_search, with_result
 from proxprop.spec.racing.space import candidates
-
-# The member whose `Ended` speaks for the race (`proxprop.runs.execution.WHOLE`).
-WHOLE = -1
 
 
 def race(

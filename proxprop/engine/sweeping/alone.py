@@ -7,11 +7,12 @@ from typing import Any
 
 from proxprop.data.dataset import Dataset
 from proxprop.engine.sweeping.block import CURVE_POINTS, CurvePoint
-from proxprop.engine.sweeping.layout import RunResult
 from proxprop.engine.sweeping.plan import Block
-from proxprop.engine.training import NoControls, train
+from proxprop.engine.training import train
 from proxprop.spec.config import Cell, SweepConfig
+from proxprop.spec.controls import NoControls
 from proxprop.spec.events import Ended, Point
+from proxprop.spec.sweeping import RunResult
 
 # Whole sets are measured at the start and the end only.
 _NEVER = 1e4

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from proxprop.data.dataset import Dataset, Split, epoch_permutation
 from proxprop.engine.sweeping.directions import cg_direction, exact_direction, explicit_direction
-from proxprop.engine.sweeping.layout import RunResult
 from proxprop.engine.sweeping.network import Pass, StackedNetwork, chosen_classes
 from proxprop.engine.sweeping.plan import Block
 from proxprop.engine.sweeping.rules import Rule
@@ -23,6 +22,7 @@ from proxprop.engine.training.device import DTYPES
 from proxprop.engine.training.outcomes import DIVERGED_FACTOR, LossWatch, Summary, verdict
 from proxprop.models import build_model
 from proxprop.spec.config import Cell, SweepConfig, SweepMethod
+from proxprop.spec.sweeping import RunResult
 
 CURVE_POINTS = 100
 # Reading losses makes an accelerator wait; a few steps of a diverged copy cost less.

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from proxprop.analysis.curvature import NetworkCurvature
-from proxprop.engine.sweeping.layout import LimitPoint
 from proxprop.spec.config import SweepMethod
+from proxprop.spec.sweeping import LimitPoint
 
 _ACCURACY = math.log(1.02)  # of η where a boundary in τ is sought
 _MOST_GUESSES = 12

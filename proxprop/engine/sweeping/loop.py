@@ -14,15 +14,16 @@ from proxprop.data.dataset import Dataset, load
 from proxprop.engine.sweeping.alone import AloneRun
 from proxprop.engine.sweeping.block import BlockRun
 from proxprop.engine.sweeping.lanes import Job, Lanes, lanes_on
-from proxprop.engine.sweeping.layout import Board
 from proxprop.engine.sweeping.plan import Block, plan, reason_alone
 from proxprop.engine.sweeping.predictions import Predictions
-from proxprop.engine.training.controls import Controls, Helm
+from proxprop.engine.training.control_state import ControlState
 from proxprop.engine.training.device import device_label, resolve_device
 from proxprop.engine.training.outcomes import constant_loss
 from proxprop.spec.catalog.models import layer_table
 from proxprop.spec.config import ConfigError, Problem, SweepConfig
+from proxprop.spec.controls import Controls
 from proxprop.spec.events import (
+    WHOLE,
     Artifact,
     Ended,
     Event,
@@ -34,9 +35,9 @@ from proxprop.spec.events import (
     Started,
     State,
 )
+from proxprop.spec.sweeping import Board
 
 FORMAT = 1
-WHOLE = -1  # the member of an `Ended` that speaks for all runs
 _WAIT_SECONDS = 0.2
 _PATIENCE = 0.05  # seconds until controls are asked again
 _SECONDS_BETWEEN_MAPS = 0.25
@@ -93,7 +94,7 @@ class _Sweep:
         self._controls = controls
         self._dataset = dataset
         self._device = device
-        self._helm = Helm(steps_per_epoch=1)
+        self._control_state = ControlState(steps_per_epoch=1)
         model, shape = config.model, dataset.shape
         self._layers = layer_table(
             model.name, model.widths, model.activation, shape, len(dataset.classes), model.bias
@@ -124,7 +125,7 @@ class _Sweep:
         upcoming = next(waiting, None)
         while upcoming is not None or lanes.busy:
             yield from self._obey()
-            if self._helm.stopping:
+            if self._control_state.stopping:
                 break
             while upcoming is not None and lanes.free:
                 lanes.add(upcoming)
@@ -259,23 +260,23 @@ class _Sweep:
     # -- controls ----------------------------------------------------------------------------
 
     def _obey(self) -> Iterator[Event]:
-        self._helm.take(self._controls.poll(), 0)
+        self._control_state.take(self._controls.poll(), 0)
         yield from self._answer()
-        if self._helm.holding:
+        if self._control_state.holding:
             yield State("paused", self._steps_done)
             yield self._snapshot("paused")
-            while self._helm.holding:
-                self._helm.take(self._controls.wait(_WAIT_SECONDS), 0)
+            while self._control_state.holding:
+                self._control_state.take(self._controls.wait(_WAIT_SECONDS), 0)
                 yield from self._answer()
-            if not self._helm.stopping:
+            if not self._control_state.stopping:
                 yield State("running", self._steps_done)
 
     def _answer(self) -> Iterator[Event]:
-        if self._helm.changes:
-            self._helm.changes.clear()
+        if self._control_state.changes:
+            self._control_state.changes.clear()
             yield Notice("warning", "not changed: a sweep keeps the settings of its map.")
-        if self._helm.wants_checkpoint:
-            self._helm.wants_checkpoint = False
+        if self._control_state.wants_checkpoint:
+            self._control_state.wants_checkpoint = False
             yield self._snapshot("asked")
 
     # -- end ---------------------------------------------------------------------------------
@@ -285,7 +286,7 @@ class _Sweep:
         runs = len(self.config.cells()) * self.config.seeds
         words = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
         outcome: Outcome = "finished"
-        if self._helm.stopping:
+        if self._control_state.stopping:
             outcome, words = "stopped", f"stopped after {sum(counts.values())} of {runs} runs"
         summary = {"runs": float(runs)} | {name: float(count) for name, count in counts.items()}
         step = self._steps_done

@@ -16,12 +16,12 @@ from proxprop.analysis.curvature import NetworkCurvature
 from proxprop.conversion import convert
 from proxprop.data.dataset import Dataset
 from proxprop.engine.sweeping.boundary import MOMENTUM, Boundary
-from proxprop.engine.sweeping.layout import LimitPayload, LimitPoint
 from proxprop.engine.training.device import DTYPES, autocast_for
 from proxprop.engine.training.evaluation import SetEvaluation, forward_flops, piece_size
 from proxprop.models import build_model
 from proxprop.spec.catalog.models import LayerRow
 from proxprop.spec.config import DirectionConfig, SweepConfig, SweepMethod
+from proxprop.spec.sweeping import LimitPayload, LimitPoint
 
 _PRODUCT_FLOPS = 2e9  # of one Hessian-vector product: some hundredths of a second
 _FLOPS_PER_FORWARD = 12.0  # forward, backward, and both once more for the product

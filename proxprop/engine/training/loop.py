@@ -10,7 +10,7 @@ from typing import Literal
 from proxprop.analysis.recorder import LayerRecorder
 from proxprop.data.dataset import Dataset, load
 from proxprop.engine.training.announcer import Announcer
-from proxprop.engine.training.controls import Controls, Helm
+from proxprop.engine.training.control_state import ControlState
 from proxprop.engine.training.device import resolve_device
 from proxprop.engine.training.outcomes import LossWatch, Summary, constant_loss, verdict
 from proxprop.engine.training.pictures import Pictures
@@ -19,6 +19,7 @@ from proxprop.engine.training.state import capture, restore
 from proxprop.engine.training.stopwatch import StepReport
 from proxprop.spec.config import ConfigError, Problem, RunConfig, SettingsChange
 from proxprop.spec.config.run import check_pairing
+from proxprop.spec.controls import Controls
 from proxprop.spec.events import Ended, Event, Notice, Snapshot, State
 
 _WAIT_SECONDS = 0.2
@@ -75,7 +76,7 @@ class _Run:
         self.controls = controls
         self.session = session
         self.announcer = Announcer(session)
-        self.helm = Helm(session.steps_per_epoch)
+        self.control_state = ControlState(session.steps_per_epoch)
         self.watch = LossWatch()
         self.summary = Summary()
         self._pictures = Pictures(session)
@@ -100,7 +101,7 @@ class _Run:
             if self._evaluation_due():
                 yield from self._evaluate()
             yield from self._obey()
-            if self.helm.stopping or self.session.spent or self.watch.words:
+            if self.control_state.stopping or self.session.spent or self.watch.words:
                 break
             yield from self._advance()
         yield from self._settle()
@@ -173,7 +174,7 @@ class _Run:
         if self.config.evaluation.train:
             yield from self._measure("train", values)
         yield from self._measure("validation", values)
-        if self.helm.stopping:
+        if self.control_state.stopping:
             return
         self._evaluated_step = self.session.step
         if self.session.scheduled and self.session.step:
@@ -187,14 +188,14 @@ class _Run:
     def _measure(self, split: str, values: dict[str, float]) -> Iterator[Event]:
         """Put loss and accuracy over one split into `values`, unless stopped or empty."""
         evaluation = self.session.evaluation(split)
-        if evaluation.done or self.helm.stopping:
+        if evaluation.done or self.control_state.stopping:
             return
         while not evaluation.done:
             evaluation.advance()
-            self.helm.take(self.controls.poll(), self.session.step)
-            if self.helm.holding:
+            self.control_state.take(self.controls.poll(), self.session.step)
+            if self.control_state.holding:
                 yield from self._hold()
-            if self.helm.stopping:
+            if self.control_state.stopping:
                 return
         values[f"{split}_loss"] = evaluation.loss
         values[f"{split}_accuracy"] = evaluation.accuracy
@@ -206,14 +207,14 @@ class _Run:
 
     def _obey(self) -> Iterator[Event]:
         step = self.session.step
-        self.helm.take(self.controls.poll(), step)
-        self.helm.arrive(step)
+        self.control_state.take(self.controls.poll(), step)
+        self.control_state.arrive(step)
         while self._planned and self._planned[0].step <= step:
             yield from self._set(self._planned.pop(0).values)
         yield from self._apply_changes()
-        if self.helm.holding:
+        if self.control_state.holding:
             yield from self._hold()
-        if self.helm.wants_checkpoint:
+        if self.control_state.wants_checkpoint:
             yield from self._save("asked")
         elif time.monotonic() - self._saved_at >= self.config.checkpoint.seconds:
             yield from self._save("cadence")
@@ -223,21 +224,21 @@ class _Run:
         yield from self._settle()
         yield State("paused", self.session.step)
         yield from self._save("paused")
-        while self.helm.holding:
-            self.helm.take(self.controls.wait(_WAIT_SECONDS), self.session.step)
-            if self.helm.changes:
+        while self.control_state.holding:
+            self.control_state.take(self.controls.wait(_WAIT_SECONDS), self.session.step)
+            if self.control_state.changes:
                 # The saved state must know what the marks of this step say.
                 yield from self._apply_changes()
                 yield from self._save("paused")
-            if self.helm.wants_checkpoint:
+            if self.control_state.wants_checkpoint:
                 yield from self._save("asked")
-        if not self.helm.stopping:
+        if not self.control_state.stopping:
             yield State("running", self.session.step)
 
     def _apply_changes(self) -> Iterator[Event]:
-        while self.helm.changes:
+        while self.control_state.changes:
             try:
-                change = SettingsChange.parse(self.helm.changes.pop(0))
+                change = SettingsChange.parse(self.control_state.changes.pop(0))
             except ConfigError as error:
                 yield Notice("warning", f"not changed: {error}")
             else:
@@ -260,7 +261,7 @@ class _Run:
 
     def _save(self, reason: Literal["cadence", "paused", "ended", "asked"]) -> Iterator[Event]:
         yield from self._settle()
-        self.helm.wants_checkpoint = False
+        self.control_state.wants_checkpoint = False
         if not self.watch.words:
             yield capture(self.session, self.watch, self.summary, self._evaluated_step, reason)
         self._saved_at = time.monotonic()
@@ -268,7 +269,7 @@ class _Run:
     # -- end ---------------------------------------------------------------------------------
 
     def _finish(self) -> Iterator[Event]:
-        stopped = self.helm.stopping
+        stopped = self.control_state.stopping
         if not stopped and not self.watch.words:
             if self._evaluated_step != self.session.step:
                 yield from self._evaluate()

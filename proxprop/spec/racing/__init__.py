@@ -43,7 +43,7 @@ from proxprop.spec.racing.members import Place, member_of, members_of, place_of
 from proxprop.spec.racing.presets import RACE_PRESETS, RacePreset, default_race
 from proxprop.spec.racing.search import SearchPayload, TrialPayload, as_raced
 from proxprop.spec.racing.space import candidates, space_of
-from proxprop.spec.racing.table import MEASURES, Measure, Row, Stat, as_frame, rows
+from proxprop.spec.racing.table import Row, as_frame, rows
 
 __all__ = [
     # members and their names
@@ -69,7 +69,4 @@ __all__ = [
     "rows",
     "as_frame",
     "Row",
-    "Stat",
-    "Measure",
-    "MEASURES",
 ]

@@ -1,4 +1,4 @@
-"""Races to start from. Loads no torch."""
+"""Races to start from."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxprop.spec.config import Contender, RaceConfig
-
-_TASK: dict[str, Any] = {
-    "data": {"name": "digits"},
-    "model": {"name": "mlp", "widths": (128, 64), "activation": "relu"},
-    "batch_size": 100,
-    "budget": {"epochs": 60.0},
-}
 
 
 @dataclass(frozen=True)
@@ -34,7 +27,7 @@ class RacePreset:
     @property
     def config(self) -> RaceConfig:
         """The race on the default task, the digits."""
-        return RaceConfig.parse({**_TASK, "contenders": self.contenders})
+        return RaceConfig.parse({"budget": {"epochs": 60.0}, "contenders": self.contenders})
 
     def applied(self, config: RaceConfig) -> RaceConfig:
         """Return `config` with these contenders in place of its own, on its own task."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from proxprop.spec.config import RaceConfig
+from proxprop.spec.curves import MEASURES, Measure, Stat, crossing, rises
 from proxprop.spec.events import Ended
 from proxprop.spec.racing.labels import race_labels
 from proxprop.spec.racing.members import members_of
@@ -20,42 +21,8 @@ from proxprop.spec.racing.members import members_of
 if TYPE_CHECKING:
     import pandas as pd
 
-Measure = Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
-MEASURES: tuple[Measure, ...] = (
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-)
-
-
-@dataclass(frozen=True)
-class Stat:
-    """Mean and spread over seeds.
-
-    Attributes:
-        mean: Arithmetic mean; NaN where there is nothing to average.
-        std: Sample standard deviation (divisor n − 1); NaN for fewer than two.
-        n: How many seeds it averages.
-    """
-
-    mean: float
-    std: float
-    n: int
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Stat:
-        """Return the statistics of the values that are numbers."""
-        kept = [value for value in values if not math.isnan(value)]
-        return cls(
-            float(np.mean(kept)) if kept else math.nan,
-            float(np.std(kept, ddof=1)) if len(kept) > 1 else math.nan,
-            len(kept),
-        )
-
-    def over(self, other: Stat) -> float:
-        """Return the ratio of the means; NaN where there is none."""
-        return self.mean / other.mean if other.mean else math.nan
+# What a row gives as a ratio to the baseline's, beside the final value of the target's measure.
+_COMPARED = ("step_seconds", "epochs_to_target", "seconds_to_target")
 
 
 @dataclass(frozen=True)
@@ -97,6 +64,12 @@ class Row:
     seconds_to_target: Stat
     ratios: dict[str, float]
 
+    def beside(self, baseline: Row, measure: Measure) -> Row:
+        """Return the row with its ratios to another row."""
+        ratios = {name: getattr(self, name).over(getattr(baseline, name)) for name in _COMPARED}
+        ratios[measure] = self.final[measure].over(baseline.final[measure])
+        return replace(self, ratios=ratios)
+
 
 def rows(
     config: RaceConfig,
@@ -115,8 +88,8 @@ def rows(
         evaluations: Member → its points of the table "evaluations".
         steps: Member → its points of the table "steps".
         ends: Member → how it ended.
-        target: A loss to get down to, or an accuracy to get up to; None for no target. It is
-            reached where the straight line between two evaluations first crosses it.
+        target: A loss to get down to, or an accuracy to get up to; None for no target. When it is
+            reached is said in `proxprop.spec.curves`.
         measure: Which loss or accuracy the target is of.
         baseline: The contender the ratios are to.
 
@@ -131,66 +104,49 @@ def rows(
     made = []
     for contender, label in enumerate(race_labels(config)):
         members = [m for m in members_of(config, contender) if m in steps or m in evaluations]
-        lines = [
-            _line(evaluations.get(m), steps.get(m), (ends or {}).get(m), target, measure)
-            for m in members
+        member_ends = [(ends or {}).get(m) for m in members]
+        numbers = [
+            _numbers(evaluations.get(m), steps.get(m), ended, target, measure)
+            for m, ended in zip(members, member_ends)
         ]
-        made.append(_row(contender, label, members, lines))
-    return [_compared(row, made[baseline], measure) for row in made]
+        outcomes = tuple(ended.outcome if ended else "" for ended in member_ends)
+        made.append(_row(contender, label, tuple(members), outcomes, numbers))
+    return [row.beside(made[baseline], measure) for row in made]
 
 
 def as_frame(table: Sequence[Row]) -> pd.DataFrame:
     """Return the table flat: a row per contender, "<value>" and "<value>_std" columns."""
-    import pandas as pd
+    import pandas as pd  # half a second to import, and only an export needs it
 
     return pd.DataFrame([_flat(row) for row in table])
 
 
-@dataclass(frozen=True)
-class _Line:
-    """One member's numbers; NaN where it has none."""
-
-    outcome: str
-    final: dict[str, float]
-    best: dict[str, float]
-    test_accuracy: float
-    step_seconds: float
-    epochs: float
-    seconds: float
-    to_target: tuple[float, float]
-
-
-def _line(
+def _numbers(
     evaluations: pd.DataFrame | None,
     steps: pd.DataFrame | None,
     ended: Ended | None,
     target: float | None,
     measure: Measure,
-) -> _Line:
-    outcome = ended.outcome if ended else ""
-    values: dict[str, np.ndarray] = {m: _column(evaluations, m) for m in MEASURES}
-    finals = {
-        m: float(v[-1]) if v.size and outcome != "diverged" else math.nan for m, v in values.items()
-    }
-    seconds = _column(steps, "seconds")
-    epochs = _column(steps, "epoch")
-    durations = np.diff(seconds, prepend=0.0)
-    crossing = (math.nan, math.nan)
-    if target is not None:
-        crossing = (
-            _crossing(values[measure], _column(evaluations, "epoch"), target, measure),
-            _crossing(values[measure], _column(evaluations, "seconds"), target, measure),
-        )
-    return _Line(
-        outcome,
-        finals,
-        {m: _best(v, m) for m, v in values.items()},
-        ended.summary.get("test_accuracy", math.nan) if ended else math.nan,
-        float(np.median(durations)) if durations.size else math.nan,
-        float(epochs[-1]) if epochs.size else math.nan,
-        float(seconds[-1]) if seconds.size else math.nan,
-        crossing,
-    )
+) -> dict[str, float]:
+    """Return one member's numbers by the names that `_row` averages; NaN where it has none."""
+    numbers = {}
+    for name in MEASURES:
+        values = _column(evaluations, name)
+        finite = values[np.isfinite(values)]
+        diverged = ended is not None and ended.outcome == "diverged"
+        numbers[f"final {name}"] = math.nan if diverged else _last(values)
+        best = np.max if rises(name) else np.min
+        numbers[f"best {name}"] = float(best(finite)) if finite.size else math.nan
+    for axis, name in (("epoch", "epochs"), ("seconds", "seconds")):
+        numbers[name] = _last(_column(steps, axis))
+        numbers[f"{name}_to_target"] = math.nan
+        if target is not None:
+            places, values = _column(evaluations, axis), _column(evaluations, measure)
+            numbers[f"{name}_to_target"] = crossing(places, values, target, rises(measure))
+    durations = np.diff(_column(steps, "seconds"), prepend=0.0)
+    numbers["step_seconds"] = float(np.median(durations)) if durations.size else math.nan
+    numbers["test_accuracy"] = ended.summary.get("test_accuracy", math.nan) if ended else math.nan
+    return numbers
 
 
 def _column(frame: pd.DataFrame | None, name: str) -> np.ndarray:
@@ -199,65 +155,40 @@ def _column(frame: pd.DataFrame | None, name: str) -> np.ndarray:
     return frame[name].to_numpy(dtype=float)
 
 
-def _best(values: np.ndarray, measure: str) -> float:
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return math.nan
-    return float(finite.max() if measure.endswith("accuracy") else finite.min())
+def _last(values: np.ndarray) -> float:
+    return float(values[-1]) if values.size else math.nan
 
 
-def _crossing(values: np.ndarray, axis: np.ndarray, target: float, measure: str) -> float:
-    """Return where `values` first reaches `target` along `axis`; NaN if it never does."""
-    there = values >= target if measure.endswith("accuracy") else values <= target
-    if not there.any():
-        return math.nan
-    at = int(there.argmax())
-    if at == 0:
-        return float(axis[0])
-    before, after = values[at - 1], values[at]
-    part = (before - target) / (before - after) if np.isfinite(before) else 1.0
-    return float(axis[at - 1] + part * (axis[at] - axis[at - 1]))
+def _row(
+    contender: int,
+    label: str,
+    members: tuple[int, ...],
+    outcomes: tuple[str, ...],
+    numbers: Sequence[Mapping[str, float]],
+) -> Row:
+    def over_seeds(name: str) -> Stat:
+        return Stat.of(member[name] for member in numbers)
 
-
-def _row(contender: int, label: str, members: Sequence[int], lines: Sequence[_Line]) -> Row:
-    outcomes = tuple(line.outcome for line in lines)
     return Row(
         contender=contender,
         label=label,
-        members=tuple(members),
+        members=members,
         outcomes=outcomes,
         diverged=outcomes.count("diverged"),
-        final={m: Stat.of([line.final[m] for line in lines]) for m in MEASURES},
-        best={m: Stat.of([line.best[m] for line in lines]) for m in MEASURES},
-        test_accuracy=Stat.of([line.test_accuracy for line in lines]),
-        step_seconds=Stat.of([line.step_seconds for line in lines]),
-        epochs=Stat.of([line.epochs for line in lines]),
-        seconds=Stat.of([line.seconds for line in lines]),
-        reached=sum(not math.isnan(line.to_target[0]) for line in lines),
-        epochs_to_target=Stat.of([line.to_target[0] for line in lines]),
-        seconds_to_target=Stat.of([line.to_target[1] for line in lines]),
+        final={name: over_seeds(f"final {name}") for name in MEASURES},
+        best={name: over_seeds(f"best {name}") for name in MEASURES},
+        test_accuracy=over_seeds("test_accuracy"),
+        step_seconds=over_seeds("step_seconds"),
+        epochs=over_seeds("epochs"),
+        seconds=over_seeds("seconds"),
+        reached=over_seeds("epochs_to_target").n,
+        epochs_to_target=over_seeds("epochs_to_target"),
+        seconds_to_target=over_seeds("seconds_to_target"),
         ratios={},
     )
 
 
-def _compared(row: Row, baseline: Row, measure: Measure) -> Row:
-    names = ("step_seconds", "epochs_to_target", "seconds_to_target")
-    ratios = {name: getattr(row, name).over(getattr(baseline, name)) for name in names}
-    ratios[measure] = row.final[measure].over(baseline.final[measure])
-    return replace(row, ratios=ratios)
-
-
 def _flat(row: Row) -> dict[str, object]:
-    stats = {
-        **{f"final_{name}": stat for name, stat in row.final.items()},
-        **{f"best_{name}": stat for name, stat in row.best.items()},
-        "test_accuracy": row.test_accuracy,
-        "step_seconds": row.step_seconds,
-        "epochs": row.epochs,
-        "seconds": row.seconds,
-        "epochs_to_target": row.epochs_to_target,
-        "seconds_to_target": row.seconds_to_target,
-    }
     flat: dict[str, object] = {
         "contender": row.contender,
         "label": row.label,
@@ -265,7 +196,9 @@ def _flat(row: Row) -> dict[str, object]:
         "diverged": row.diverged,
         "reached": row.reached,
     }
+    stats = {f"final_{name}": stat for name, stat in row.final.items()}
+    stats |= {f"best_{name}": stat for name, stat in row.best.items()}
+    stats |= {name: value for name, value in vars(row).items() if isinstance(value, Stat)}
     for name, stat in stats.items():
-        flat[name] = stat.mean
-        flat[f"{name}_std"] = stat.std
+        flat |= {name: stat.mean, f"{name}_std": stat.std}
     return flat | {f"{name}_ratio": ratio for name, ratio in row.ratios.items()}

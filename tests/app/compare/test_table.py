@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from html import unescape
 
@@ -65,7 +66,7 @@ def test_numbers_of_one_seed_are_those_of_the_export(store: Store) -> None:
         curve = points[(points["column"] == "train_loss") & (points["contender"] == contender)]
         after = curve[curve["value"] <= 0.45].iloc[0]
         before = curve[curve["step"] < after["step"]].iloc[-1]
-        part = (before["value"] - 0.45) / (before["value"] - after["value"])
+        part = math.log(before["value"] / 0.45) / math.log(before["value"] / after["value"])
         epochs = before["epoch"] + part * (after["epoch"] - before["epoch"])
         times[contender] = before["seconds"] + part * (after["seconds"] - before["seconds"])
         assert row[1] == "✓ finished"

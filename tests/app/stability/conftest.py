@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from proxprop.analysis.probe import ProbeRequest
-from proxprop.engine.sweeping.layout import Board, RunResult
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.spec.config import SweepConfig
 from proxprop.spec.events import Artifact, Point
+from proxprop.spec.sweeping import Board, RunResult
 
 # Two layers; along (λ = 8, 2) and (λ = 4) all of what is asked for can be reached.
 META = {

@@ -9,7 +9,7 @@ import pytest
 
 from app.stability.limits import WHY, reading
 from benchmarks.provenance import RESULTS
-from proxprop.engine.sweeping.layout import Board
+from proxprop.spec.sweeping import Board
 from tests.app.stability.conftest import SWEEP, RunResult
 
 LOSSES = {0: 1.0, 1: 0.2}  # of the explicit cells η = 0.1, 1; the third, 10, fails

@@ -12,9 +12,9 @@ from app.stability.layers import limit_tiles, momentum_factor
 from app.stability.networks import DEFAULT, INITIAL
 from app.stability.probing import PROBER
 from proxprop.analysis.probe import ProbeRequest
-from proxprop.engine.sweeping import default_sweep
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig, from_query
+from proxprop.spec.sweeping import default_sweep
 from tests.app.conftest import known_run, open_page, query, text
 from tests.app.stability.conftest import SWEEP, known_sweep
 

@@ -11,10 +11,10 @@ if ROOT not in sys.path:
 import streamlit as st
 
 from app.charts.theme import GREY, line_style
+from app.components.tiles import LiveTile, live_tiles
 from app.live.chart import Trace, live_chart
 from app.live.pictures import live_boundary, live_confusion, live_predictions
 from app.live.status import live_status
-from app.live.tiles import Tile, live_tiles
 
 STYLES = [line_style(solver) for solver in ("exact", "explicit", "cg")]
 STYLES.append(line_style("exact", "adam"))
@@ -47,9 +47,9 @@ with right:
 live_tiles(
     runs[0] if runs else None,
     [
-        Tile("Validation accuracy", "0/evaluations/validation_accuracy", ".1%"),
-        Tile("Training loss", "0/evaluations/train_loss", symbol="J"),
-        Tile("Step time", "0/steps/seconds_forward", "s"),
+        LiveTile("Validation accuracy", "0/evaluations/validation_accuracy", ".1%"),
+        LiveTile("Training loss", "0/evaluations/train_loss", symbol="J"),
+        LiveTile("Step time", "0/steps/seconds_forward", "s"),
     ],
     key="tiles",
     lecture=lecture,

@@ -6,7 +6,8 @@ import pytest
 
 from proxprop.engine.racing import race
 from proxprop.spec.config import RaceConfig
-from proxprop.spec.events import Control, Ended, Event, Mark, Notice, Point, Snapshot, State
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Ended, Event, Mark, Notice, Point, Snapshot, State
 from tests.engine.training.driver import Desk, of, points, run_until
 
 from .driver import EXACT, EXPLICIT, HOPELESS, losses, run, small

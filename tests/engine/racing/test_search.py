@@ -10,7 +10,8 @@ import pytest
 from proxprop.engine.racing import race
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import ConfigError, Contender, RaceConfig
-from proxprop.spec.events import Artifact, Control, Ended, Event, Notice, Point, Snapshot
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Artifact, Ended, Event, Notice, Point, Snapshot
 from proxprop.spec.racing import as_raced, candidates, space_of
 from tests.engine.training import driver as training
 from tests.engine.training.driver import Desk, of, run_until

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from proxprop.engine import load_loops
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.process import Process
@@ -16,7 +17,8 @@ from proxprop.runs.results import race_table, raced_config
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig
-from proxprop.spec.events import Control, Ended, Mark, Started
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Ended, Mark, Started
 from tests.runs.waiting import until
 
 from .driver import EXACT, EXPLICIT, HOPELESS, ends, losses, run, small
@@ -33,7 +35,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 def carried_out(store: Store, config: RaceConfig) -> str:
     run_id = store.create_run(config, process=Process.current())
-    execute(store, run_id, Mailbox(store, run_id))
+    execute(store, run_id, Mailbox(store, run_id), load_loops)
     return run_id
 
 

@@ -7,21 +7,13 @@ import itertools
 import pytest
 import torch
 
-from proxprop.engine.sweeping import default_sweep, sweep
 from proxprop.engine.sweeping import plan as planning
+from proxprop.engine.sweeping import sweep
 from proxprop.runs.checkpoints import read_snapshot, write_snapshot
 from proxprop.spec.config import ConfigError
-from proxprop.spec.events import (
-    Artifact,
-    Control,
-    Ended,
-    Mark,
-    Notice,
-    Point,
-    Snapshot,
-    Started,
-    State,
-)
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Artifact, Ended, Mark, Notice, Point, Snapshot, Started, State
+from proxprop.spec.sweeping import default_sweep
 from tests.engine.training.driver import Desk, of, run_until
 
 from .driver import curves, final_values, last_map, members, run, small

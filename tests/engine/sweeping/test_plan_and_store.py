@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from proxprop.engine.sweeping import default_sweep, find_sweep, plane_sweep, sweep_map
+from proxprop.engine import load_loops
 from proxprop.engine.sweeping.plan import copies_at_once, plan
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.process import Process
 from proxprop.runs.progress import Progress
+from proxprop.runs.results import find_sweep, sweep_map
 from proxprop.runs.store import Store
 from proxprop.spec.catalog.models import layer_table
 from proxprop.spec.config import ConfigError, SweepConfig
 from proxprop.spec.events import Point, Started
+from proxprop.spec.sweeping import default_sweep, plane_sweep
 
 from .driver import curves, grid, last_map, members, run, small
 
@@ -100,7 +102,7 @@ def test_a_stored_sweep_holds_its_map_and_curves_and_is_found_again(tmp_path: Pa
     going = find_sweep(store, config, live=True)
     assert going is not None
     assert going.id == run_id
-    ended = execute(store, run_id, Mailbox(store, run_id))
+    ended = execute(store, run_id, Mailbox(store, run_id), load_loops)
     assert ended.outcome == "finished"
     events = run(config)
     assert sweep_map(store, run_id) == last_map(events)
@@ -129,7 +131,8 @@ def test_progress_counts_runs_and_those_before_a_resume() -> None:
 
 def test_configs_and_stored_maps_load_no_torch() -> None:
     code = (
-        "import sys; from proxprop.engine.sweeping import default_sweep, find_sweep, sweep_map;"
+        "import sys; from proxprop.spec.sweeping import default_sweep;"
+        "from proxprop.runs.results import find_sweep, sweep_map;"
         "import proxprop.cli.sweep; default_sweep().run(3); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

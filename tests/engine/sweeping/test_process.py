@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from proxprop.engine.sweeping import default_sweep, sweep_map
+from proxprop.runs.results import sweep_map
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
 from proxprop.spec.config import SweepConfig
-from proxprop.spec.events import Control
+from proxprop.spec.controls import Control
+from proxprop.spec.sweeping import default_sweep
 from tests.runs.waiting import until
 
 from .driver import last_map, run

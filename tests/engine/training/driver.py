@@ -11,7 +11,8 @@ import torch
 from proxprop.data.dataset import Dataset, Split, Transform, load
 from proxprop.engine.training import train
 from proxprop.spec.config import RunConfig
-from proxprop.spec.events import Control, Event, Point, Snapshot
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Event, Point, Snapshot
 
 SMALL: dict[str, Any] = {
     "data.samples": 200,

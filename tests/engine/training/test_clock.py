@@ -14,7 +14,8 @@ from proxprop.engine.training import train
 from proxprop.engine.training.evaluation import SetEvaluation
 from proxprop.engine.training.pictures import Pictures
 from proxprop.engine.training.stopwatch import CudaStopwatch
-from proxprop.spec.events import Artifact, Control
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Artifact
 
 from .driver import Desk, losses, of, points, run, small
 

@@ -7,7 +7,8 @@ import pytest
 from proxprop.engine.training import train
 from proxprop.engine.training.settings import change_from_mark
 from proxprop.spec.config import RunConfig
-from proxprop.spec.events import Control, Ended, Mark, Notice, Snapshot, State
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Ended, Mark, Notice, Snapshot, State
 
 from .driver import Desk, at_step, losses, of, points, run, run_until, small
 

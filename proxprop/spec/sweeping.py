@@ -1,4 +1,27 @@
-"""What the artifact "map" holds, and the board it is read off as runs end. Loads no torch."""
+"""Sweeps: configs to start from, and the map that is stored as their runs end.
+
+How a sweep is stored
+---------------------
+*Cells* are the points of the map: method after method, within a method η (outer) by τ (inner);
+`SweepConfig.cells()` lists them. Every cell is run once per seed, and each of those runs is a
+*member* of the stored sweep: ``member = cell * seeds + seed_index``. `SweepConfig.run(member)` is
+the `RunConfig` of the same run on its own, to open it in Train.
+
+- Artifact **"map"** (member 0): all that a picture of the map needs, replaced as runs end; its
+  `step` is the number of runs that have ended. The payload is `MapPayload`; null stands for "not
+  yet" in `outcomes` and "not yet" or "not finite" in numbers (JSON has neither).
+- Points of table **"steps"** with the member's number: the mini-batch `loss` before the step of
+  that number, at most about 100 points a run, always its first and last.
+  ``store.points(run_id, "steps", member)`` is a cell's curve, and series
+  "<member>/steps/loss" the live one.
+- One point of table **"evaluations"** per member when its run ends: train_loss, train_accuracy,
+  validation_loss, validation_accuracy after its last step, NaN where it diverged.
+- One `Ended` for the whole (member −1). Its summary counts the outcomes.
+
+`step` of a snapshot is `steps` times the runs that whole blocks have settled; `member_steps` says
+which members those are. `proxprop.runs.results.find_sweep` looks for a stored sweep of
+the same config, `sweep_map` reads its map.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +33,46 @@ from typing import Any, Literal, TypedDict
 
 from proxprop.spec.config import SweepConfig
 from proxprop.spec.events import Outcome
+
+
+def default_sweep(points: int = 25, seeds: int = 3, steps: int = 100) -> SweepConfig:
+    """Return explicit, exact and CG-3 steps over the same range of s = η, or η·τ.
+
+    Plain SGD on the default task, the digits, 64-128-64-10. Proximal steps want a large η and a
+    small step size on the explicit last layer, here 100 and 0.1: with η = 1 they are far from any
+    limit and slow.
+
+    Args:
+        points: Step sizes per method.
+        seeds: Seeds, from 0.
+        steps: Optimizer steps of every run.
+    """
+    lr = {"low": 1e-2, "high": 1e3, "count": points}
+    tau = {"low": 1e-4, "high": 1e1, "count": points}
+    implicit = {"name": "sgd", "lr": 100.0, "explicit_lr": 0.1}
+    methods = (
+        {"direction": {"solver": "explicit"}, "optimizer": {"name": "sgd"}, "lr": lr},
+        {"direction": {"solver": "exact"}, "optimizer": implicit, "tau": tau},
+        {"direction": {"solver": "cg", "cg_steps": 3}, "optimizer": implicit, "tau": tau},
+    )
+    return SweepConfig.parse({"methods": methods, "steps": steps, "seeds": seeds})
+
+
+def plane_sweep(points: int = 15, seeds: int = 1, steps: int = 100) -> SweepConfig:
+    """Return the exact step over the τ × η plane, on the task of `default_sweep`.
+
+    Args:
+        points: Values of each step size.
+        seeds: Seeds, from 0.
+        steps: Optimizer steps of every run.
+    """
+    method = {
+        "direction": {"solver": "exact"},
+        "optimizer": {"name": "sgd", "explicit_lr": 0.1},
+        "lr": {"low": 0.1, "high": 1e3, "count": points},
+        "tau": {"low": 1e-4, "high": 1e1, "count": points},
+    }
+    return SweepConfig.parse({"methods": (method,), "steps": steps, "seeds": seeds})
 
 
 class LimitPoint(TypedDict):

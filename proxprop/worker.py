@@ -1,4 +1,4 @@
-"""The process that makes one run: `python -m proxprop.runs.worker --store FILE`.
+"""The process that makes one run: `python -m proxprop.worker --store FILE`.
 
 It loads torch at low priority, then waits for a run's id as a line on standard input. The end of
 standard input means that the server died: the worker saves a checkpoint, marks its run as
@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from proxprop import paths
+from proxprop.engine import load_loops, warm_up
 from proxprop.runs.errors import StoreError
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
@@ -88,7 +89,7 @@ class Worker:
         self._mailbox = Mailbox(self._store, self._run_id)
         _log_to(paths.log(self._run_id, self._store.home))
         try:
-            execute(self._store, self._run_id, self._mailbox)
+            execute(self._store, self._run_id, self._mailbox, load_loops)
         except StoreError as error:
             print(error, file=sys.stderr, flush=True)
             return EXIT_STORE
@@ -114,11 +115,9 @@ class Worker:
 
 
 def _load() -> None:
-    """Pay first-use costs; whatever is wrong will be told by the run itself."""
-    from proxprop.runs.rehearsal import rehearse
-
+    """Load torch and pay first-use costs; a run reports by itself whatever is wrong."""
     with contextlib.suppress(Exception):
-        rehearse()
+        warm_up()
 
 
 def _at_low_priority(work: Callable[[], None]) -> None:
@@ -150,7 +149,7 @@ def _log_to(path: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one worker and return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m proxprop.runs.worker")
+    parser = argparse.ArgumentParser(prog="python -m proxprop.worker")
     parser.add_argument("--store", type=Path, help="the run store's file")
     chosen = parser.parse_args(arguments)
     try:

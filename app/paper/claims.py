@@ -1,0 +1,75 @@
+"""Claim by claim: what the paper says, what was measured, on what, and what that makes of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+
+from app.paper.recordings import Library, Recording
+from proxprop.paper import CLAIMS, Assessment, assess
+
+VERDICTS = {
+    "confirmed": "✓ confirmed",
+    "partly": "◐ partly",
+    "not confirmed": "✕ not confirmed",
+    "not measured": "– not measured",
+}
+# Claims of these experiments are read beside each other: the controls belong to the main claims.
+BESIDE = {
+    "mlp": ("mlp-main", "mlp-controls"),
+    "mlp-controls": ("mlp-controls", "mlp-main"),
+}
+PLACES = {claim.key: claim.place for claim in CLAIMS}
+TABLE = """\
+<div class="paper-claims"><table>
+<tr><th>what is claimed</th><th>what we measured</th><th>on what</th><th>verdict</th></tr>
+{rows}</table></div>"""
+ROW = """\
+<tr data-claim="{key}"><td><strong>{statement}</strong><br><small>{source}</small></td>
+<td>{measured}</td><td>{basis}</td><td class="verdict">{verdict}</td></tr>
+"""
+
+
+def assessments(recording: Recording | None, library: Library) -> tuple[Assessment, ...]:
+    """Return what the recordings like the one shown (its scale, its origin) say of every claim."""
+    if recording is None:
+        return assess((), "full")
+    return assess(library.results(here=recording.here), recording.result.scale)
+
+
+def about(experiment: str, claims: Sequence[Assessment]) -> list[Assessment]:
+    """Return the claims that an experiment is about, its own first, then its controls."""
+    main = experiment if "-" in experiment else f"{experiment}-main"
+    places = BESIDE.get(experiment, (main,))
+    return [claim for place in places for claim in claims if PLACES.get(claim.key) == place]
+
+
+def summary(claims: Sequence[Assessment]) -> str:
+    """Return how many of the paper's claims came out how; those that did not are named."""
+    ours = [claim for claim in claims if claim.source.startswith("ours")]
+    papers = [claim for claim in claims if claim not in ours]
+    counts = Counter[str](claim.verdict for claim in papers)
+    parts = [f"**{counts[verdict]}** {verdict}" for verdict in VERDICTS if counts[verdict]]
+    text = f"Of the paper's {len(papers)} claims, on this scale: {', '.join(parts)}."
+    for whose, group in (("", papers), (" of ours", ours)):
+        against = [c.statement.rstrip(".") for c in group if c.verdict == "not confirmed"]
+        if against:
+            text += f" Not confirmed{whose}: {'; '.join(against)}."
+    return text
+
+
+def html(claims: Sequence[Assessment]) -> str:
+    """Return the table."""
+    rows = [
+        ROW.format(
+            key=claim.key,
+            statement=escape(claim.statement),
+            source=escape(claim.source),
+            measured=escape(claim.measured),
+            basis=escape(claim.basis),
+            verdict=VERDICTS[claim.verdict],
+        )
+        for claim in claims
+    ]
+    return TABLE.format(rows="".join(rows))
