@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app import state
 from app.ownership import COOKIE
 from app.rescale import rescale
 from app.services import get_service
+from app.state import editing as state
 from proxprop.runs.errors import RunError, StoreError
 from proxprop.spec.config import ConfigError
 from proxprop.spec.controls import Control

@@ -12,9 +12,9 @@ if str(ROOT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from app import state  # noqa: E402
 from app.guard import guard  # noqa: E402
 from app.live.chart import preload  # noqa: E402
+from app.state.url_state import visit  # noqa: E402
 
 PAGES = ROOT / "pages"
 
@@ -32,7 +32,7 @@ page = st.navigation(
     ],
     position="top",
 )
-state.visit(page.url_path)
+visit(page.url_path)
 with guard():
     page.run()
 preload()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.draft import Values
+from app.state.draft import Values
 from proxprop.spec.config import RunConfig
 from proxprop.spec.config.query import flatten
 

@@ -1,7 +1,8 @@
 import streamlit as st
 
-from app import actions, state
+from app import actions
 from app.forms.form import form
+from app.state import editing as state
 from app.train.idle import idle
 from app.train.page import arrive
 from app.train.picture import picture

@@ -6,12 +6,12 @@ import time
 
 import streamlit as st
 
-from app import state
 from app.compare.draft import RaceDraft
 from app.compare.quantities import QUANTITIES
 from app.components.race_link import decode, encode
-from app.draft import read_text
 from app.services import get_store
+from app.state.draft import read_text
+from app.state.url_state import SETTLE, arrived
 from proxprop.runs.errors import UnknownRunError
 from proxprop.runs.record import Run
 from proxprop.spec.config import ConfigError, RaceConfig, RunConfig
@@ -109,9 +109,9 @@ def _take_view(draft: RaceDraft, query: dict[str, str]) -> None:
 
 def _changed(draft: RaceDraft, query: dict[str, str]) -> bool:
     """Whether the URL says something the draft does not know yet."""
-    if state.arrived():
+    if arrived():
         return bool(query) and query != draft.written
-    recent = time.monotonic() - draft.written_at < state.SETTLE
+    recent = time.monotonic() - draft.written_at < SETTLE
     return query != draft.written and not draft.touched and not recent
 
 

@@ -6,15 +6,15 @@ from functools import partial
 
 import streamlit as st
 
-from app import state
 from app.compare import acting
 from app.compare.draft import FEWEST, MOST, Part, RaceDraft
 from app.components.contender_styles import looks, stroke_css
-from app.draft import Values
 from app.forms import fields
 from app.forms.fold import fold
 from app.forms.step import step_group
 from app.forms.training import contender_more
+from app.state import editing as state
+from app.state.draft import Values
 from app.words import FIELDS, SOLVERS, direction_label
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import RaceConfig

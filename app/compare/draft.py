@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.draft import DEFAULTS, Values, check
 from app.live.chart import XAxis
-from app.state import Draft
+from app.state.draft import DEFAULTS, Values, check
+from app.state.editing import Draft
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import ConfigError, Contender, RaceConfig, RunConfig, SearchConfig
 from proxprop.spec.config.query import flatten

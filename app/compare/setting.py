@@ -6,13 +6,13 @@ from functools import partial
 
 import streamlit as st
 
-from app import state
 from app.compare import acting
 from app.compare.draft import RaceDraft
 from app.forms import fields
 from app.forms.fold import fold
 from app.forms.task import data_group, model_group
 from app.forms.training import budget, machine
+from app.state import editing as state
 from app.words import exact_number
 
 TRIALS = (4, 8, 12, 16, 24, 32, 48, 64, 100, 200)

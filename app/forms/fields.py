@@ -8,8 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from app import actions, state
-from app.draft import LISTS, read_text
+from app import actions
+from app.state import editing as state
+from app.state.draft import LISTS, read_text
 from app.words import CHOICES, FIELDS, exact_number
 
 # Ten stops a decade, all of them numbers a person would write.

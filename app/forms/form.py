@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state
 from app.forms.step import step_group
 from app.forms.task import data_group, model_group
 from app.forms.training import budget_group, more_group
 from app.presets import PRESETS, apply, matching
+from app.state import editing as state
 
 
 def form() -> None:

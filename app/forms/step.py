@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import actions, state
+from app import actions
 from app.forms import fields
+from app.state import editing as state
 from app.words import CHOICES, exact_number
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import state
-from app.draft import check_task
 from app.forms import fields
 from app.forms.fold import fold
+from app.state import editing as state
+from app.state.draft import check_task
 from app.words import CHOICES, count
 from proxprop.data.preview import dataset_shape
 from proxprop.spec.catalog.data import DATA

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import actions, state
+from app import actions
 from app.forms import fields
 from app.forms.fold import fold
+from app.state import editing as state
 from app.words import FIELDS, count, direction_label, exact_number
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import Change, ConfigError

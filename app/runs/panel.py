@@ -6,7 +6,6 @@ from typing import Any
 
 import streamlit as st
 
-from app import state
 from app.actions import in_words
 from app.attached import marks_of, resumable, settings_in_force
 from app.components.links import download_links
@@ -14,6 +13,7 @@ from app.components.run_buttons import resume_button
 from app.components.run_titles import ADDRESSES, config_of, state_of, title_of
 from app.services import get_service, get_store
 from app.snippet import replayable
+from app.state import editing as state
 from proxprop.runs.record import Run
 from proxprop.runs.store import BIN_DAYS
 from proxprop.spec.config import RunConfig

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import state
+from app.state.url_state import arrived
 
 FIRST = "stability.first"
 STYLE, LECTURE = (Path(__file__).with_name(name) for name in ("style.css", "lecture.css"))
@@ -51,7 +51,7 @@ def header() -> tuple[str, bool]:
 
 def _first_view() -> str:
     """Return the view of a link that names none: the one its other parts belong to."""
-    if state.arrived() or FIRST not in st.session_state:
+    if arrived() or FIRST not in st.session_state:
         query = st.query_params
         of_parts = NETWORK if "sweep" in query else LAYERS if "net" in query else QUADRATIC
         st.session_state[FIRST] = QUADRATIC if "view" in query else of_parts

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state
-from app.draft import check_task
 from app.forms import task
 from app.samples import sample_sheet
+from app.state import editing as state
+from app.state.draft import check_task
 from proxprop.spec.config import RunConfig
 
 FORMULAS = {

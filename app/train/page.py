@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state
 from app.attached import marks_of, settings_in_force
 from app.services import get_store
+from app.state import editing as state
+from app.state.url_state import arrived
 from proxprop.runs.errors import UnknownRunError
 from proxprop.runs.record import Run
 from proxprop.spec.config import RunConfig
@@ -17,7 +18,7 @@ def arrive() -> Run | None:
     """Bring URL, draft and run together; return the run the page shows, if any."""
     query = st.query_params.to_dict()
     draft: state.Draft | None = st.session_state.get(state.KEY)
-    if state.url_changed(draft, query, state.arrived()):
+    if state.url_changed(draft, query, arrived()):
         draft = _from_url(query)
     assert draft is not None  # url_changed is True without one
     run = _run(draft.run)

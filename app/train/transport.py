@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import actions, state
+from app import actions
 from app.attached import resumable
 from app.components.run_buttons import pause_and_stop_buttons, resume_button, stop_button
+from app.state import editing as state
 from proxprop.runs.record import Run
 
 BATCH = ("One batch", "One optimizer step, then pause.  [→]", "Right")

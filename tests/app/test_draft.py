@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from app.draft import DEFAULTS, check, check_files, check_task, read_query, read_text
 from app.forms.fields import log_grid, shown
+from app.state.draft import DEFAULTS, check, check_files, check_task, read_query, read_text
 from app.words import FIELDS, exact_number
 from proxprop.spec.config import RunConfig, from_query, to_query
 from proxprop.spec.config.query import flatten

@@ -14,8 +14,9 @@ from typing import Any
 
 import streamlit as st
 
-from app.draft import Values, check, check_files, read_query
 from app.rescale import Offer
+from app.state.draft import Values, check, check_files, read_query
+from app.state.url_state import SETTLE
 from proxprop.spec.config import RunConfig, to_query
 from proxprop.spec.config.query import flatten
 
@@ -30,7 +31,6 @@ LIVE = {
 }
 KEY = "draft"
 EDITED = "draft.edited"
-SETTLE = 1.0  # seconds within which a rerun may still carry the URL from before our last change
 
 
 @dataclass
@@ -110,17 +110,6 @@ def replace(config: RunConfig, *, base: RunConfig | None = None, run: str | None
     draft.touched = True
     st.session_state[KEY] = draft
     return draft
-
-
-def visit(page: str) -> None:
-    """Remember which page is shown, and whether the person just came to it."""
-    st.session_state["arrived"] = st.session_state.get("page") != page
-    st.session_state["page"] = page
-
-
-def arrived() -> bool:
-    """Whether the person just came to this page from another one."""
-    return bool(st.session_state.get("arrived", True))
 
 
 def set_value(name: str, raw: Any) -> None:
