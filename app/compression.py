@@ -8,8 +8,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-import os
-import tempfile
 from pathlib import Path
 
 from anyio import to_thread
@@ -19,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import file_util
 
 from app.live.assets import plotly_path
+from proxprop.files import write_atomically
 from proxprop.paths import home
 
 SMALLEST = 1024  # bytes; below it, the headers weigh as much as what is saved
@@ -34,11 +33,8 @@ def compressed(path: Path) -> Path:
     target = home() / "cache" / "static" / f"{path.name}-{mark}.gz"
     if target.exists():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-        # mtime 0: the same bytes for the same file, whoever compresses it.
-        file.write(gzip.compress(path.read_bytes(), LEVEL, mtime=0))
-    os.replace(file.name, target)
+    # mtime 0: the same bytes for the same file, whoever compresses it.
+    write_atomically(target, gzip.compress(path.read_bytes(), LEVEL, mtime=0))
     return target
 
 

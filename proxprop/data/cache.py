@@ -9,26 +9,22 @@ Nothing is ever unpickled.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from proxprop.data.source import Progress, quiet
+from proxprop.files import atomic_file
 from proxprop.paths import home
 
 T = TypeVar("T")
 
-ABANDONED = 86_400.0  # seconds after which an unfinished file has no writer any more
 FORMAT = 1  # raise it when what an entry means changes
 
 # Everything that reading a damaged entry can raise.
@@ -131,31 +127,6 @@ def cached(
         except OSError as error:
             progress(f"The decoded data could not be kept in {_folder()}: {error}", None)
     return value
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary neighbour of `path` for writing; move it there once written completely."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path.parent)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _sweep(folder: Path) -> None:
-    """Drop what processes killed while writing left behind."""
-    for path in folder.glob(".*.part"):
-        with suppress(OSError):  # another process may sweep too
-            if time.time() - path.stat().st_mtime > ABANDONED:
-                path.unlink()
 
 
 def _folder() -> Path:

@@ -13,9 +13,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from proxprop.data.cache import atomic_file
 from proxprop.data.errors import DataError
 from proxprop.data.source import Progress
+from proxprop.files import atomic_file
 from proxprop.paths import home
 
 CHUNK = 1 << 18

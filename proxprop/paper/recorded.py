@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from proxprop import paths
+from proxprop.files import write_atomically
 from proxprop.paper.result import (
     EXPERIMENTS,
     Result,
@@ -98,16 +98,6 @@ def write_result(result: Result | StabilityResult, folder: Path) -> Path:
     Raises:
         OSError: If the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{result.name}.json"
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        partial.write_text(_compact(result) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, result.model_dump_json() + "\n")
     return path
-
-
-def _compact(result: Result | StabilityResult) -> str:
-    return result.model_dump_json()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proxprop import paths
+from proxprop.files import write_atomically
 from proxprop.runs.errors import disk_in_words
 from proxprop.runs.writing import Writing
 from proxprop.spec.events import Snapshot
@@ -122,43 +119,13 @@ def read_snapshot(path: Path) -> Snapshot:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    partial = path.with_suffix(".partial")
-    with _telling(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            save_file(plain, partial, metadata)
-            _sync(partial)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
-        _sync(path.parent)
-
-
-@contextmanager
-def _telling(path: Path) -> Iterator[None]:
-    from safetensors import SafetensorError
-
     try:
-        yield
+        write_atomically(path, save(plain, metadata))
     except OSError as error:
         raise disk_in_words(error, path) from error
-    except SafetensorError as error:
-        # save_file hides a failed write in its text: "… File too large (os error 27)".
-        number = re.search(r"os error (\d+)", str(error))
-        code = int(number[1]) if number else 0
-        reason = os.strerror(code) if number else str(error)
-        raise disk_in_words(OSError(code, reason), path) from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _checksum(tensors: dict[str, Any]) -> int:

@@ -51,7 +51,7 @@ def test_the_last_two_are_kept(checkpoints: Checkpoints, store: Store) -> None:
     found, passed_over = checkpoints.latest()
     assert found is not None
     assert (found.step, passed_over) == (30, [])
-    assert not list(written[0].parent.glob("*.partial"))
+    assert not list(written[0].parent.glob("*.part"))
 
 
 @pytest.mark.parametrize("damage", ["flipped bit", "cut short", "gone", "not ours"])

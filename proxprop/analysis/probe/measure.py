@@ -20,6 +20,7 @@ from proxprop.analysis.layer_problem import LayerProblem
 from proxprop.analysis.probe.request import ProbeRequest
 from proxprop.conversion import convert, iter_prox_layers
 from proxprop.data.dataset import epoch_permutation, load
+from proxprop.files import atomic_file
 from proxprop.models import build_model
 from proxprop.runs.checkpoints import MODEL_PREFIX
 from proxprop.spec.config import RunConfig
@@ -168,11 +169,5 @@ def explicit_ratio(config: RunConfig) -> float:
 
 def write(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write a result, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(f".{time.monotonic_ns()}.tmp")
-    try:
-        with half.open("wb") as file:
-            np.savez(file, **arrays)
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        np.savez(file, **arrays)

@@ -18,6 +18,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+from proxprop.files import write_atomically
 from proxprop.runs.threads import wait_politely
 
 BEAT = 1.0  # seconds between signs of life
@@ -82,17 +83,6 @@ class _Voice:
             self.say(**self._last)
 
 
-def _write(path: Path, result: dict[str, Any]) -> None:
-    """Write a result whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        half.write_text(json.dumps(result, allow_nan=False))
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
-
-
 def _trace(asked: dict[str, Any], voice: _Voice) -> None:
     from proxprop.analysis.slow_motion import TraceRequest
     from proxprop.analysis.slow_motion.build import StepTrace
@@ -105,7 +95,9 @@ def _trace(asked: dict[str, Any], voice: _Voice) -> None:
         "findings": step.findings,
     }
     for part, compute in parts.items():
-        _write(Path(asked["results"][part]), compute(voice.tell))
+        write_atomically(
+            Path(asked["results"][part]), json.dumps(compute(voice.tell), allow_nan=False)
+        )
         voice.say(ready=part)
 
 
