@@ -29,7 +29,7 @@ from benchmarks.provenance import RESULTS, environment, make_console, write_resu
 from proxprop import autograd
 from proxprop.conversion import iter_prox_layers
 from proxprop.core import conv as conv_directions
-from proxprop.core.gram.conv import gram_costs
+from proxprop.core.gram.patches import gram_costs
 
 PARTS = ("forward", "input gradient", "weight gradient", "Gram", "factor and solve")
 # What each part is called in the backward pass.

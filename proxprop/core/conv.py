@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from proxprop.core.gram import ConvGeometry, patch_gram, position_gram
-from proxprop.core.gram.conv import choose_system, default_precision
+from proxprop.core.gram.patches import choose_system, default_precision
 from proxprop.core.linear import Direction
 from proxprop.core.solvers import (
     CONDITION_FOR_FLOAT64,
@@ -72,7 +72,7 @@ def conv_direction(
         weight, sums = parameter_gradient(x, grad_output, geometry)
         return Direction(weight, sums if train_bias else None, status, "empty")
     steps = spec.cg_steps if spec.solver == "cg" else 0
-    route = choose_system(x.shape, geometry, grad_output.shape[1], steps).route
+    route = choose_system(x.shape, geometry, grad_output.shape[1], steps)
     solve = _dual if route == "dual" else _primal
     weight, bias, failed = solve(x, grad_output, geometry, spec, train_bias)
     status = status if failed is None else failed

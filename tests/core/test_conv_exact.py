@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from proxprop import ProxPropConv2d, convert
 from proxprop.core.conv import conv_direction
-from proxprop.core.gram.conv import choose_system
+from proxprop.core.gram.patches import choose_system
 from proxprop.core.solvers import SolveSpec
 from tests.core.gram.cases import GEOMETRIES, SIZES, convolution, images
 from tests.reference import (
@@ -79,7 +79,7 @@ def test_any_tau_on_both_systems(tau: float, samples: int) -> None:
     plain = convolution(GEOMETRIES["3 padded"])
     x = images(samples, 5, 5)
     delta = torch.randn_like(plain(x))
-    route = choose_system(x.shape, proximal(plain).geometry, 8, 0).route
+    route = choose_system(x.shape, proximal(plain).geometry, 8, 0)
     assert route == ("dual" if samples == 1 else "primal")
     found, _ = directions(proximal(plain, tau=tau), x, delta)
     assert relative_error(found, expected(plain, x, delta, tau)) < 1e-8

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from proxprop import ProxPropConv2d
-from proxprop.core.gram.conv import SystemChoice, patch_gram
+from proxprop.core.gram.patches import patch_gram
 from proxprop.diagnostics import NonFiniteWarning, ProxPropWarning, SolveFallbackWarning
 from tests.core.gram.cases import images
 from tests.reference import augmented, exact_direction, output_rows, patch_columns, relative_error
@@ -26,8 +26,7 @@ def force_route(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Solve in the wanted space, whichever is cheaper."""
 
     def force(route: str) -> None:
-        choice = SystemChoice(route, 0.0)
-        monkeypatch.setattr("proxprop.core.conv.choose_system", lambda *_: choice)
+        monkeypatch.setattr("proxprop.core.conv.choose_system", lambda *_: route)
 
     return force
 

@@ -3,24 +3,47 @@
 ``S = R - rows - columns + corners``: ``R`` sums over every patch position in the plane, so it
 depends on the lag between two taps only; ``rows``, ``columns`` and ``corners`` are the patches that
 touch the image but are no position of the convolution, which are few.
+
+``R`` and the lines' part of the rest are autocorrelations at the few lags a kernel can see. At
+image sizes up to a few hundred pixels a Fourier transform written as a matrix product is faster
+than an FFT call, because its result can be laid out so that the channel products that follow need
+no further copy.
 """
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from proxprop.core.gram.spectra import (
-    Precision,
-    autocorrelation,
-    correlation_flops,
-    line_correlation,
-)
+from proxprop.core.gram.geometry import ConvGeometry
+from proxprop.core.solvers.precision import is_traced
 
 ENDS = (False, True)
+
+# Elements of a block's spectrum: 2 MB in float32, a CPU core's second-level cache.
+_BLOCK_ELEMENTS = 1 << 19
+
+# Transform matrices kept: a network has a few convolutions of different sizes, each with about six.
+_KEPT = 64
+
+
+class Precision(NamedTuple):
+    """Types of a Gram's arithmetic.
+
+    Attributes:
+        product: Of the transforms and products over the batch.
+        result: Of everything after them, and of the Gram.
+    """
+
+    product: torch.dtype
+    result: torch.dtype
 
 
 @dataclass(frozen=True)
@@ -30,12 +53,28 @@ class _Axis:
     size: int
     kernel: int
     dilation: int
-    leading: int
-    trailing: int
+    leading: int = 0
+    trailing: int = 0
+
+    @property
+    def lags(self) -> int:
+        """The largest distance between two taps, in steps of the dilation."""
+        return self.kernel - 1
 
     @property
     def reach(self) -> int:
-        return (self.kernel - 1) * self.dilation
+        """The same in pixels."""
+        return self.lags * self.dilation
+
+    @property
+    def period(self) -> int:
+        """Of a circular correlation with room for the largest lag: it equals the linear one."""
+        return self.size + self.reach
+
+    @property
+    def half(self) -> int:
+        """Frequencies of a real line's spectrum."""
+        return self.period // 2 + 1
 
     @property
     def depth(self) -> int:
@@ -64,21 +103,20 @@ class _Axis:
         return pairs
 
 
+def _axes(geometry: ConvGeometry, height: int, width: int) -> tuple[_Axis, _Axis]:
+    left, right, top, bottom = geometry.padding
+    (k_h, k_w), (d_h, d_w) = geometry.kernel_size, geometry.dilation
+    return _Axis(height, k_h, d_h, top, bottom), _Axis(width, k_w, d_w, left, right)
+
+
 def correlation_gram(
-    x: Tensor,
-    kernel_size: tuple[int, int],
-    dilation: tuple[int, int],
-    padding: tuple[int, int, int, int],
-    precision: Precision,
-    margin: int = 0,
+    x: Tensor, geometry: ConvGeometry, precision: Precision, margin: int = 0
 ) -> Tensor:
     """Compute ``Σ_n Σ_p patch(n, p) patch(n, p)ᵀ`` over the positions of a stride-1 convolution.
 
     Args:
         x: Images of shape (N, groups, C, H, W), zero outside.
-        kernel_size: Taps, vertically and horizontally.
-        dilation: Pixels between taps.
-        padding: Zero padding as (left, right, top, bottom).
+        geometry: Kernel, dilation and zero padding of the convolution.
         precision: Types of the products and of their sum.
         margin: Last rows and columns to leave for the caller to fill.
 
@@ -86,56 +124,39 @@ def correlation_gram(
         Gram of shape (groups, d + margin, d + margin) with ``d = C · k_h · k_w``, ordered as a
         flattened weight.
     """
-    left, right, top, bottom = padding
-    vertical = _Axis(x.shape[3], kernel_size[0], dilation[0], top, bottom)
-    horizontal = _Axis(x.shape[4], kernel_size[1], dilation[1], left, right)
-    lags = (kernel_size[0] - 1, kernel_size[1] - 1)
-    lagged = autocorrelation(x, lags, dilation, precision).contiguous()
-    border = _border(x.transpose(0, 1), vertical, horizontal, precision)
+    kernel = geometry.kernel_size
+    vertical, horizontal = _axes(geometry, x.shape[3], x.shape[4])
+    lagged = autocorrelation(x, vertical, horizontal, precision).contiguous()
+    lines, row_lags, column_lags = _border(x.transpose(0, 1), vertical, horizontal, precision)
     # Rows and columns are subtracted while the other axis is still one dimension of lags.
-    rows = torch.stack(_shifts(lagged, 3, kernel_size[0]), dim=2)  # (g, c, i, c', i', lag)
-    _subtract_lines(rows, border.rows, vertical)
+    rows = torch.stack(_shifts(lagged, 3, kernel[0]), dim=2)  # (g, c, i, c', i', lag)
+    _subtract_lines(rows, row_lags, vertical)
     groups, channels = x.shape[1:3]
-    size = channels * kernel_size[0] * kernel_size[1]
+    size = channels * kernel[0] * kernel[1]
     gram = lagged.new_empty(groups, size + margin, size + margin)
-    taps = gram[:, :size, :size].view(groups, *2 * (channels, *kernel_size))
-    for j, shifted in enumerate(_shifts(rows, 5, kernel_size[1])):
+    taps = gram[:, :size, :size].view(groups, *2 * (channels, *kernel))
+    for j, shifted in enumerate(_shifts(rows, 5, kernel[1])):
         taps[:, :, :, j] = shifted
-    if border.columns is not None:
-        columns = lagged.new_zeros(
-            groups, channels, kernel_size[1], channels, kernel_size[1], lagged.shape[3]
-        )
-        _subtract_lines(columns, border.columns, horizontal)
+    if horizontal.depth:
+        columns = lagged.new_zeros(groups, *2 * (channels, kernel[1]), lagged.shape[3])
+        _subtract_lines(columns, column_lags, horizontal)
         columns = columns.mT.contiguous()  # (g, c, j, c', lag, j')
-        for i, shifted in enumerate(_shifts(columns, 4, kernel_size[0])):
+        for i, shifted in enumerate(_shifts(columns, 4, kernel[0])):
             taps[:, :, i] += shifted
-        if border.rows is not None:
-            _add_corners(taps, border.lines, vertical, horizontal, precision)
+        if vertical.depth:
+            _add_corners(taps, lines, vertical, horizontal, precision)
     return gram
 
 
-def correlation_gram_flops(
-    samples: int,
-    channels: int,
-    size: tuple[int, int],
-    kernel_size: tuple[int, int],
-    dilation: tuple[int, int],
-    padding: tuple[int, int, int, int],
-) -> int:
-    """Multiply-adds of :func:`correlation_gram` for one group."""
-    left, right, top, bottom = padding
-    vertical = _Axis(size[0], kernel_size[0], dilation[0], top, bottom)
-    horizontal = _Axis(size[1], kernel_size[1], dilation[1], left, right)
-    lags = (kernel_size[0] - 1, kernel_size[1] - 1)
-    total = correlation_flops(samples, channels, size, lags, dilation)
-    for _ in ENDS:
-        for across, along in ((vertical, horizontal), (horizontal, vertical)):
-            lines = channels * across.depth
-            total += correlation_flops(
-                samples, lines, (1, along.size), (0, along.kernel - 1), (1, along.dilation)
-            )
-    total += 4 * samples * (channels * vertical.depth * horizontal.depth) ** 2
-    return total
+def correlation_gram_flops(shape: Sequence[int], geometry: ConvGeometry) -> int:
+    """Multiply-adds of :func:`correlation_gram` for one group's images (N, C, H, W)."""
+    samples, channels, height, width = shape
+    vertical, horizontal = _axes(geometry, height, width)
+    total = correlation_flops(samples, channels, vertical, horizontal)
+    for across, along in ((vertical, horizontal), (horizontal, vertical)):
+        line = correlation_flops(samples, channels * across.depth, _Axis(1, 1, 1), along)
+        total += len(ENDS) * line
+    return total + 4 * samples * (channels * vertical.depth * horizontal.depth) ** 2
 
 
 def _shifts(lagged: Tensor, dim: int, kernel: int) -> list[Tensor]:
@@ -143,47 +164,44 @@ def _shifts(lagged: Tensor, dim: int, kernel: int) -> list[Tensor]:
     return [lagged.narrow(dim, kernel - 1 - tap, kernel) for tap in range(kernel)]
 
 
-class _Border(NamedTuple):
-    """The lines at the image's borders that patches without a position read.
+def _border(
+    x: Tensor, vertical: _Axis, horizontal: _Axis, precision: Precision
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Copy and correlate the lines that patches without a position read.
 
-    Attributes:
-        lines: Rows at the top and at the bottom, (2, g, N, C, depth, W).
-        rows: Their autocorrelations (2, g, C, depth, C, depth, lag), None if there are none.
-        columns: Those of the columns at the left and at the right.
+    Args:
+        x: Images of shape (g, N, C, H, W).
+        vertical: The axis that rows stick out of.
+        horizontal: The axis that columns stick out of.
+        precision: Types of the arithmetic.
+
+    Returns:
+        Rows at the top and at the bottom, (2, g, N, C, depth, W); their autocorrelations,
+        (2, g, C, depth, C, depth, lag); those of the columns at the left and at the right.
     """
-
-    lines: Tensor
-    rows: Tensor | None
-    columns: Tensor | None
-
-
-def _border(x: Tensor, vertical: _Axis, horizontal: _Axis, precision: Precision) -> _Border:
-    """Copy and correlate the lines at the borders of images (g, N, C, H, W)."""
     rows, columns = vertical.edges(x, 3), horizontal.edges(x.mT, 3)
     if vertical == horizontal:  # many operations on little data: all four at once
         lines = torch.stack(rows + columns)
         both = _line_correlations(lines, vertical, precision)
-        if both is None:
-            return _Border(lines, None, None)
-        return _Border(lines[:2], both[:2], both[2:])
-    lines = torch.stack(rows)
-    return _Border(
+        return lines[:2], both[:2], both[2:]
+    lines, of_columns = torch.stack(rows), torch.stack(columns)
+    return (
         lines,
         _line_correlations(lines, horizontal, precision),
-        _line_correlations(torch.stack(columns), vertical, precision),
+        _line_correlations(of_columns, vertical, precision),
     )
 
 
-def _line_correlations(lines: Tensor, along: _Axis, precision: Precision) -> Tensor | None:
+def _line_correlations(lines: Tensor, along: _Axis, precision: Precision) -> Tensor:
     ends, groups, samples, channels, depth, size = lines.shape
     if depth == 0:
-        return None
+        return lines
     flat = lines.reshape(ends * groups, samples, channels * depth, size)
-    found = line_correlation(flat, along.kernel - 1, along.dilation, precision)
-    return found.reshape(ends, groups, channels, depth, channels, depth, -1)
+    lagged = line_correlation(flat, along, precision)
+    return lagged.reshape(ends, groups, channels, depth, channels, depth, -1)
 
 
-def _subtract_lines(taps: Tensor, correlations: Tensor | None, across: _Axis) -> None:
+def _subtract_lines(taps: Tensor, correlations: Tensor, across: _Axis) -> None:
     """Take away the patches in rows that are no output row, over all columns of the plane.
 
     Args:
@@ -191,8 +209,6 @@ def _subtract_lines(taps: Tensor, correlations: Tensor | None, across: _Axis) ->
         correlations: Of the rows at both ends, (2, g, C, depth, C, depth, lag).
         across: The axis that the patches stick out of.
     """
-    if correlations is None:
-        return
     for trailing, lagged in zip(ENDS, correlations, strict=True):
         for tap, pixel in across.overhang(trailing):
             taps[:, :, tap, :, tap] -= lagged[:, :, pixel, :, pixel]
@@ -223,3 +239,245 @@ def _add_corners(
     for bottom, strip in zip(ENDS, strips, strict=True):
         for i, row in vertical.overhang(bottom):
             taps[:, :, i, :, :, i] += strip[:, :, row, :, :, row]
+
+
+def autocorrelation(x: Tensor, vertical: _Axis, horizontal: _Axis, precision: Precision) -> Tensor:
+    """Correlate every pair of channels of zero-extended images, summed over the batch.
+
+    ``r[g, c, c', a, b] = Σ_n Σ_{q ∈ ℤ²} x[n, g, c, q] · x[n, g, c', q + (a', b')]`` with the lags
+    ``a' = (a - lags_h) · dilation_h`` and ``b' = (b - lags_w) · dilation_w``.
+
+    Args:
+        x: Images of shape (N, groups, C, H, W).
+        vertical: Height, lags and dilation.
+        horizontal: Width, lags and dilation.
+        precision: Types of the products and of their sum.
+
+    Returns:
+        Correlations of shape (groups, C, C, 2·lags_h + 1, 2·lags_w + 1).
+    """
+    fits = _plane_fits(x.shape[0], x.shape[2], vertical, horizontal)
+    return (_by_plane if fits else _by_rows)(x, vertical, horizontal, precision)
+
+
+def _plane_fits(samples: int, channels: int, vertical: _Axis, horizontal: _Axis) -> bool:
+    """Whether the plane's spectra are no more memory than the images themselves.
+
+    They hold C² numbers per frequency: not so for large images with many channels.
+    """
+    spectra = 2 * vertical.period * horizontal.half * channels
+    return spectra <= max(samples * vertical.size * horizontal.size // 4, 4096)
+
+
+def correlation_flops(samples: int, channels: int, vertical: _Axis, horizontal: _Axis) -> int:
+    """Multiply-adds of :func:`autocorrelation` for one group."""
+    tall, half = vertical.period, horizontal.half
+    across = 2 * samples * channels * vertical.size * horizontal.size * half
+    if _plane_fits(samples, channels, vertical, horizontal):
+        down = 4 * samples * channels * vertical.size * tall * half
+        return across + down + 3 * samples * channels**2 * tall * half
+    return across + 4 * samples * channels**2 * vertical.kernel * tall * half
+
+
+def line_correlation(lines: Tensor, along: _Axis, precision: Precision) -> Tensor:
+    """Correlate every pair of channels of zero-extended lines, summed over the batch.
+
+    ``r[e, c, c', b] = Σ_n Σ_q lines[e, n, c, q] · lines[e, n, c', q + (b - lags) · dilation]``.
+
+    Args:
+        lines: Of shape (E, N, C, W), each e a batch of its own.
+        along: Width, lags and dilation.
+        precision: Types of the products and of their sum.
+
+    Returns:
+        Correlations of shape (E, C, C, 2·lags + 1).
+    """
+    batches, samples, channels, width = lines.shape
+    half = along.half
+    if batches > 1 and 2 * batches * half * channels**2 > _BLOCK_ELEMENTS:
+        return torch.cat([line_correlation(each[None], along, precision) for each in lines])
+    count = max(1, math.ceil(2 * batches * samples * channels * half / _BLOCK_ELEMENTS))
+    total = None
+    for block in lines.chunk(count, dim=1):
+        flat = block.to(precision.product).reshape(batches, -1, width)
+        spectra = half_waves(half, width, along.period, like=flat) @ flat.mT
+        spectra = spectra.view(batches * half, 2, -1, channels)
+        total = _added(total, _channel_products(spectra), precision)
+    parts = [part.view(batches, half, -1) for part in _hermitian(total)]
+    spectrum = torch.stack(parts, dim=2).view(batches, 2 * half, channels**2)
+    across = real_lag_inverse(along.lags, along.dilation, along.period, like=spectrum)
+    lagged = (across @ spectrum).view(batches, -1, channels, channels)
+    return lagged.permute(0, 2, 3, 1)
+
+
+def _by_plane(x: Tensor, vertical: _Axis, horizontal: _Axis, precision: Precision) -> Tensor:
+    """Transform along both axes; one channel product per frequency and block of samples."""
+    groups, channels = x.shape[1:3]
+    half, tall = horizontal.half, vertical.period
+    per_sample = 2 * groups * channels * tall * half
+    total = None
+    for block in _blocks(x, max(_BLOCK_ELEMENTS // per_sample, min(channels, 64))):
+        plane = _plane_spectra(block.to(precision.product), vertical, horizontal)
+        total = _added(total, _channel_products(plane), precision)
+    parts = [part.view(half, tall, groups, channels, channels) for part in _hermitian(total)]
+    spectrum = torch.stack(parts, dim=1)
+    down = lag_inverse(vertical.lags, vertical.dilation, tall, like=spectrum)
+    columns = down @ spectrum.reshape(half, 2 * tall, -1)
+    across = real_lag_inverse(
+        horizontal.lags, horizontal.dilation, horizontal.period, like=spectrum
+    )
+    lagged = across @ columns.reshape(2 * half, -1)
+    lagged = lagged.view(2 * horizontal.lags + 1, -1, groups, channels, channels)
+    return lagged.permute(2, 3, 4, 1, 0)
+
+
+def _plane_spectra(x: Tensor, vertical: _Axis, horizontal: _Axis) -> Tensor:
+    """Return half spectra as (half · tall · groups, 2, samples, channels)."""
+    samples, groups, channels, height, width = x.shape
+    half, tall = horizontal.half, vertical.period
+    across = half_waves(half, width, horizontal.period, like=x) @ x.reshape(-1, width).mT
+    across = across.view(half, 2, samples * groups * channels, height)
+    # Rows ordered (frequency, part), so that a frequency's parts and samples lie together.
+    from_real, from_imag = down_waves(tall, height, like=x)
+    plane = torch.bmm(from_real.expand(half, -1, -1), across[:, 0].mT)
+    plane.baddbmm_(from_imag.expand(half, -1, -1), across[:, 1].mT)
+    plane = plane.view(half * tall, 2, samples, groups, channels)
+    if groups > 1:
+        plane = plane.permute(0, 3, 1, 2, 4)
+    return plane.reshape(-1, 2, samples, channels)
+
+
+def _channel_products(spectra: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``Σ_n Re_c Re_c' + Im_c Im_c'`` and ``Σ_n Re_c Im_c'``, one matrix per frequency."""
+    both = spectra.reshape(spectra.shape[0], -1, spectra.shape[3])
+    return both.mT @ both, spectra[:, 0].mT @ spectra[:, 1]
+
+
+def _added(
+    total: tuple[Tensor, Tensor] | None, part: tuple[Tensor, Tensor], precision: Precision
+) -> tuple[Tensor, Tensor]:
+    if total is None:
+        return part[0].to(precision.result), part[1].to(precision.result)
+    return total[0].add_(part[0]), total[1].add_(part[1])
+
+
+def _hermitian(total: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
+    """Return real and imaginary part of ``Σ_n conj(X_c) X_c'``, which is Hermitian in (c, c')."""
+    assert total is not None
+    return total[0], total[1] - total[1].mT
+
+
+def _by_rows(x: Tensor, vertical: _Axis, horizontal: _Axis, precision: Precision) -> Tensor:
+    """Transform along the width only and take each vertical lag as an offset between rows."""
+    groups, channels = x.shape[1:3]
+    half, lags = horizontal.half, vertical.lags
+    per_sample = 2 * groups * channels * vertical.period * half
+    total = None
+    for block in _blocks(x, max(_BLOCK_ELEMENTS // per_sample, 1)):
+        part = _row_products(block.to(precision.product), vertical, horizontal)
+        part = part.to(precision.result)
+        total = part if total is None else total + part
+    assert total is not None
+    across = real_lag_inverse(horizontal.lags, horizontal.dilation, horizontal.period, like=total)
+    # (lags_h + 1, half, 2, groups, C, C) -> (lags_h + 1, 2·lags_w + 1, groups, C, C)
+    lagged = across @ total.transpose(1, 2).reshape(lags + 1, 2 * half, -1)
+    lagged = lagged.view(lags + 1, -1, groups, channels, channels)
+    # r_{cc'}(-l) = r_{c'c}(l) gives the lags upwards.
+    upwards = lagged[1:].mT.flip(0, 1)
+    return torch.cat([upwards, lagged]).permute(2, 3, 4, 0, 1)
+
+
+def _row_products(x: Tensor, vertical: _Axis, horizontal: _Axis) -> Tensor:
+    """Return cross-spectra of rows ``lag · dilation`` apart: (lags + 1, 2, half, groups, C, C)."""
+    samples, groups, channels, _, width = x.shape
+    half = horizontal.half
+    # Zero rows between images make a vertical lag one offset into the flattened rows.
+    rows = F.pad(x.permute(1, 2, 0, 3, 4), (0, 0, 0, vertical.reach))
+    spectra = half_waves(half, width, horizontal.period, like=x) @ rows.reshape(-1, width).mT
+    spectra = spectra.view(half, 2, groups, channels, -1).transpose(0, 1)
+    spectra = spectra.reshape(2, half * groups, channels, samples * vertical.period)
+    products = []
+    for offset in range(0, vertical.reach + 1, vertical.dilation):
+        real, imag = spectra[..., : spectra.shape[-1] - offset]
+        real_below, imag_below = spectra[..., offset:].mT
+        products.append(torch.baddbmm(real @ real_below, imag, imag_below))
+        products.append(torch.baddbmm(real @ imag_below, imag, real_below, alpha=-1))
+    return torch.stack(products).view(-1, 2, half, groups, channels, channels)
+
+
+def _blocks(x: Tensor, samples: int) -> Iterator[Tensor]:
+    """Split the batch into near-equal blocks of at most about ``samples``."""
+    count = max(1, math.ceil(x.shape[0] / samples))
+    yield from x.chunk(count)
+
+
+def _kept(build: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Keep the transform matrices built on the CPU: a step takes several, of a dozen operations.
+
+    They depend on sizes only. Elsewhere a kept tensor could outlive its CUDA graph. What is
+    defined with sizes and ``dtype=, device=`` is called with sizes and ``like=``.
+    """
+
+    @functools.lru_cache(maxsize=_KEPT)
+    def remembered(*sizes: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        # A tensor of inference mode could not be used in training later.
+        with torch.inference_mode(False), torch.no_grad():
+            return build(*sizes, dtype=dtype, device=device)
+
+    @functools.wraps(build)
+    def matrix(*sizes: int, like: Tensor) -> Tensor:
+        # Traced code and tensor subclasses (fake tensors) must not leave tensors of theirs here.
+        keep = not is_traced(like) and type(like) is Tensor and like.device.type == "cpu"
+        if keep:
+            return remembered(*sizes, dtype=like.dtype, device=like.device)
+        return build(*sizes, dtype=like.dtype, device=like.device)
+
+    return matrix
+
+
+@_kept
+def half_waves(
+    frequencies: int, length: int, period: int, *, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return the matrix from a real line to its half spectrum, rows ordered (frequency, part)."""
+    cos, sin = _waves(torch.arange(frequencies, device=device), length, period)
+    return torch.stack([cos, -sin], dim=1).view(2 * frequencies, length).to(dtype)
+
+
+@_kept
+def down_waves(period: int, length: int, *, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the matrices that a complex line's real and its imaginary part are transformed by."""
+    cos, sin = _waves(torch.arange(period, device=device), length, period)
+    from_real, from_imag = torch.stack([cos, -sin], dim=1), torch.stack([sin, cos], dim=1)
+    return torch.stack([from_real, from_imag]).view(2, 2 * period, length).to(dtype)
+
+
+@_kept
+def lag_inverse(
+    lags: int, step: int, period: int, *, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return the matrix from a spectrum, ordered (part, frequency), to (part, lag)."""
+    cos, sin = _waves(torch.arange(-lags, lags + 1, device=device) * step, period, period)
+    return (torch.cat([torch.cat([cos, -sin], 1), torch.cat([sin, cos], 1)]) / period).to(dtype)
+
+
+@_kept
+def real_lag_inverse(
+    lags: int, step: int, period: int, *, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return the matrix from a real line's half spectrum, (frequency, part), to its lags."""
+    half = period // 2 + 1
+    cos, sin = _waves(torch.arange(-lags, lags + 1, device=device) * step, half, period)
+    frequency = torch.arange(half, device=device)
+    # Every frequency but 0 and the highest of an even period stands for two.
+    alone = (frequency == 0) | (2 * frequency == period)
+    weights = torch.where(alone, 1.0, 2.0).to(cos.dtype) / period
+    return torch.stack([cos * weights, -sin * weights], dim=2).view(2 * lags + 1, -1).to(dtype)
+
+
+def _waves(rows: Tensor, columns: int, period: int) -> tuple[Tensor, Tensor]:
+    """Return cos and sin of ``2π r c / period`` as (rows, columns)."""
+    products = torch.outer(rows, torch.arange(columns, device=rows.device))
+    # Reduced modulo the period in integers: exact angles for any image size.
+    angles = (products % period).to(torch.float64) * (2 * math.pi / period)
+    return angles.cos(), angles.sin()

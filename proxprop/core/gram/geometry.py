@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -86,34 +87,36 @@ class ConvGeometry:
         """Return the same convolution on an image that is padded already."""
         return replace(self, padding=(0, 0, 0, 0), padding_mode="zeros")
 
+    def columns(self, channels: int) -> int:
+        """Return d, the pixels that one patch of one group reads in so many channels of input."""
+        return channels // self.groups * self.kernel_size[0] * self.kernel_size[1]
+
+    def grouped(self, x: Tensor) -> Tensor:
+        """View images (N, C, H, W) as (N, groups, C/groups, H, W)."""
+        return x.reshape(x.shape[0], self.groups, -1, *x.shape[2:])
+
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """Return the number of positions, vertically and horizontally."""
         left, right, top, bottom = self.padding
-        rows = output_length(
-            height + top + bottom, self.kernel_size[0], self.stride[0], self.dilation[0]
-        )
-        columns = output_length(
-            width + left + right, self.kernel_size[1], self.stride[1], self.dilation[1]
+        lengths = height + top + bottom, width + left + right
+        rows, columns = (
+            (length - (kernel - 1) * dilation - 1) // stride + 1
+            for length, kernel, stride, dilation in zip(
+                lengths, self.kernel_size, self.stride, self.dilation
+            )
         )
         return rows, columns
 
     def tap_windows(self, height: int, width: int) -> Iterator[tuple[slice, slice]]:
         """Yield, for each tap, the pixels of a padded image that it reads over all positions."""
-        rows, columns = self.without_padding().output_size(height, width)
-        for vertical in _tap_slices(self.kernel_size[0], self.stride[0], self.dilation[0], rows):
-            for horizontal in _tap_slices(
-                self.kernel_size[1], self.stride[1], self.dilation[1], columns
-            ):
-                yield vertical, horizontal
-
-
-def output_length(size: int, kernel: int, stride: int, dilation: int) -> int:
-    """Return the number of positions along one axis of a padded image."""
-    return (size - (kernel - 1) * dilation - 1) // stride + 1
-
-
-def _tap_slices(kernel: int, stride: int, dilation: int, positions: int) -> Iterator[slice]:
-    """Yield, for each tap of one axis, the pixels that it reads over all positions."""
-    for tap in range(kernel):
-        start = tap * dilation
-        yield slice(start, start + (positions - 1) * stride + 1, stride)
+        size = self.without_padding().output_size(height, width)
+        vertical, horizontal = (
+            [
+                slice(tap * dilation, tap * dilation + (positions - 1) * stride + 1, stride)
+                for tap in range(kernel)
+            ]
+            for positions, kernel, stride, dilation in zip(
+                size, self.kernel_size, self.stride, self.dilation
+            )
+        )
+        yield from itertools.product(vertical, horizontal)

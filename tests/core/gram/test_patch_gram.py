@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from proxprop.core.gram import ConvGeometry, patch_gram, position_gram
-from proxprop.core.gram.conv import gram_costs, gram_route
-from proxprop.core.gram.spectra import Precision
+from proxprop.core.gram import ConvGeometry, correlation, patch_gram, position_gram
+from proxprop.core.gram.correlation import Precision
+from proxprop.core.gram.patches import gram_costs, gram_route
 from tests.core.gram.cases import GEOMETRIES, SIZES, convolution, images
 from tests.reference import patch_columns, relative_error
 
@@ -57,7 +57,7 @@ def test_every_route_that_applies_gives_the_same_gram(
     routes = gram_costs(x.shape, geometry)
     assert "unfold" in routes
     for route in routes:
-        monkeypatch.setattr("proxprop.core.gram.conv.gram_route", lambda *_, route=route: route)
+        monkeypatch.setattr("proxprop.core.gram.patches.gram_route", lambda *_, route=route: route)
         found = patch_gram(x, geometry, bias=False)
         assert relative_error(found, columns.mT @ columns) < 1e-12, route
 
@@ -120,24 +120,22 @@ def test_images_and_blocks_of_any_size_are_summed_whole(monkeypatch: pytest.Monk
     layer = convolution(GEOMETRIES["3 padded"])
     x = images(70, 6, 5)
     columns = patch_columns(layer, x)
-    monkeypatch.setattr("proxprop.core.gram.spectra._BLOCK_ELEMENTS", 1)
-    monkeypatch.setattr("proxprop.core.gram.unfold._CHUNK_ELEMENTS", 1)
+    monkeypatch.setattr("proxprop.core.gram.correlation._BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr("proxprop.core.gram.patches._CHUNK_ELEMENTS", 1)
     for route in ("correlation", "unfold"):
-        monkeypatch.setattr("proxprop.core.gram.conv.gram_route", lambda *_, route=route: route)
+        monkeypatch.setattr("proxprop.core.gram.patches.gram_route", lambda *_, route=route: route)
         found = patch_gram(x, geometry_of(layer), bias=False)
         assert relative_error(found, columns.mT @ columns) < 1e-12, route
 
 
 def test_large_images_with_many_channels_use_rows_not_the_plane() -> None:
     """Both forms of the autocorrelation agree; the cheaper-in-memory one is chosen by size."""
-    from proxprop.core.gram import spectra
-
     precision = Precision(torch.float64, torch.float64)
     for channels, size in ((2, (9, 12)), (5, (17, 4))):
         x = images(4, *size, channels)[:, None]
-        period = (size[0] + 2 * 2, size[1] + 3)
-        plane = spectra._by_plane(x, (2, 3), (2, 1), period, precision)
-        rows = spectra._by_rows(x, (2, 3), (2, 1), period[1], precision)
+        axes = correlation._Axis(size[0], 3, 2), correlation._Axis(size[1], 4, 1)
+        plane = correlation._by_plane(x, *axes, precision)
+        rows = correlation._by_rows(x, *axes, precision)
         assert plane.shape == (1, channels, channels, 5, 7)
         assert relative_error(rows, plane) < 1e-12
 
@@ -163,7 +161,7 @@ def test_memory_stays_within_the_stated_bound(route: str, monkeypatch: pytest.Mo
     stride = (2, 2) if route == "phases" else (1, 1)
     geometry = ConvGeometry((7, 7), stride, (3, 3, 3, 3))
     x = torch.rand(256, 3, 32, 32)
-    monkeypatch.setattr("proxprop.core.gram.conv.gram_route", lambda *_: route)
+    monkeypatch.setattr("proxprop.core.gram.patches.gram_route", lambda *_: route)
     with torch.profiler.profile(
         activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
     ) as record:

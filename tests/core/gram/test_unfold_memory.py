@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import torch
 
-from proxprop.core.gram.spectra import Precision
-from proxprop.core.gram.unfold import unfold_gram
+from proxprop.core.gram import ConvGeometry
+from proxprop.core.gram.correlation import Precision
+from proxprop.core.gram.patches import unfold_gram
 
 
 def test_a_large_image_is_unfolded_in_strips() -> None:
-    x = torch.rand(1, 1, 3, 256, 256)
+    x = torch.rand(1, 3, 256, 256)
     single = Precision(torch.float32, torch.float32)
     with torch.profiler.profile(
         activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
     ) as record:
-        unfold_gram(x, (7, 7), (1, 1), (1, 1), single)
+        unfold_gram(x, ConvGeometry((7, 7)), single)
     events = [e for e in record.profiler.kineto_results.events() if e.name() == "[memory]"]
     alive = peak = 0
     for event in sorted(events, key=lambda event: event.start_ns()):
