@@ -20,15 +20,11 @@ class CgStep(NamedTuple, Generic[Array]):
         solution: The iterate after the step, in the shape of the right-hand sides.
         squared: ⟨r, r⟩ of the residual before the step.
         curvature: ⟨p, Sp⟩ of the step's direction p.
-        alpha: The step's length along p; 0 once a system is solved.
-        beta: By which the previous direction entered p; 0 in the first step.
     """
 
     solution: Array
     squared: Array
     curvature: Array
-    alpha: Array
-    beta: Array
 
 
 class System(Protocol[Array]):
@@ -68,12 +64,12 @@ def cg_iterates(
     residual = direction = rhs
     squared, image = system.squared_norm(residual)
     floor = system.floor(rhs, squared, rtol)
-    solution, beta = arrays.zeros_like(rhs), arrays.zeros_like(squared)
+    solution = arrays.zeros_like(rhs)
     for step in range(1, max_steps + 1):
         curvature, image = system.curvature(direction, image)
         alpha = _guarded_ratio(arrays, squared, curvature, squared, floor)
         solution = arrays.addcmul(solution, direction, alpha)
-        yield CgStep(solution, squared, curvature, alpha, beta)
+        yield CgStep(solution, squared, curvature)
         if step == max_steps:
             return
         residual = arrays.addcmul(residual, system.change(direction, image), alpha, value=-1)
