@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from proxprop.runs.record import Run
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
 from proxprop.spec.events import Mark
-
-RESUMABLE = ("interrupted", "stopped", "failed")
 
 
 def marks_of(store: Store, run_id: str) -> list[Mark]:
@@ -26,8 +23,3 @@ def settings_in_force(config: RunConfig, marks: Iterable[Mark]) -> RunConfig:
         if mark.kind == "set" and mark.step not in planned:
             changes.update(mark.changes)
     return config.replace(**changes) if changes else config
-
-
-def resumable(run: Run) -> bool:
-    """Whether the run ended before its time and may go on."""
-    return run.status == "ended" and run.outcome in RESUMABLE

@@ -45,8 +45,7 @@ def _lecture(draft: RaceDraft) -> None:
 
 
 def _idle(draft: RaceDraft, race: Run | None) -> None:
-    # A race whose contenders all diverged is over; only one that was cut short can go on.
-    if race is not None and race.resumable and race.outcome != "diverged":
+    if race is not None and race.resumable:
         resume_button(race)
     st.button(
         "Start",

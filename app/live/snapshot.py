@@ -22,15 +22,7 @@ if TYPE_CHECKING:
     from proxprop.runs.chunks import Chunk
     from proxprop.runs.record import EventRow, Run
 
-STALE_AFTER = 2.5  # seconds without a heartbeat; a live process beats about twice a second
 PACE_WINDOW = 10.0  # seconds over which the pace is measured for the time left
-
-
-def is_stale(run: Run) -> bool:
-    """Whether a run that should be alive has shown no sign of life, or its process is gone."""
-    if not run.live or run.pid is None or run.heartbeat is None:
-        return False
-    return time.time() - run.heartbeat > STALE_AFTER or not run.alive
 
 
 @dataclass(frozen=True)
@@ -119,7 +111,7 @@ class Snapshot:
 
     def set_run(self, run: Run) -> None:
         """Take the run's row as it stands now."""
-        stale = is_stale(run)
+        stale = run.stale
         self.head = {
             "revision": run.revision,
             "status": run.status,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.live.component import mount
-from app.live.snapshot import is_stale
 from app.services import get_store
 
 ROW_HEIGHT = 62
@@ -20,7 +19,7 @@ def _standing(run_id: str) -> dict[str, Any]:
         "status": run.status,
         "outcome": run.outcome,
         "words": run.words,
-        "stale": is_stale(run),
+        "stale": run.stale,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app.actions import in_words
-from app.attached import marks_of, resumable, settings_in_force
+from app.attached import marks_of, settings_in_force
 from app.components.links import download_links
 from app.components.run_buttons import resume_button
 from app.components.run_titles import ADDRESSES, config_of, state_of, title_of
@@ -42,7 +42,7 @@ def _actions(run: Run) -> None:
     if st.button("Open", key="open", type="primary", icon=":material/open_in_full:"):
         page, name = ADDRESSES[run.kind]
         st.switch_page(f"../pages/{page}.py", query_params={name: run.id})
-    if resumable(run):
+    if run.resumable:
         resume_button(run)
     if not isinstance(config_of(run), RunConfig):
         return

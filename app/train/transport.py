@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from app import actions
-from app.attached import resumable
 from app.components.run_buttons import pause_and_stop_buttons, resume_button, stop_button
 from app.state import editing as state
 from proxprop.runs.record import Run
@@ -26,7 +25,7 @@ def transport(run: Run | None) -> None:
 
 
 def _idle(run: Run | None) -> None:
-    if run is not None and resumable(run):
+    if run is not None and run.resumable:
         resume_button(run)
     draft = state.current()
     st.button(

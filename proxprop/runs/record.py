@@ -17,9 +17,11 @@ from proxprop.spec.config import AnyConfig, load_config
 from proxprop.spec.controls import Control
 from proxprop.spec.events import Ended, Mark, Notice, Outcome, Started
 
-# A live process writes its heartbeat twice a second; this much silence is worth a word.
-STALE = 5.0
+# A live process writes its heartbeat twice a second; this many seconds of silence are worth a word.
+STALE = 2.5
 
+# Outcomes after which a run may go on. One that diverged goes on from its last checkpoint, which is
+# of before: there its settings can be changed.
 RESUMABLE: tuple[Outcome, ...] = ("interrupted", "stopped", "failed", "diverged")
 
 
@@ -106,8 +108,10 @@ class Run:
 
     @property
     def stale(self) -> bool:
-        """Whether it is live but has not been heard of for some seconds."""
-        return self.live and self.heartbeat is not None and time.time() - self.heartbeat > STALE
+        """Whether it is live but has shown no sign of life for a while, or its process is gone."""
+        if not self.live or self.pid is None or self.heartbeat is None:
+            return False
+        return time.time() - self.heartbeat > STALE or not self.alive
 
     @property
     def alive(self) -> bool:
