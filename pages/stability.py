@@ -1,12 +1,13 @@
 from app.stability import page
-from app.stability.layers import real_layers
-from app.stability.network import whole_network
 from app.stability.quadratic import drag_a_quadratic
+from app.stability.real_layers import real_layers
+from app.stability.whole_network import whole_network
 
-view, lecture = page.header()
-if view == page.QUADRATIC:
-    drag_a_quadratic(lecture=lecture)
-elif view == page.LAYERS:
-    real_layers(lecture=lecture)
+state = page.header()
+if state.view == page.QUADRATIC:
+    drag_a_quadratic(lecture=state.lecture)
+elif state.view == page.LAYERS:
+    real_layers(state)
 else:
-    whole_network(lecture=lecture)
+    whole_network(state)
+state.leave()

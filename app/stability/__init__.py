@@ -1,1 +1,5 @@
-"""The Stability page: a quadratic to drag, a real layer, a whole network."""
+"""The Stability page: a quadratic to drag, real layers, a whole network; a view each.
+
+The step's mathematics stands in `proxprop.analysis`, the map's in `proxprop.engine.sweeping`; here
+is what is chosen, asked for, shown and said.
+"""

@@ -1,10 +1,17 @@
-"""What a network's predicted limits say and do not say: in words, and against a map's own runs."""
+"""What a network's limits are, what they say and do not say, and what a map's own runs did."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from statistics import geometric_mean
 
-from app.words import number
+import streamlit as st
+
+from app.words import count, number
+from proxprop.analysis.momentum import limit_factor
+from proxprop.analysis.probe import ProbeResult
+from proxprop.spec.config import RunConfig
 from proxprop.spec.sweeping import MapPayload, MethodPayload
 
 WHY = (
@@ -28,25 +35,98 @@ WHY = (
 FAILED = ("diverged", "collapsed")
 
 
+def explanation(predictions: Sequence[str] = ()) -> None:
+    """Show, folded, what the limits say; below, what is predicted here."""
+    with st.expander("What the limits predict, and what not", icon=":material/rule:"):
+        st.markdown(WHY)
+        st.markdown("\n".join(f"- {line}" for line in predictions))
+
+
+def limit_tiles(result: ProbeResult, config: RunConfig, tau: float) -> list[tuple[str, str, str]]:
+    """Return label, value and help of the network's own limits."""
+    factor, with_momentum = momentum_factor(config)
+
+    def limit(sharpness: float | None) -> str:
+        if sharpness is None:
+            return "–"
+        return f"η < {number(factor / sharpness)}" if sharpness > 0 else "any η"
+
+    whole = result.sharpness_at(tau)
+    matched = f", that is η·τ < {number(factor * tau / whole)}" if whole else ""
+    ratio = config.optimizer.last_lr / config.optimizer.lr
+    last = "η" if ratio == 1 else f"{number(ratio)}·η"
+    return [
+        (
+            "Loss J here",
+            number(result.loss),
+            f"Mean over {count(result.samples)} samples, after {count(result.step)} steps.",
+        ),
+        (
+            "Network, explicit",
+            limit(result.sharpness),
+            f"2/λ_max(∇²J), the local limit of plain descent{with_momentum}.",
+        ),
+        (
+            "Network, implicit",
+            limit(whole),
+            f"2/λ_max(P∇²J), P = (ÃᵀÃ + I/τ)⁻¹, τ = {number(tau)}; explicit layers step with "
+            f"{last}{matched}{with_momentum}. CG has no limit of this kind; the exact step's is a "
+            "guide.",
+        ),
+        (
+            "Its implicit layers alone",
+            limit(result.sharpness_at(tau, alone=True)),
+            f"The same with the explicit layers standing still{with_momentum}: where this is far "
+            "larger, it is the explicit layer that sets the network's limit.",
+        ),
+    ]
+
+
+def momentum_factor(config: RunConfig) -> tuple[float, str]:
+    """Return what stands in place of the 2 in 2/λ, and why."""
+    optimizer = config.optimizer
+    if optimizer.name in ("momentum", "nesterov"):
+        nesterov = optimizer.name == "nesterov"
+        factor = limit_factor(optimizer.momentum, nesterov=nesterov)
+        kind = "Nesterov" if nesterov else "momentum"
+        return (
+            factor,
+            f"; with {kind} β = {number(optimizer.momentum)} it is {number(factor)}/λ_max",
+        )
+    if optimizer.name == "sgd":
+        return 2.0, ""
+    return 2.0, "; for steps of SGD without momentum, not those of this run's optimizer"
+
+
+def predictions(payload: MapPayload) -> list[str]:
+    """Return, method by method, what is predicted, or why nothing is (first seed)."""
+    known = [
+        (method["label"], next((limit for limit in method["limits"] if limit is not None), None))
+        for method in payload["methods"]
+    ]
+    return [f"**{label}**: {limit['words']}" for label, limit in known if limit is not None]
+
+
 def reading(payload: MapPayload) -> list[str]:
     """Return, per method with one step size, what was predicted and what the runs did.
 
     A method *fails* from the least step size above its best one at which some seed diverges or
     collapses. Methods whose runs have not all ended are left out.
     """
-    found = []
+    lines = []
     for method in payload["methods"]:
         if len(method["varies"]) != 1 or any(None in outcomes for outcomes in method["outcomes"]):
             continue
         predicted, failed = _predicted(method), _first_failure(method)
-        most = _step(max(method["s"]))
-        said = f"fails from {_step(failed)} on" if failed else f"no failure up to {most}"
-        if predicted is None:
-            found.append(f"**{method['label']}**: {said}")
-            continue
-        share = number((failed or max(method["s"])) / predicted, 2)
-        found.append(f"**{method['label']}**: predicted s < {_step(predicted)}, {said} (×{share})")
-    return found
+        largest = max(method["s"])
+        outcome = f"no failure up to {_step(largest)}"
+        if failed is not None:
+            outcome = f"fails from {_step(failed)} on"
+        if predicted is not None:
+            share = number((failed or largest) / predicted, 2)
+            outcome = f"predicted s < {_step(predicted)}, {outcome} (×{share})"
+        lines.append(f"**{method['label']}**: {outcome}")
+    return lines
 
 
 def _step(value: float) -> str:
@@ -55,12 +135,8 @@ def _step(value: float) -> str:
 
 def _predicted(method: MethodPayload) -> float | None:
     """Return the predicted limit on the common axis: the geometric mean over seeds."""
-    logs = [
-        math.log(limit["points"][0]["s"])
-        for limit in method["limits"]
-        if limit is not None and limit["points"]
-    ]
-    return math.exp(sum(logs) / len(logs)) if logs else None
+    limits = [limit for limit in method["limits"] if limit is not None and limit["points"]]
+    return geometric_mean(limit["points"][0]["s"] for limit in limits) if limits else None
 
 
 def _first_failure(method: MethodPayload) -> float | None:

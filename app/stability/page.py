@@ -1,14 +1,15 @@
-"""The page's head: title, one sentence, which view, and lecture mode."""
+"""What the Stability page shows, as its link says it, and the page's head."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, Self
 
 import streamlit as st
+from pydantic import Field
 
-from app.state.url_state import arrived
+from app.state.url_state import Query, UrlState
 
-FIRST = "stability.first"
 STYLE, LECTURE = (Path(__file__).with_name(name) for name in ("style.css", "lecture.css"))
 QUADRATIC, LAYERS, NETWORK = "Quadratic", "Real layers", "Whole network"
 SENTENCES = {
@@ -19,41 +20,60 @@ SENTENCES = {
     NETWORK: "Many short runs over step sizes: where training diverges, and where theory expects "
     "it.",
 }
+PARTS = {
+    QUADRATIC: (),  # the browser keeps them
+    LAYERS: ("net", "weights", "tau", "cg", "drawn"),
+    NETWORK: ("sweep", "beside", "cell"),
+}
+DEFAULT_NET = "initial"
 
 
-def header() -> tuple[str, bool]:
-    """Show title, sentence and the choice of view; return the view and whether lecturing."""
-    if st.query_params.get("lecture") == "1" and "lecture" not in st.session_state:
-        st.session_state["lecture"] = True  # as people write it
+class StabilityState(UrlState):
+    """What the page shows; the address holds what belongs to the view."""
+
+    keeps_others = True
+
+    view: Literal["Quadratic", "Real layers", "Whole network"] = "Quadratic"
+    lecture: bool = False
+    net: str = DEFAULT_NET
+    weights: Literal["trained", "initial"] = "trained"
+    tau: float = Field(0.05, gt=0, allow_inf_nan=False)
+    cg: int = Field(3, ge=1, le=20)
+    drawn: Literal["factor", "gain"] = "factor"
+    sweep: str = ""
+    beside: str = ""
+    cell: int | None = Field(None, ge=0)
+
+    @classmethod
+    def from_query(cls, query: Query) -> Self:
+        """Return the state of a link; without a view, it is the one that its parts belong to."""
+        implied = NETWORK if "sweep" in query else LAYERS if "net" in query else QUADRATIC
+        return super().from_query({"view": implied, **query})
+
+    def to_query(self) -> Query:
+        """Return what differs from the defaults and belongs to the view."""
+        names = ("view", "lecture", *PARTS[self.view])
+        return {name: text for name, text in (super().to_query() or {}).items() if name in names}
+
+
+def header() -> StabilityState:
+    """Show title, sentence and the choice of view; return what is chosen."""
+    state = StabilityState.arrive()
     st.html(STYLE)
     left, right = st.columns([1, 1], vertical_alignment="center")
     with left:
         st.title("Stability", anchor=False)
     with right, st.container(horizontal=True, horizontal_alignment="right", key="views"):
-        view = st.segmented_control(
+        st.segmented_control(
             "View",
             list(SENTENCES),
-            default=_first_view(),
             required=True,
-            key="view",
-            bind="query-params",
             label_visibility="collapsed",
+            **state.bind("view"),
         )
-        lecture = st.toggle(
-            "Lecture", key="lecture", bind="query-params", help="Large type and thick lines."
-        )
-    if lecture:
+        st.toggle("Lecture", help="Large type and thick lines.", **state.bind("lecture"))
+    if state.lecture:
         st.html(LECTURE)
     with st.container(key="sentence"):
-        st.markdown(SENTENCES[view or QUADRATIC])
-    return view or QUADRATIC, lecture
-
-
-def _first_view() -> str:
-    """Return the view of a link that names none: the one its other parts belong to."""
-    if arrived() or FIRST not in st.session_state:
-        query = st.query_params
-        of_parts = NETWORK if "sweep" in query else LAYERS if "net" in query else QUADRATIC
-        st.session_state[FIRST] = QUADRATIC if "view" in query else of_parts
-    view: str = st.session_state[FIRST]
-    return view
+        st.markdown(SENTENCES[state.view])
+    return state

@@ -187,9 +187,9 @@ def test_a_map_is_walked_with_keys_and_its_files_can_be_taken(page, server, stor
         assert answer.ok
         assert answer.text().startswith(start)
         assert page.locator(f".proxprop-links a[href='/api/runs/{run_id}/{name}']").count() == 1
-    told = page.locator(".st-key-told").inner_text()
-    for words in limits.reading(sweep_map(store, run_id)):
-        assert words.replace("**", "") in told
+    text = page.locator(".st-key-below").inner_text()
+    for line in limits.reading(sweep_map(store, run_id)):
+        assert line.replace("**", "") in text
 
 
 def test_two_maps_are_chosen_and_linked(page, server, store):

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from app.stability import sweeps
-from app.stability.layers import limit_tiles, momentum_factor
-from app.stability.networks import DEFAULT, INITIAL
+from app.stability.limits import limit_tiles, momentum_factor
+from app.stability.page import DEFAULT_NET, StabilityState
 from app.stability.probing import PROBER
+from app.stability.real_layers import INITIAL
+from app.stability.whole_network import PRESETS, cell_query
 from proxprop.analysis.probe import ProbeRequest
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig, from_query
@@ -44,6 +45,20 @@ def test_quadratic_gets_the_palette_and_nothing_else_to_compute(store: Store) ->
     assert not at.exception
 
 
+def test_link_holds_what_belongs_to_the_view() -> None:
+    state = StabilityState.from_query({"sweep": "abc", "cell": "4", "lecture": "true"})
+    assert (state.view, state.cell) == ("Whole network", 4)
+    assert state.to_query() == {
+        "view": "Whole network",
+        "sweep": "abc",
+        "cell": "4",
+        "lecture": "1",
+    }
+    state.change(view="Quadratic")  # a link with a sweep would open its map
+    assert state.to_query() == {"lecture": "1"}
+    assert StabilityState.from_query({"view": "Quadratic", "net": "x"}).view == "Quadratic"
+
+
 def test_layers_show_the_measured_numbers(
     store: Store, cached_probe: Callable[[ProbeRequest], None]
 ) -> None:
@@ -75,7 +90,7 @@ def test_layers_of_a_run_that_is_gone_are_told_in_words(
     cached_probe(ProbeRequest(config=RunConfig()))
     at = open_page("stability", view="Real layers", net="nothere1")
     assert "There is no run 'nothere1'" in text(at)
-    assert at.selectbox(key="net").value == DEFAULT
+    assert at.selectbox(key="net").value == DEFAULT_NET
 
 
 def test_link_to_a_run_opens_its_layers(
@@ -131,7 +146,7 @@ def test_momentum_changes_the_limit_and_adam_has_none() -> None:
 def test_without_a_sweep_the_page_says_what_to_do(store: Store) -> None:
     at = open_page("stability", view="Whole network")
     assert "No map yet" in text(at)
-    assert {button.label for button in at.button} == set(sweeps.PRESETS)
+    assert {button.label for button in at.button} == set(PRESETS)
 
 
 def test_link_to_a_sweep_shows_its_map_and_cell(store: Store) -> None:
@@ -180,7 +195,7 @@ def test_start_makes_one_sweep_and_stop_stops_it(store: Store) -> None:
 
 
 def test_cell_opens_as_the_run_it_is() -> None:
-    config = from_query(sweeps.cell_query(SWEEP, 4))
+    config = from_query(cell_query(SWEEP, 4))
     assert config == SWEEP.run(8)
     assert config.direction.tau == pytest.approx(0.1)
 
