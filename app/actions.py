@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
-import streamlit as st
-
-from app.ownership import COOKIE
+from app.components.transport import owner
+from app.guard import reporting
 from app.rescale import rescale
 from app.services import get_service
 from app.state import editing as state
-from proxprop.runs.errors import RunError, StoreError
-from proxprop.spec.config import ConfigError
 from proxprop.spec.controls import Control
-
-PROBLEM = "problem"  # session key of what the last action could not do
-Action = Literal["pause", "resume", "stop", "step", "epoch", "checkpoint"]
-
-
-@contextmanager
-def in_words() -> Iterator[None]:
-    """Keep what an action could not do for the page to say; a button never shows a trace."""
-    try:
-        yield
-    except (RunError, StoreError, ConfigError, OSError) as error:
-        st.session_state[PROBLEM] = str(error)
-
-
-def take_problem() -> str | None:
-    """Return, once, what the last action could not do."""
-    problem: str | None = st.session_state.pop(PROBLEM, None)
-    return problem
-
-
-def owner() -> str:
-    """Return the cookie that tells this browser from others; empty on a personal machine."""
-    return str(st.context.cookies.get(COOKIE, ""))
 
 
 def start() -> None:
@@ -46,21 +18,9 @@ def start() -> None:
     config = draft.config()
     if config is None:
         return
-    with in_words():
+    with reporting():
         run_id = get_service().start(config, "", owner())
         state.replace(config, base=config, run=run_id).live = True
-
-
-def control(run_id: str, action: Action) -> None:
-    """Send one command to a running run."""
-    with in_words():
-        get_service().control(run_id, Control(action))
-
-
-def resume(run_id: str) -> None:
-    """Let an interrupted or stopped run go on from its last saved state."""
-    with in_words():
-        get_service().resume(run_id)
 
 
 def edit(field: str, raw: Any) -> None:
@@ -95,5 +55,5 @@ def _tune(draft: state.Draft, field: str) -> None:
     if draft.run is None or draft.config() is None:
         return
     values = {state.LIVE[field]: draft.values[field]}
-    with in_words():
+    with reporting():
         get_service().control(draft.run, Control("set", values))

@@ -13,11 +13,12 @@ from proxprop.spec.config import ConfigError
 
 LOG = logging.getLogger("proxprop.app")
 NEXT = "Runs go on undisturbed. Reload the page; if this stays, the server's log says more."
+PROBLEM = "problem"  # session key: what the last button could not do
 
 
 @contextmanager
 def guard() -> Iterator[None]:
-    """Say what went wrong in words; what is already on the page stays."""
+    """Say in words what went wrong while a page was drawn; what is already on it stays."""
     try:
         yield
     except (RunError, StoreError, ConfigError) as error:
@@ -25,6 +26,21 @@ def guard() -> Iterator[None]:
     except Exception as error:
         LOG.exception("a page failed")
         st.error(f"This page could not be drawn: {_cause(error)} {NEXT}")
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Keep what a button could not do for the page to say: `take_problem` returns it."""
+    try:
+        yield
+    except (RunError, StoreError, ConfigError, OSError) as error:
+        st.session_state[PROBLEM] = str(error)
+
+
+def take_problem() -> str | None:
+    """Return, once, what the last button could not do."""
+    problem: str | None = st.session_state.pop(PROBLEM, None)
+    return problem
 
 
 def _cause(error: Exception) -> str:

@@ -1,11 +1,11 @@
 import streamlit as st
 
-from app import actions
 from app.compare.arrive import arrive, current, write_url
 from app.compare.form import about, form
 from app.compare.lecture import lectern
 from app.compare.picture import picture
 from app.compare.transport import differs, transport
+from app.guard import take_problem
 
 race = arrive()
 draft = current()
@@ -21,7 +21,7 @@ with right:
     if draft.lecture:
         lectern(draft)
     transport(draft, race)
-if problem := actions.take_problem():
+if problem := take_problem():
     st.error(problem)
 
 with st.container(horizontal=True, gap="medium"):

@@ -1,6 +1,6 @@
 import streamlit as st
 
-from app import actions
+from app.guard import take_problem
 from app.runs.listing import filters, listed, nothing_listed, table
 from app.runs.panel import bin_list, panel, undo
 from app.services import get_store
@@ -11,7 +11,7 @@ with left:
     st.caption("Every run ever made here, with its settings, points and weights.")
 with right:
     undo()
-if problem := actions.take_problem():
+if problem := take_problem():
     st.error(problem)
 
 runs = listed(get_store(), filters())

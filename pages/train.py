@@ -1,13 +1,13 @@
 import streamlit as st
 
-from app import actions
+from app.components.notation import FOOTNOTE
 from app.forms.form import form
+from app.guard import take_problem
 from app.state import editing as state
 from app.train.idle import idle
 from app.train.page import arrive
 from app.train.picture import picture
 from app.train.transport import transport
-from app.words import FOOTNOTE
 
 left, right = st.columns([1, 1], vertical_alignment="bottom")
 with left:
@@ -18,7 +18,7 @@ with left:
 run = arrive()
 with right:
     transport(run)
-if problem := actions.take_problem():
+if problem := take_problem():
     st.error(problem)
 
 with st.container(horizontal=True, gap="medium"):

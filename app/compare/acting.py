@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.actions import in_words, owner
 from app.compare.arrive import attach, current
+from app.components.transport import owner
+from app.guard import reporting
 from app.live.chart import XAxis
 from app.services import get_service
 from proxprop.spec.config import SearchConfig
@@ -19,7 +20,7 @@ def start() -> None:
     config = current().config()
     if config is None:
         return
-    with in_words():
+    with reporting():
         attach(config, get_service().start(config, "", owner()))
 
 
@@ -29,7 +30,7 @@ def take_preset() -> None:
     draft = current()
     config = draft.config()
     if chosen is not None:
-        with in_words():
+        with reporting():
             draft.show(chosen.applied(config) if config is not None else chosen.config)
         draft.touch()
 
@@ -70,7 +71,7 @@ def set_search(field: str, key: str) -> None:
     if field == "on":
         draft.search = SearchConfig() if value else None
     elif draft.search is not None and value is not None:
-        with in_words():
+        with reporting():
             draft.search = draft.search.replace(**{field: value})
     draft.touch()
 

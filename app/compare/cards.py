@@ -9,13 +9,14 @@ import streamlit as st
 from app.compare import acting
 from app.compare.draft import FEWEST, MOST, Part, RaceDraft
 from app.components.contender_styles import looks, stroke_css
+from app.components.run_titles import SOLVERS
 from app.forms import fields
 from app.forms.fold import fold
+from app.forms.settings import SETTINGS
 from app.forms.step import step_group
 from app.forms.training import contender_more
 from app.state import editing as state
 from app.state.draft import Values
-from app.words import FIELDS, SOLVERS, direction_label
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.racing import labels
@@ -77,7 +78,7 @@ def _card(draft: RaceDraft, index: int, part: Part, name: str) -> None:
             disabled=draft.live or len(draft.contenders) <= FEWEST,
         )
     for field, message in part.problems.items():
-        label = FIELDS[field].label if field in FIELDS else ""
+        label = SETTINGS[field].label if field in SETTINGS else ""
         with st.container(key=f"refusal-card-{index}-{field.replace('.', '-')}"):
             st.markdown(f":material/error: {label} {message}.")
 
@@ -134,7 +135,7 @@ def _names(draft: RaceDraft, config: RaceConfig | None) -> list[str]:
 
 def _raw_name(part: Part) -> str:
     solver, steps = part.values["direction.solver"], part.values["direction.cg_steps"]
-    return direction_label(solver, steps) if solver in SOLVERS else "?"
+    return SOLVERS.get(solver, "?").replace("CG k", f"CG {steps}")
 
 
 def _swatches(config: RaceConfig | None) -> None:

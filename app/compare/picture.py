@@ -16,10 +16,10 @@ from app.compare.standing import Standing, beside, standing_of
 from app.compare.table import Entry, html
 from app.components.contender_styles import looks
 from app.components.toggle import toggle
+from app.components.transport import queue_place
 from app.guard import guard
 from app.live.status import live_status
-from app.services import get_service, get_store
-from app.words import duration
+from app.services import get_store
 from proxprop.runs.record import Run
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.config.query import flatten
@@ -170,8 +170,5 @@ def _links(draft: RaceDraft, race: Run) -> None:
 
 
 def _queue(race: Run) -> None:
-    status = get_service().status()
-    entry = next((entry for entry in status.queued if entry.run_id == race.id), None)
-    if entry is not None:
-        wait = f", about {duration(entry.eta)}" if entry.eta is not None else ""
-        st.caption(f"Number {entry.position} in line{wait}.")
+    if place := queue_place(race):
+        st.caption(f"{place}.")

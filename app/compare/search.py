@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from app.charts.theme import DARK_LINES, template
 from app.components.contender_styles import looks
-from app.words import exact_number, number
+from app.components.notation import exact_number, number
 from proxprop.spec.config import Contender
 from proxprop.spec.racing import SearchPayload, labels
 from proxprop.spec.racing.search import TrialPayload

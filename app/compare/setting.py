@@ -8,12 +8,12 @@ import streamlit as st
 
 from app.compare import acting
 from app.compare.draft import RaceDraft
+from app.components.notation import exact_number
 from app.forms import fields
 from app.forms.fold import fold
 from app.forms.task import data_group, model_group
 from app.forms.training import budget, machine
 from app.state import editing as state
-from app.words import exact_number
 
 TRIALS = (4, 8, 12, 16, 24, 32, 48, 64, 100, 200)
 LENGTHS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)

@@ -9,7 +9,8 @@ from html import escape
 
 from app.charts.theme import LineStyle
 from app.components.contender_styles import stroke_css
-from app.words import STATES, duration, number
+from app.components.notation import duration, number
+from app.components.run_titles import STATES
 from proxprop.spec.curves import Measure, Stat
 from proxprop.spec.racing import Row
 

@@ -6,9 +6,14 @@ import streamlit as st
 
 from app.compare import acting
 from app.compare.draft import RaceDraft
-from app.components.run_buttons import pause_and_stop_buttons, resume_button, stop_button
 from app.components.run_titles import config_of
 from app.components.toggle import toggle
+from app.components.transport import (
+    pause_and_stop_buttons,
+    resume_button,
+    start_button,
+    stop_button,
+)
 from proxprop.runs.record import Run
 
 
@@ -47,16 +52,7 @@ def _lecture(draft: RaceDraft) -> None:
 def _idle(draft: RaceDraft, race: Run | None) -> None:
     if race is not None and race.resumable:
         resume_button(race)
-    st.button(
-        "Start",
-        key="start",
-        type="primary",
-        icon=":material/play_arrow:",
-        help="Start a new race with these settings.  [Space]",
-        on_click=acting.start,
-        disabled=draft.config() is None,
-        shortcut="Space",
-    )
+    start_button("a new race", acting.start, disabled=draft.config() is None)
 
 
 def _moving(race: Run) -> None:

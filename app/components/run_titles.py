@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from app.words import CHOICES, SOLVERS, STATES, direction_label, exact_number
+from app.components.notation import exact_number
 from proxprop.runs.record import Run
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import ConfigError, RaceConfig, RunConfig, SweepConfig
+from proxprop.spec.racing import direction_label
 
 AnyConfig = RunConfig | RaceConfig | SweepConfig
 # Kind of run → the page that shows it, and the name of its id in that page's link.
 ADDRESSES = {"run": ("train", "run"), "race": ("compare", "race"), "sweep": ("stability", "sweep")}
+SOLVERS = {"explicit": "explicit", "exact": "implicit (exact)", "cg": "implicit (CG k)"}
+# Symbol and word of every status and outcome; the colour only repeats what they say.
+STATES: dict[str, str] = {
+    "queued": "◌ queued",
+    "starting": "◔ starting",
+    "running": "▶ running",
+    "paused": "‖ paused",
+    "finished": "✓ finished",
+    "stopped": "■ stopped",
+    "diverged": "▲ diverged",
+    "collapsed": "▬ collapsed",
+    "interrupted": "⌁ interrupted",
+    "failed": "✕ failed",
+}
 
 
 def config_of(run: Run) -> AnyConfig | None:
@@ -40,8 +57,8 @@ def summary_of(config: AnyConfig | None) -> str:
         return "settings of another version"
     direction, optimizer = config.direction, config.optimizer
     parts = [
-        direction_label(direction.solver, direction.cg_steps),
-        CHOICES["optimizer.name"][optimizer.name],
+        direction_label(direction),
+        OPTIMIZERS[optimizer.name].label,
         f"η {exact_number(optimizer.lr)}",
     ]
     if direction.solver != "explicit":
@@ -53,7 +70,7 @@ def summary_of(config: AnyConfig | None) -> str:
 
 def data_of(config: AnyConfig | None) -> str:
     """Return the label of the data set a config names."""
-    return "" if config is None else CHOICES["data.name"][config.data.name]
+    return "" if config is None else DATA[config.data.name].label
 
 
 def direction_of(config: AnyConfig | None) -> str:

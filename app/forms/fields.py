@@ -9,9 +9,10 @@ from typing import Any
 import streamlit as st
 
 from app import actions
+from app.components.notation import exact_number
+from app.forms.settings import CHOICES, SETTINGS
 from app.state import editing as state
 from app.state.draft import LISTS, read_text
-from app.words import CHOICES, FIELDS, exact_number
 
 # Ten stops a decade, all of them numbers a person would write.
 STOPS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -39,9 +40,9 @@ def text(field: str, *, placeholder: str = "", bare: bool = False) -> None:
     key = f"{draft.place}text.{field}"
     _show(key, shown(field, draft.values[field]))
     st.text_input(
-        FIELDS[field].label,
+        SETTINGS[field].label,
         key=key,
-        help=None if bare else FIELDS[field].help,
+        help=None if bare else SETTINGS[field].help,
         placeholder=placeholder,
         label_visibility="collapsed" if bare else "visible",
         disabled=draft.locked(field),
@@ -60,7 +61,7 @@ def slider(field: str, *, grid: Sequence[float] = (), fallback: float | None = N
         grid: Stops; a logarithmic grid over the field's range if empty.
         fallback: Where the slider stands while the field is empty; also its placeholder.
     """
-    draft, words = state.current(), FIELDS[field]
+    draft, words = state.current(), SETTINGS[field]
     stops = list(grid) or log_grid(words.low, words.high)
     raw = draft.values[field] if draft.values[field] is not None else fallback
     value = raw if isinstance(raw, (int, float)) and math.isfinite(raw) and raw > 0 else stops[0]
@@ -98,14 +99,14 @@ def choose(field: str, *, segments: bool = False, options: Mapping[str, str] | N
     common = {
         "format_func": lambda name: options.get(name, str(name)),
         "key": key,
-        "help": FIELDS[field].help,
+        "help": SETTINGS[field].help,
         "on_change": _taken,
         "args": (draft, field, key),
         "disabled": draft.locked(field),
     }
     if segments:
         st.segmented_control(
-            FIELDS[field].label,
+            SETTINGS[field].label,
             list(options),
             required=True,
             width="stretch",
@@ -114,7 +115,7 @@ def choose(field: str, *, segments: bool = False, options: Mapping[str, str] | N
         )
     else:
         unknown = {} if raw in options else {"index": None, "placeholder": str(raw)}
-        st.selectbox(FIELDS[field].label, list(options), **unknown, **common)
+        st.selectbox(SETTINGS[field].label, list(options), **unknown, **common)
     refusal(field)
 
 
@@ -124,9 +125,9 @@ def switch(field: str) -> None:
     key = f"{draft.place}switch.{field}"
     _show(key, draft.values[field] is True)
     st.toggle(
-        FIELDS[field].label,
+        SETTINGS[field].label,
         key=key,
-        help=FIELDS[field].help,
+        help=SETTINGS[field].help,
         on_change=_taken,
         args=(draft, field, key),
         disabled=draft.locked(field),
@@ -141,7 +142,7 @@ def refusal(field: str, place: str = "") -> None:
     if message:
         name = f"{draft.place}{place}{field}".replace(".", "-")
         with st.container(key=f"refusal-{name}"):
-            st.markdown(f":material/error: {FIELDS[field].label} {message}.")
+            st.markdown(f":material/error: {SETTINGS[field].label} {message}.")
 
 
 def refusals(*fields: str) -> None:
@@ -151,7 +152,7 @@ def refusals(*fields: str) -> None:
         *fields: Dotted names, or beginnings of them that end with a dot.
     """
     for field in state.current().problems:
-        if field in FIELDS and field.startswith(fields):
+        if field in SETTINGS and field.startswith(fields):
             refusal(field, "folded-")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from app import actions
+from app.components.notation import exact_number
 from app.forms import fields
+from app.forms.settings import CHOICES
 from app.state import editing as state
-from app.words import CHOICES, exact_number
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 
 

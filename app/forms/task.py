@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from app.components.notation import count
 from app.forms import fields
 from app.forms.fold import fold
+from app.forms.settings import CHOICES
 from app.state import editing as state
 from app.state.draft import check_task
-from app.words import CHOICES, count
 from proxprop.data.preview import dataset_shape
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import MODELS, LayerRow, layer_table

@@ -5,17 +5,19 @@ from __future__ import annotations
 import streamlit as st
 
 from app import actions
+from app.components.notation import count, exact_number
+from app.components.run_titles import SOLVERS
 from app.forms import fields
 from app.forms.fold import fold
+from app.forms.settings import SETTINGS
 from app.state import editing as state
-from app.words import FIELDS, count, direction_label, exact_number
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import Change, ConfigError
 
 # What a person sees only after opening "More"; η and its kin stand in the open.
 FOLDED = tuple(
     name
-    for name in FIELDS
+    for name in SETTINGS
     if (
         name.startswith(("optimizer.", "direction.", "evaluation.", "instruments.", "checkpoint."))
         and name not in state.LIVE
@@ -148,9 +150,9 @@ def _in_words(change: object) -> str:
         return "?"
     parts = []
     for name, value in planned.values.given().items():
-        label = FIELDS[{v: k for k, v in state.LIVE.items()}[name]].label
+        label = SETTINGS[{v: k for k, v in state.LIVE.items()}[name]].label
         if name == "solver":
-            parts.append(direction_label(str(value), 3).replace("CG 3", "CG"))
+            parts.append(SOLVERS[str(value)].replace("CG k", "CG"))
         else:
             parts.append(f"{label} {exact_number(value) if isinstance(value, float) else value}")
     return f"{count(planned.step)}: {', '.join(parts)}"

@@ -12,9 +12,9 @@ from typing import Any
 import streamlit as st
 
 from app.charts.theme import line_style
-from app.components.run_titles import data_of, summary_of
+from app.components.notation import count, number
+from app.components.run_titles import SOLVERS, data_of, summary_of
 from app.forms.task import model_title
-from app.words import SOLVERS, count, number
 from proxprop.spec.config import from_query
 
 RECORDING = Path(__file__).parent / "race.json"

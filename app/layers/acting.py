@@ -6,7 +6,7 @@ import time
 
 import streamlit as st
 
-from app import actions
+from app.guard import reporting
 from app.layers.choice import key
 from app.services import get_service, get_store
 from proxprop.spec.controls import Control
@@ -18,7 +18,7 @@ LOOK = 0.1
 def save_weights(run_id: str) -> None:
     """Have a live run save its weights, and wait a little for them."""
     before = _newest(run_id)
-    with actions.in_words():
+    with reporting():
         get_service().control(run_id, Control("checkpoint"))
         deadline = time.monotonic() + PATIENCE
         while _newest(run_id) == before and time.monotonic() < deadline:
@@ -37,7 +37,7 @@ def save_first_weights(run_id: str) -> None:
 def switch_instruments(run_id: str) -> None:
     """Record more, less or nothing of a live run's layers from now on."""
     tier = st.session_state[key(f"tier.{run_id}")]
-    with actions.in_words():
+    with reporting():
         get_service().control(run_id, Control("set", {"instruments": tier}))
 
 

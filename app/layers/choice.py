@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.attached import marks_of, settings_in_force
+from app.components.run_settings import marks_of, settings_in_force
 from app.forms.fields import log_grid
 from app.services import get_store
 from proxprop.analysis.slow_motion import TraceRequest
@@ -131,14 +131,14 @@ def settings(run: Run | None, net: str) -> RunConfig:
         return RunConfig().replace(**NETS[net][1])
     config = run.config
     assert isinstance(config, RunConfig)
-    return settings_in_force(config, marks_of(get_store(), run.id))
+    return settings_in_force(run)
 
 
 def tiers(run: Run) -> set[str]:
     """Return what the instruments of a run have been set to so far."""
     config = run.config
     assert isinstance(config, RunConfig)
-    changes = [mark.changes for mark in marks_of(get_store(), run.id) if mark.kind == "set"]
+    changes = [mark.changes for mark in marks_of(run.id) if mark.kind == "set"]
     live = {change["instruments.tier"] for change in changes if "instruments.tier" in change}
     asked = st.session_state.get(key(f"tier.{run.id}"))  # it may not have come into force yet
     return {config.instruments.tier, *live, *([asked] if asked else [])}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.actions import take_problem
+from app.components.notation import exact_number
+from app.guard import take_problem
 from app.layers import acting, choice
 from app.layers.choice import COUNTS, ETAS, NETS, STEPS, TAUS, TIERS, VIEWS, Choice, asked, key
-from app.words import exact_number
 from proxprop.runs.record import Run
 from proxprop.spec.config import ConfigError
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.charts.theme import BLUE, DARK_LINES, GREY, VERMILION, template
-from app.words import number
+from app.components.notation import number
 
 OVERSHOOT_WORDS = (
     "Each hidden layer is asked to move its output z to z½. Drawn is the share of that distance "

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.components.links import link_row
+from app.components.notation import PAPER, number
 from app.components.tiles import tile_row
 from app.guard import guard
 from app.paper import claims, run_here, tiles
@@ -15,7 +16,6 @@ from app.paper.choice import Choice, controls
 from app.paper.curves import curves
 from app.paper.recordings import SENTENCES, Library, deviations, library, provenance
 from app.paper.show import picture_of, show
-from app.words import PAPER, number
 from proxprop.paper import Result
 
 STYLE = Path(__file__).with_name("style.css")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.charts.theme import LineStyle
+from app.components.notation import number
 from app.paper.curves import COLUMNS, Curve, arrival, baseline, curves
-from app.words import number
 from proxprop.paper import Result, Seed
 
 Numbers = list[float | None]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.words import count
+from app.components.notation import count
 from proxprop import paper
 from proxprop.paper import AnyResult, Result, StabilityResult
 

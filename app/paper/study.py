@@ -9,9 +9,9 @@ import numpy as np
 
 from app.charts.theme import LineStyle
 from app.components.contender_styles import COOL, WARM, looks
+from app.components.notation import number
 from app.paper.curves import Curve, curves
 from app.paper.picture import LOSS, Line, Panel, Picture, clean
-from app.words import number
 from proxprop.paper import Result, StabilityMethod, StabilityResult
 from proxprop.spec.config import Contender, DirectionConfig, RunConfig
 

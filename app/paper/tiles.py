@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from app.components.notation import duration, number
 from app.components.tiles import Tile
 from app.paper.curves import Curve, arrival, baseline, curves
 from app.paper.picture import Picture
-from app.words import duration, number
 from proxprop.paper import Result
 
 MAX_TILES = 6  # contenders of a race

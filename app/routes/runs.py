@@ -12,10 +12,11 @@ from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
+from app.components.run_settings import replayable
 from app.live.wire import plain_json
+from app.routes.scripts import script
 from app.routes.stream import RUN_ID
 from app.services import get_store
-from app.snippet import replayable, script
 from proxprop import paths
 from proxprop.runs.record import Run
 from proxprop.spec.config import ConfigError
@@ -67,7 +68,7 @@ async def points_csv(request: Request, run: Run) -> Response:
 async def config_json(request: Request, run: Run) -> Response:
     """Return the config, with the live changes recorded so far, for exact replay."""
     try:
-        config = await to_thread.run_sync(replayable, get_store(), run)
+        config = await to_thread.run_sync(replayable, run)
     except ConfigError as error:
         return PlainTextResponse(f"The config of run {run.id} cannot be read: {error}\n", 409)
     text = config.model_dump_json(indent=2, exclude_defaults=False)
@@ -78,7 +79,7 @@ async def config_json(request: Request, run: Run) -> Response:
 async def snippet(request: Request, run: Run) -> Response:
     """Return a Python script that reproduces the run with the library."""
     try:
-        config = await to_thread.run_sync(replayable, get_store(), run)
+        config = await to_thread.run_sync(replayable, run)
         text = script(run, config)
     except (ConfigError, ValueError) as error:
         return PlainTextResponse(f"There is no script for run {run.id}: {error}\n", 409)

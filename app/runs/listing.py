@@ -12,7 +12,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.components.notation import duration
 from app.components.run_titles import (
+    SOLVERS,
+    STATES,
     config_of,
     data_of,
     direction_of,
@@ -20,8 +23,8 @@ from app.components.run_titles import (
     summary_of,
     title_of,
 )
+from app.forms.settings import CHOICES
 from app.services import get_store
-from app.words import CHOICES, SOLVERS, STATES, duration
 from proxprop.runs.reading import Order
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store

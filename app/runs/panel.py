@@ -6,13 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from app.actions import in_words
-from app.attached import marks_of, settings_in_force
 from app.components.links import download_links
-from app.components.run_buttons import resume_button
+from app.components.run_settings import replayable, settings_in_force
 from app.components.run_titles import ADDRESSES, config_of, state_of, title_of
+from app.components.transport import resume_button
+from app.guard import reporting
 from app.services import get_service, get_store
-from app.snippet import replayable
 from app.state import editing as state
 from proxprop.runs.record import Run
 from proxprop.runs.store import BIN_DAYS
@@ -70,12 +69,11 @@ def _actions(run: Run) -> None:
 def _copy(run_id: str, replay: bool = False) -> None:
     """Put a run's settings on the Train page's form, detached: the last ones, or to replay all."""
     store = get_store()
-    with in_words():
+    with reporting():
         run = store.run(run_id)
-        config = replayable(store, run) if replay else run.config
+        config = replayable(run) if replay else settings_in_force(run)
         if isinstance(config, RunConfig):
-            last = config if replay else settings_in_force(config, marks_of(store, run_id))
-            state.replace(last)
+            state.replace(config)
 
 
 @st.dialog("Delete?")
@@ -92,14 +90,14 @@ def confirm(chosen: list[Run]) -> None:
 
 
 def _delete(run_ids: list[str]) -> None:
-    with in_words():
+    with reporting():
         for run_id in run_ids:
             get_service().delete(run_id)
         st.session_state[DELETED] = run_ids
 
 
 def _restore(run_ids: list[str]) -> None:
-    with in_words():
+    with reporting():
         for run_id in run_ids:
             get_store().restore(run_id)
         st.session_state.pop(DELETED, None)
@@ -134,7 +132,7 @@ def _bound(run: Run, name: str, value: object) -> dict[str, Any]:
 def _write(run_id: str, name: str) -> None:
     store = get_store()
     write = {"name": store.rename, "tags": store.tag, "notes": store.note}[name]
-    with in_words():
+    with reporting():
         write(run_id, st.session_state[f"{name}.{run_id}"])
 
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.charts.theme import DARK_LINES, line_style, template
-from app.words import number
+from app.components.notation import number
 from proxprop.analysis.filters import exact_gain, explicit_gain
 from proxprop.analysis.probe import LayerView
 

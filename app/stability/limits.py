@@ -8,7 +8,7 @@ from statistics import geometric_mean
 
 import streamlit as st
 
-from app.words import count, number
+from app.components.notation import count, number
 from proxprop.analysis.momentum import limit_factor
 from proxprop.analysis.probe import ProbeResult
 from proxprop.spec.config import RunConfig

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.components.notation import count, number
 from app.components.run_titles import data_of, title_of
 from app.forms.task import model_title
 from app.live.assets import plotly_url
@@ -18,7 +19,6 @@ from app.stability import limits
 from app.stability.figures import layers_figure
 from app.stability.page import DEFAULT_NET, StabilityState
 from app.stability.probing import PROBER
-from app.words import count, number
 from proxprop import paths
 from proxprop.analysis.probe import LayerView, ProbeRequest, ProbeResult, layer_views
 from proxprop.runs.record import Run

@@ -6,19 +6,19 @@ import time
 
 import streamlit as st
 
-from app import actions
 from app.charts.theme import line_style
 from app.components.links import Link, link_row
-from app.components.run_buttons import stop_button
+from app.components.notation import exact_number
 from app.components.run_titles import config_of, data_of
+from app.components.transport import owner, resume, stop_button
 from app.forms.task import model_title
+from app.guard import reporting, take_problem
 from app.live.chart import Trace, live_chart
 from app.live.status import live_status
 from app.live.sweep_map import live_map
 from app.services import get_service, get_store
 from app.stability import limits
 from app.stability.page import StabilityState
-from app.words import exact_number
 from proxprop.runs.record import Run
 from proxprop.runs.results import find_sweep, sweep_map
 from proxprop.spec.config import SweepConfig, to_query
@@ -43,7 +43,7 @@ SHORT = "With cross-entropy plain steps fail below their limit; implicit steps m
 
 def whole_network(state: StabilityState) -> None:
     """Show the controls, the chosen map with its status, and what was clicked."""
-    if problem := actions.take_problem():
+    if problem := take_problem():
         st.warning(problem)
     sweeps = {run.id: run for run in get_store().runs(kind="sweep", limit=LISTED)}
     if not _known(state.sweep, sweeps):
@@ -107,7 +107,7 @@ def _controls(state: StabilityState, chosen: Run | None, sweeps: dict[str, Run])
                 "Go on",
                 key="go",
                 icon=":material/replay:",
-                on_click=actions.resume,
+                on_click=resume,
                 args=(chosen.id,),
             )
 
@@ -115,9 +115,9 @@ def _controls(state: StabilityState, chosen: Run | None, sweeps: dict[str, Run])
 def _start(state: StabilityState, preset: str) -> None:
     """Start a preset's sweep; one that is stored or goes on is shown instead."""
     config = PRESETS[preset]()
-    with actions.in_words():
+    with reporting():
         stored = find_sweep(get_store(), config, live=True)
-        sweep = stored.id if stored else get_service().start(config, "", actions.owner())
+        sweep = stored.id if stored else get_service().start(config, "", owner())
         state.change(sweep=sweep, beside="", cell=None)
 
 

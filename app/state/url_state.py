@@ -40,7 +40,7 @@ import streamlit as st
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from app.words import exact_number
+from app.components.notation import exact_number
 
 SETTLE = 1.0  # seconds within which a rerun may still carry the address from before our last change
 SEPARATORS = re.compile(r"[,.]")  # between words; links of earlier versions have points, too
@@ -65,7 +65,10 @@ class UrlState(BaseModel):
     """What a page shows, as far as its address says it; a subclass declares the fields."""
 
     model_config = ConfigDict(
-        validate_by_name=True, validate_by_alias=True, validate_assignment=True
+        validate_by_name=True,
+        validate_by_alias=True,
+        validate_assignment=True,
+        allow_inf_nan=False,
     )
 
     prefix: ClassVar[str] = ""  # of its widgets' keys

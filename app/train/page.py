@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.attached import marks_of, settings_in_force
+from app.components.run_settings import settings_in_force
 from app.services import get_store
 from app.state import editing as state
 from app.state.url_state import arrived
@@ -31,7 +31,7 @@ def arrive() -> Run | None:
 
 def _from_url(query: dict[str, str]) -> state.Draft:
     run = _run(query.get("run"))
-    base = _in_force(run) if run is not None else RunConfig()
+    base = settings_in_force(run) if run is not None else RunConfig()
     return state.from_url(query, base, run.id if run is not None else None)
 
 
@@ -49,16 +49,10 @@ def _run(run_id: str | None) -> Run | None:
     return run
 
 
-def _in_force(run: Run) -> RunConfig:
-    config = run.config
-    assert isinstance(config, RunConfig)
-    return settings_in_force(config, marks_of(get_store(), run.id))
-
-
 def _follow(draft: state.Draft, run: Run) -> None:
     """Take over what another window, or a planned change, set in the meantime."""
-    now, before = flatten(_in_force(run)), flatten(draft.base)
+    now, before = flatten(settings_in_force(run)), flatten(draft.base)
     for name in state.LIVE:
         if now[name] != before[name]:
             draft.values[name] = now[name]
-    draft.base = _in_force(run)
+    draft.base = settings_in_force(run)

@@ -7,11 +7,11 @@ import streamlit as st
 from app.charts.theme import GREY, line_style
 from app.components.layer_metrics import instruments, number_tiles
 from app.components.links import download_links
+from app.components.transport import queue_place
 from app.live.chart import Trace, live_chart
 from app.live.pictures import live_boundary, live_confusion, live_predictions
 from app.live.status import live_status
 from app.services import get_service
-from app.words import duration
 from proxprop.runs.record import Run
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import RunConfig
@@ -98,10 +98,7 @@ def _few(config: RunConfig) -> bool:
 
 
 def _queue(run: Run) -> None:
-    status = get_service().status()
-    entry = next((entry for entry in status.queued if entry.run_id == run.id), None)
-    if entry is None:
-        return
-    wait = f", about {duration(entry.eta)}" if entry.eta is not None else ""
-    others = "one run goes" if status.concurrency == 1 else f"{status.concurrency} runs go"
-    st.caption(f"Number {entry.position} in line{wait}: {others} on at once on this machine.")
+    if place := queue_place(run):
+        most = get_service().status().concurrency
+        others = "one run goes" if most == 1 else f"{most} runs go"
+        st.caption(f"{place}: {others} on at once on this machine.")

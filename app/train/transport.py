@@ -5,7 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from app import actions
-from app.components.run_buttons import pause_and_stop_buttons, resume_button, stop_button
+from app.components.transport import (
+    control_button,
+    pause_and_stop_buttons,
+    resume_button,
+    start_button,
+    stop_button,
+)
 from app.state import editing as state
 from proxprop.runs.record import Run
 
@@ -28,26 +34,10 @@ def _idle(run: Run | None) -> None:
     if run is not None and run.resumable:
         resume_button(run)
     draft = state.current()
-    st.button(
-        "Start",
-        key="start",
-        type="primary",
-        icon=":material/play_arrow:",
-        help="Start a new run with these settings.  [Space]",
-        on_click=actions.start,
-        disabled=bool(draft.problems),
-        shortcut="Space",
-    )
+    start_button("a new run", actions.start, disabled=bool(draft.problems))
 
 
 def _moving(run: Run) -> None:
     for action, (label, tip, keys) in (("step", BATCH), ("epoch", EPOCH)):
-        st.button(
-            label,
-            key=action,
-            help=tip,
-            shortcut=keys,
-            on_click=actions.control,
-            args=(run.id, action),
-        )
+        control_button(run, label, action, key=action, help=tip, shortcut=keys)
     pause_and_stop_buttons(run)

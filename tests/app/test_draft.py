@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from app.components.notation import exact_number
 from app.forms.fields import log_grid, shown
+from app.forms.settings import SETTINGS
 from app.state.draft import DEFAULTS, check, check_files, check_task, read_query, read_text
-from app.words import FIELDS, exact_number
 from proxprop.spec.config import RunConfig, from_query, to_query
 from proxprop.spec.config.query import flatten
 
@@ -108,7 +109,7 @@ def test_unknown_names_in_a_link_are_told() -> None:
 
 @pytest.mark.parametrize("field", ["direction.tau", "optimizer.lr", "optimizer.explicit_lr"])
 def test_step_size_sliders_are_logarithmic(field: str) -> None:
-    grid = log_grid(FIELDS[field].low, FIELDS[field].high)
+    grid = log_grid(SETTINGS[field].low, SETTINGS[field].high)
     ratios = [math.log10(after / before) for before, after in pairwise(grid)]
     assert max(ratios) < 0.13
     assert min(ratios) > 0.07
@@ -117,8 +118,8 @@ def test_step_size_sliders_are_logarithmic(field: str) -> None:
 
 
 def test_every_setting_has_words() -> None:
-    assert set(flatten(RunConfig())) - set(FIELDS) == {"kind", "changes"}
-    assert all(words.label and words.help.endswith(".") for words in FIELDS.values())
+    assert set(flatten(RunConfig())) - set(SETTINGS) == {"kind", "changes"}
+    assert all(words.label and words.help.endswith(".") for words in SETTINGS.values())
 
 
 def test_image_folder_is_looked_into_before_anything_starts(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from importlib.metadata import version
 
+from app.components.notation import number
 from app.home.machine import machine
 from app.home.race import provenance, race_svg, recorded_race, sentence
-from app.words import number
 from proxprop.runs.store import Store
 from proxprop.spec.config import from_query
 from tests.app.conftest import open_page, text

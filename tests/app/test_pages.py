@@ -47,7 +47,9 @@ def test_train_offers_what_fits_the_run(store: Store) -> None:
     ended = open_page("train", run=known_run(store))
     running = open_page("train", run=known_run(store, outcome=None))
     interrupted = open_page("train", run=known_run(store, outcome="interrupted"))
+    diverged = open_page("train", run=known_run(store, outcome="diverged"))
     assert {"start"} == _transport(ended)
+    assert {"start", "resume"} == _transport(diverged)  # as the command line resumes it
     assert {"step", "epoch", "pause", "stop"} == _transport(running)
     assert {"start", "resume"} == _transport(interrupted)
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from app.snippet import script
+from app.routes.scripts import script
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.spec.racing import default_race

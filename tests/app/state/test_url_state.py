@@ -91,6 +91,7 @@ def test_defaults_need_no_link() -> None:
         {"k": "11"},
         {"tau": "-3"},
         {"tau": "nan"},
+        {"tau": "inf"},
         {"log": "perhaps"},
         {"target.loss": "low"},
         {"target.size": "1"},

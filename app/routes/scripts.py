@@ -1,17 +1,11 @@
-"""A run as something to take home: its config for exact replay, and a script that runs it."""
+"""A script that reproduces a run or a race with the library, to take home."""
 
 from __future__ import annotations
 
 import pprint
-from typing import TYPE_CHECKING
 
-from proxprop.spec.config import Change, RunConfig, SettingsChange
+from proxprop.runs.record import Run
 from proxprop.spec.config.base import Config
-from proxprop.spec.events import Mark
-
-if TYPE_CHECKING:
-    from proxprop.runs.record import Run
-    from proxprop.runs.store import Store
 
 SCRIPT = '''"""Reproduces proxprop run {id}{name}.
 
@@ -72,27 +66,6 @@ for event in race(CONFIG, NoControls()):
 '''
 
 
-def replayable(store: Store, run: Run) -> Config:
-    """Return the run's config with the live changes recorded so far as planned ones.
-
-    Raises:
-        ConfigError: If the stored config has fields that this version does not know.
-    """
-    config = run.config
-    if not isinstance(config, RunConfig):
-        return config
-    made = [
-        _change(row.event)
-        for row in store.events(run.id)
-        if isinstance(row.event, Mark) and row.event.kind == "set" and row.event.changes
-    ]
-    planned = {change.step: change for change in config.changes}
-    # A planned change is recorded by a mark as well: the mark replaces the plan.
-    merged = {**planned, **_joined(made)}
-    changes = tuple(merged[step] for step in sorted(merged))
-    return config.model_copy(update={"changes": changes})
-
-
 def script(run: Run, config: Config) -> str:
     """Return a Python script that reproduces the run or race with the library.
 
@@ -109,22 +82,3 @@ def script(run: Run, config: Config) -> str:
         name=f" ({name})" if name else "",
         config=pprint.pformat(values, width=96, sort_dicts=False),
     )
-
-
-def _change(mark: Mark) -> Change:
-    # Marks name config fields by their dotted path; a change names them by the control's word.
-    values = {
-        "instruments" if path == "instruments.tier" else path.rpartition(".")[2]: value
-        for path, value in mark.changes.items()
-    }
-    return Change(step=mark.step, values=SettingsChange(**values))
-
-
-def _joined(changes: list[Change]) -> dict[int, Change]:
-    """Return one change per step; of two at the same step the later fields win."""
-    joined: dict[int, Change] = {}
-    for change in changes:
-        before = joined[change.step].values.model_dump() if change.step in joined else {}
-        values = SettingsChange(**{**before, **change.values.model_dump()})
-        joined[change.step] = Change(step=change.step, values=values)
-    return joined
