@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.live.series import Delta, Floats, Table
-from app.live.wire import plain_json, run_json
+from app.live.wire import run_json
 from proxprop.spec.config import ConfigError, RunConfig
 from proxprop.spec.events import Ended, Mark
+from proxprop.spec.plain import strict_json
 
 if TYPE_CHECKING:
-    from proxprop.runs.chunks import Chunk
-    from proxprop.runs.record import EventRow, Run
+    from proxprop.runs.record import Chunk, EventRow, Run
 
 PACE_WINDOW = 10.0  # seconds over which the pace is measured for the time left
 
@@ -216,4 +216,4 @@ def _joined(chunks: list[Chunk]) -> dict[str, Floats]:
 
 
 def _checksum(value: Any) -> str:
-    return f"{zlib.crc32(plain_json(value).encode()):x}"
+    return f"{zlib.crc32(strict_json(value).encode()):x}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from app.live.series import Delta, Floats
+from proxprop.spec.plain import strict_json
 
 
 def numbers(values: Floats, form: str = "%.6g") -> str:
@@ -32,28 +32,13 @@ def series_json(delta: Delta) -> str:
 
 def run_json(head: Mapping[str, Any], series: Iterable[tuple[str, Delta]]) -> str:
     """Return the JSON object of one run: plain fields, then series."""
-    parts = [f"{json.dumps(name)}:{plain_json(value)}" for name, value in head.items()]
+    parts = [f"{json.dumps(name)}:{strict_json(value)}" for name, value in head.items()]
     inner = ",".join(f"{json.dumps(key)}:{series_json(delta)}" for key, delta in series)
     if inner:
         parts.append(f'"series":{{{inner}}}')
     return f"{{{','.join(parts)}}}"
 
 
-def plain_json(value: Any) -> str:
-    """Return JSON that any browser reads."""
-    return json.dumps(_finite(value), separators=(",", ":"), ensure_ascii=False)
-
-
 def event(data: str, event_id: str) -> bytes:
     """Return one server-sent `update` event."""
     return f"event: update\nid: {event_id}\ndata: {data}\n\n".encode()
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value

@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
 from app.components.run_settings import replayable
-from app.live.wire import plain_json
 from app.routes.scripts import script
 from app.routes.stream import RUN_ID
 from app.services import get_store
 from proxprop import paths
 from proxprop.runs.record import Run
 from proxprop.spec.config import ConfigError
+from proxprop.spec.plain import strict_json
 
 PAGE = 500  # chunks read at a time while a table streams out
 
@@ -50,7 +50,7 @@ async def artifact(request: Request, run: Run) -> Response:
     row = await to_thread.run_sync(get_store().artifact, run.id, member, name)
     if row is None:
         return _missing(f"Run {run.id} has recorded no {name!r} for member {member} yet.")
-    body = plain_json({"step": row.step, "version": row.version, "payload": row.payload})
+    body = strict_json({"step": row.step, "version": row.version, "payload": row.payload})
     # An address that names the version it expects never changes its answer.
     fixed = request.query_params.get("v") == str(row.version)
     cache = "private, max-age=3600" if fixed else "no-cache"

@@ -34,6 +34,7 @@ from proxprop.runs.threads import wait_politely
 from proxprop.spec.config import AnyConfig
 from proxprop.spec.controls import Control
 from proxprop.spec.events import Ended, Event, Notice, Point, Started
+from proxprop.spec.plain import without_nan
 
 _REFRESH = 0.1  # seconds between updates of the bar
 
@@ -217,8 +218,7 @@ def show_result(store: Store, run_id: str, table: bool) -> dict[str, Any]:
         "step": run.step,
         "epoch": run.epoch,
         "seconds": run.seconds,
-        # JSON has no NaN: a number that is not finite is null.
-        "summary": {k: v if math.isfinite(v) else None for k, v in run.summary.items()},
+        "summary": without_nan(run.summary),
     }
     if table:
         print_run(Console(), result)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from proxprop.cli.words import in_words
+from proxprop.spec.plain import without_nan
 
 app = typer.Typer(help="Look after recorded runs.", invoke_without_command=True)
 
@@ -149,13 +150,11 @@ def restore(run: RunId) -> None:
 
 
 def _plain(run: Any) -> dict[str, Any]:
-    from proxprop.runs.record import to_strict_json
-
     names = (
         *("id", "kind", "name", "status", "outcome", "words", "step", "epoch", "seconds"),
         *("progress", "summary", "tags", "notes", "created", "started", "ended"),
     )
     values = {name: getattr(run, name) for name in names}
     values["config"] = json.loads(run.config_json)
-    plain: dict[str, Any] = json.loads(to_strict_json(values))
+    plain: dict[str, Any] = without_nan(values)
     return plain

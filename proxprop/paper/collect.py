@@ -23,7 +23,7 @@ from proxprop.paper.result import (
 from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
 from proxprop.runs.results import sweep_map
-from proxprop.runs.writing import Writing
+from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig, SweepConfig
 from proxprop.spec.events import Artifact
 from proxprop.spec.racing import race_labels
@@ -38,7 +38,7 @@ _OUTCOMES: dict[str | None, Outcome] = {
 
 
 def note(
-    store: Writing,
+    store: Store,
     run_id: str,
     provenance: Provenance,
     data: Data,

@@ -8,7 +8,7 @@ from proxprop.paper.plan import Part
 from proxprop.runs.errors import RunError
 from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
-from proxprop.runs.writing import Writing
+from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig, SweepConfig
 from proxprop.spec.events import Ended
 
@@ -118,7 +118,7 @@ def is_done(store: Reading, job: Job, run: Run | None, epochs: int) -> bool:
     return bool(job.keys) and all(one.through(epochs) for one in standings(store, job, run))
 
 
-def make_resumable(store: Writing, run: Run) -> Run:
+def make_resumable(store: Store, run: Run) -> Run:
     """Return the run as one that can be resumed, if its process is gone.
 
     Raises:

@@ -9,12 +9,12 @@ from proxprop.engine.training.outcomes import LossWatch, Summary
 from proxprop.engine.training.session import Session
 from proxprop.engine.training.state import restore
 from proxprop.runs.checkpoints import Checkpoints
-from proxprop.runs.writing import Writing
+from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig
 
 
 def measured_accuracies(
-    store: Writing, run_id: str, config: RaceConfig, dataset: Dataset
+    store: Store, run_id: str, config: RaceConfig, dataset: Dataset
 ) -> dict[int, tuple[float, float]]:
     """Return contender → (epoch, accuracy on the test images) from a race's last checkpoint.
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from proxprop import paths
 from proxprop.files import write_atomically
-from proxprop.runs.errors import disk_in_words
-from proxprop.runs.writing import Writing
+from proxprop.runs.errors import disk_error
+from proxprop.runs.store import Store
 from proxprop.spec.events import Snapshot
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Checkpoints:
         run_id: The run.
     """
 
-    def __init__(self, store: Writing, run_id: str) -> None:
+    def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
         self._run_id = run_id
         self._folder = paths.checkpoints(run_id, store.home)
@@ -125,7 +125,7 @@ def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> 
     try:
         write_atomically(path, save(plain, metadata))
     except OSError as error:
-        raise disk_in_words(error, path) from error
+        raise disk_error(error, path) from error
 
 
 def _checksum(tensors: dict[str, Any]) -> int:

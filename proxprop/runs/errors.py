@@ -44,7 +44,7 @@ _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _DENIED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 
 
-def in_words(error: sqlite3.Error, path: Path) -> StoreError:
+def store_error(error: sqlite3.Error, path: Path) -> StoreError:
     """Return the store error that says what `error` means for the file at `path`."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _LOCKED:
@@ -70,7 +70,7 @@ def in_words(error: sqlite3.Error, path: Path) -> StoreError:
     return StoreError(f"The run store {path} failed: {error}.")
 
 
-def disk_in_words(error: OSError, path: Path) -> StoreError:
+def disk_error(error: OSError, path: Path) -> StoreError:
     """Return the store error that says what `error` means for a file or folder at `path`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return StoreFullError(

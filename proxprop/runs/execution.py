@@ -18,14 +18,14 @@ from proxprop.runs.progress import Progress
 from proxprop.runs.record import Run
 from proxprop.runs.recorder import Recorder, default_patience
 from proxprop.runs.saver import Saver
-from proxprop.runs.writing import Writing
+from proxprop.runs.store import Store
 from proxprop.spec.config import ConfigError
 from proxprop.spec.controls import Loop
 from proxprop.spec.events import WHOLE, Ended, Event, Notice, Snapshot
 
 
 def execute(
-    store: Writing,
+    store: Store,
     run_id: str,
     mailbox: Mailbox,
     loops: Callable[[], Mapping[str, Loop]],
@@ -69,7 +69,7 @@ def execute(
 
 
 def _follow(
-    store: Writing,
+    store: Store,
     run: Run,
     recorder: Recorder,
     mailbox: Mailbox,
@@ -109,7 +109,7 @@ def _follow(
 
 
 def _rewind(
-    store: Writing, run: Run, checkpoints: Checkpoints, recorder: Recorder
+    store: Store, run: Run, checkpoints: Checkpoints, recorder: Recorder
 ) -> Snapshot | None:
     snapshot, passed_over = checkpoints.latest()
     for words in passed_over:
@@ -137,7 +137,7 @@ def _joint(ends: list[Ended]) -> Ended:
     return replace(ends[-1], outcome=outcome, words=words, summary={}, member=WHOLE)
 
 
-def _failed(store: Writing, run_id: str, error: Exception) -> Ended:
+def _failed(store: Store, run_id: str, error: Exception) -> Ended:
     step = 0
     with contextlib.suppress(StoreError):
         step = store.run(run_id).step
@@ -158,7 +158,7 @@ def _cause(error: Exception) -> str:
     return f"{type(error).__name__}: {first}."
 
 
-def _finish(store: Writing, run_id: str, recorder: Recorder, ended: Ended, patience: float) -> None:
+def _finish(store: Store, run_id: str, recorder: Recorder, ended: Ended, patience: float) -> None:
     """Write down what is left and the end, trying for as long as a store may be in trouble."""
     deadline = time.monotonic() + patience
     while True:

@@ -6,7 +6,7 @@ import queue
 import threading
 
 from proxprop.runs.errors import StoreError
-from proxprop.runs.writing import Writing
+from proxprop.runs.store import Store
 from proxprop.spec.controls import Control
 
 # 20 times a second: a command is in the loop's hands well within 0.2 s.
@@ -21,7 +21,7 @@ class Mailbox:
         run_id: The run they are for.
     """
 
-    def __init__(self, store: Writing, run_id: str) -> None:
+    def __init__(self, store: Store, run_id: str) -> None:
         self.interruption = ""
         self._store = store
         self._run_id = run_id

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from proxprop.runs.chunks import AXES, Chunk, unpack
 from proxprop.runs.database import Database
 from proxprop.runs.errors import UnknownRunError
 from proxprop.runs.record import (
+    AXES,
     ArtifactRow,
     CheckpointRow,
+    Chunk,
     EventRow,
     Run,
+    Status,
     event_of,
     run_of,
+    unpack,
 )
-from proxprop.runs.schema import Status
 from proxprop.spec.events import Outcome
 
 if TYPE_CHECKING:
@@ -52,9 +54,7 @@ class Reading(Database):
     def get(self, run_ids: Iterable[str]) -> dict[str, Run]:
         """Return those of the runs that exist, by id, all as of one moment."""
         ids = list(run_ids)
-        marks = ",".join("?" * len(ids))
-        with self._reading() as connection:
-            rows = connection.execute(f"SELECT * FROM runs WHERE id IN ({marks})", ids).fetchall()
+        rows = self._rows(f"SELECT * FROM runs WHERE id IN ({_marks(ids)})", ids)
         return {row["id"]: run_of(row) for row in rows}
 
     def runs(
@@ -85,7 +85,7 @@ class Reading(Database):
         for column, wanted in (("status", status), ("outcome", outcome), ("kind", kind)):
             if wanted is not None:
                 options = [wanted] if isinstance(wanted, str) else list(wanted)
-                where.append(f"{column} IN ({','.join('?' * len(options))})")
+                where.append(f"{column} IN ({_marks(options)})")
                 values += options
         for word in search.split():
             where.append("instr(lower(id||' '||name||' '||notes||' '||tags||' '||config), ?)")
@@ -94,19 +94,14 @@ class Reading(Database):
             where.append("EXISTS (SELECT 1 FROM json_each(runs.tags) WHERE value = ?)")
             values.append(tag)
         tail = f"ORDER BY {_ORDERS[order]} LIMIT {-1 if limit is None else int(limit)}"
-        with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT * FROM runs WHERE {' AND '.join(where)} {tail}", values
-            ).fetchall()
+        rows = self._rows(f"SELECT * FROM runs WHERE {' AND '.join(where)} {tail}", values)
         return [run_of(row) for row in rows]
 
     def queue(self) -> list[Run]:
         """Return the queued runs, next one first."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT * FROM runs WHERE status = 'queued' AND deleted IS NULL "
-                "ORDER BY queued, rowid"
-            ).fetchall()
+        rows = self._rows(
+            "SELECT * FROM runs WHERE status = 'queued' AND deleted IS NULL ORDER BY queued, rowid"
+        )
         return [run_of(row) for row in rows]
 
     def chunks_after(
@@ -120,12 +115,11 @@ class Reading(Database):
             limit: At most so many chunks; None for all.
         """
         ids = list(run_ids)
-        marks = ",".join("?" * len(ids))
-        with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT * FROM chunks WHERE run_id IN ({marks}) AND seq > ? ORDER BY seq LIMIT ?",
-                [*ids, seq, -1 if limit is None else limit],
-            ).fetchall()
+        rows = self._rows(
+            f"SELECT * FROM chunks WHERE run_id IN ({_marks(ids)}) AND seq > ? "
+            "ORDER BY seq LIMIT ?",
+            [*ids, seq, -1 if limit is None else limit],
+        )
         return [
             Chunk(
                 row["seq"],
@@ -141,12 +135,11 @@ class Reading(Database):
         """Return every point of one table as a frame: step (int), epoch, seconds, then values."""
         import pandas as pd  # half a second to import, and the tailer never needs it
 
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT columns, data FROM chunks "
-                "WHERE run_id = ? AND tbl = ? AND member = ? ORDER BY seq",
-                (run_id, table, member),
-            ).fetchall()
+        rows = self._rows(
+            "SELECT columns, data FROM chunks "
+            "WHERE run_id = ? AND tbl = ? AND member = ? ORDER BY seq",
+            (run_id, table, member),
+        )
         frames = [pd.DataFrame(unpack(row["data"], json.loads(row["columns"]))) for row in rows]
         empty = pd.DataFrame({name: np.empty(0) for name in AXES})
         frame = pd.concat(frames, ignore_index=True) if frames else empty
@@ -154,43 +147,48 @@ class Reading(Database):
 
     def members(self, run_id: str) -> list[int]:
         """Return the members that have points, ascending."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT DISTINCT member FROM chunks WHERE run_id = ? ORDER BY member", (run_id,)
-            ).fetchall()
+        rows = self._rows(
+            "SELECT DISTINCT member FROM chunks WHERE run_id = ? ORDER BY member", (run_id,)
+        )
         return [row["member"] for row in rows]
+
+    def tags(self) -> list[str]:
+        """Return every tag in use, alphabetically."""
+        rows = self._rows(
+            "SELECT DISTINCT value FROM runs, json_each(runs.tags) "
+            "WHERE deleted IS NULL ORDER BY value COLLATE NOCASE"
+        )
+        return [row["value"] for row in rows]
 
     def events(self, run_id: str, after: int = 0) -> list[EventRow]:
         """Return the events of a run after seq `after`, oldest first."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT * FROM events WHERE run_id = ? AND seq > ? ORDER BY seq", (run_id, after)
-            ).fetchall()
+        rows = self._rows(
+            "SELECT * FROM events WHERE run_id = ? AND seq > ? ORDER BY seq", (run_id, after)
+        )
         return [event_of(row) for row in rows]
 
     def artifact(self, run_id: str, member: int, name: str) -> ArtifactRow | None:
         """Return the latest artifact of that name, or None."""
-        with self._reading() as connection:
-            row = connection.execute(
-                "SELECT * FROM artifacts WHERE run_id = ? AND member = ? AND name = ?",
-                (run_id, member, name),
-            ).fetchone()
-        if row is None:
+        rows = self._rows(
+            "SELECT * FROM artifacts WHERE run_id = ? AND member = ? AND name = ?",
+            (run_id, member, name),
+        )
+        if not rows:
             return None
-        return ArtifactRow(**{**dict(row), "payload": json.loads(row["payload"])})
+        return ArtifactRow(**{**dict(rows[0]), "payload": json.loads(rows[0]["payload"])})
 
     def artifact_versions(self, run_id: str) -> dict[str, int]:
         """Return "<member>/<name>" → version of every artifact of a run."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT member, name, version FROM artifacts WHERE run_id = ?", (run_id,)
-            ).fetchall()
+        rows = self._rows("SELECT member, name, version FROM artifacts WHERE run_id = ?", (run_id,))
         return {f"{row['member']}/{row['name']}": row["version"] for row in rows}
 
     def checkpoints(self, run_id: str) -> list[CheckpointRow]:
         """Return a run's checkpoints, latest first."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT * FROM checkpoints WHERE run_id = ? ORDER BY step DESC", (run_id,)
-            ).fetchall()
+        rows = self._rows(
+            "SELECT * FROM checkpoints WHERE run_id = ? ORDER BY step DESC", (run_id,)
+        )
         return [CheckpointRow(**dict(row)) for row in rows]
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))

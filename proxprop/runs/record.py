@@ -1,21 +1,30 @@
-"""What the store hands out: runs, their events and artifacts, as frozen values."""
+"""What the store hands out, as frozen values: runs, blocks of points, events, artifacts."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import sqlite3
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from proxprop.runs.process import Process
-from proxprop.runs.schema import Status
 from proxprop.spec.config import AnyConfig, load_config
-from proxprop.spec.controls import Control
 from proxprop.spec.events import Ended, Mark, Notice, Outcome, Started
+
+Status = Literal["queued", "starting", "running", "paused", "ended"]
+RecordedEvent = Started | Mark | Notice | Ended
+
+AXES = ("step", "epoch", "seconds")  # the first columns of every table of points
+_DTYPE = np.dtype("<f8")
+_EVENTS = {kind.__name__.lower(): TypeAdapter(kind) for kind in get_args(RecordedEvent)}
 
 # A live process writes its heartbeat twice a second; this many seconds of silence are worth a word.
 STALE = 2.5
@@ -129,6 +138,28 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Chunk:
+    """Some consecutive points of one table of one run.
+
+    Attributes:
+        seq: Grows over the whole store; ask for what comes after it.
+        run_id: The run.
+        member: Contender or cell; 0 for a single run.
+        table: "steps", "evaluations", "layers" or "settings".
+        columns: Name → values, in order; begins with step, epoch, seconds.
+    """
+
+    seq: int
+    run_id: str
+    member: int
+    table: str
+    columns: dict[str, NDArray[np.float64]]
+
+    def __len__(self) -> int:
+        return len(self.columns["step"])
+
+
+@dataclass(frozen=True)
 class EventRow:
     """One recorded event.
 
@@ -142,7 +173,7 @@ class EventRow:
     seq: int
     run_id: str
     time: float
-    event: Started | Mark | Notice | Ended
+    event: RecordedEvent
 
 
 @dataclass(frozen=True)
@@ -182,7 +213,7 @@ def run_of(row: sqlite3.Row) -> Run:
     started_info = values["started_info"]
     values.update(
         config_json=values.pop("config"),
-        started_info=_started(json.loads(started_info)) if started_info else None,
+        started_info=_EVENTS["started"].validate_json(started_info) if started_info else None,
         summary=json.loads(values["summary"]),
         tags=tuple(json.loads(values["tags"])),
         resume=bool(values["resume"]),
@@ -190,23 +221,13 @@ def run_of(row: sqlite3.Row) -> Run:
     return Run(**values)
 
 
-_KINDS: dict[str, type[Started] | type[Mark] | type[Notice] | type[Ended]] = {
-    "started": Started,
-    "mark": Mark,
-    "notice": Notice,
-    "ended": Ended,
-}
-
-
 def event_of(row: sqlite3.Row) -> EventRow:
     """Return the event that a row of `events` describes."""
-    values = json.loads(row["payload"])
-    kind = row["kind"]
-    event = _started(values) if kind == "started" else _KINDS[kind](**values)
+    event = _EVENTS[row["kind"]].validate_json(row["payload"])
     return EventRow(row["seq"], row["run_id"], row["time"], event)
 
 
-def kind_of(event: Started | Mark | Notice | Ended) -> str:
+def kind_of(event: RecordedEvent) -> str:
     """Return the name under which the store keeps an event."""
     return type(event).__name__.lower()
 
@@ -217,30 +238,19 @@ def to_json(value: Any) -> str:
     return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
 
 
-def to_strict_json(value: Any) -> str:
-    """Return plain data as JSON any browser reads: null stands for NaN and infinity."""
-    try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        return json.dumps(_finite(value), separators=(",", ":"), ensure_ascii=False)
+def pack(rows: Sequence[Sequence[float]]) -> bytes:
+    """Return `rows` (each: one value per column) as little-endian float64, column after column."""
+    return np.ascontiguousarray(np.asarray(rows, dtype=_DTYPE).T).tobytes()
 
 
-def control_of(payload: str) -> Control:
-    """Return the control that `to_json` wrote."""
-    return Control(**json.loads(payload))
+def unpack(data: bytes, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Return the columns that `pack` wrote, by name."""
+    block = np.frombuffer(data, dtype=_DTYPE).reshape(len(names), -1)
+    return dict(zip(names, block, strict=True))
 
 
-def _started(values: dict[str, Any]) -> Started:
-    return Started(
-        **{**values, "layers": tuple(values["layers"]), "implicit": tuple(values["implicit"])}
-    )
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
+def head(data: bytes, names: Sequence[str], last_step: int) -> tuple[bytes, int]:
+    """Return `data` cut to its rows up to `last_step`, and how many those are."""
+    block = np.frombuffer(data, dtype=_DTYPE).reshape(len(names), -1)
+    kept = block[:, block[names.index("step")] <= last_step]
+    return np.ascontiguousarray(kept).tobytes(), kept.shape[1]

@@ -10,9 +10,8 @@ from typing import Any
 
 from proxprop.runs.errors import StoreError, StoreFullError, StoreLockedError
 from proxprop.runs.progress import Progress
-from proxprop.runs.record import to_json
-from proxprop.runs.rows import RecordedEvent
-from proxprop.runs.writing import Writing
+from proxprop.runs.record import RecordedEvent, to_json
+from proxprop.runs.store import Store
 from proxprop.spec.events import Artifact, Ended, Event, Mark, Notice, Point, Started, State
 
 INTERVAL = 0.2  # seconds between writes: a few a second, however fast the loop
@@ -65,7 +64,7 @@ class Recorder:
     """
 
     def __init__(
-        self, store: Writing, run_id: str, progress: Progress, patience: float = PATIENCE
+        self, store: Store, run_id: str, progress: Progress, patience: float = PATIENCE
     ) -> None:
         self._store = store
         self._run_id = run_id

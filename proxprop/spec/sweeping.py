@@ -33,6 +33,7 @@ from typing import Any, Literal, TypedDict
 
 from proxprop.spec.config import SweepConfig
 from proxprop.spec.events import Outcome
+from proxprop.spec.plain import finite_or_none, without_nan
 
 
 def default_sweep(points: int = 25, seeds: int = 3, steps: int = 100) -> SweepConfig:
@@ -246,7 +247,7 @@ class Board:
     def state(self, members: Collection[int]) -> dict[str, Any]:
         """Return what is known of `members`, and all the rest, as plain data for a snapshot."""
         return {
-            "results": {str(m): _plain(asdict(self.results[m])) for m in sorted(members)},
+            "results": {str(m): without_nan(asdict(self.results[m])) for m in sorted(members)},
             "initial_losses": {str(i): loss for i, loss in self.initial_losses.items()},
             "limits": [[method, seed, limit] for (method, seed), limit in self.limits.items()],
         }
@@ -276,7 +277,7 @@ class Board:
             "members": members,
             "outcomes": [[None if r is None else r.outcome for r in row] for row in found],
             "losses": [
-                [None if r is None else _number(r.train_loss) for r in row] for row in found
+                [None if r is None else finite_or_none(r.train_loss) for r in row] for row in found
             ],
             "accuracies": [[_accuracy(r) for r in row] for row in found],
             "steps": [[None if r is None else r.step for r in row] for row in found],
@@ -285,24 +286,13 @@ class Board:
         }
 
 
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def _accuracy(result: RunResult | None) -> float | None:
     if result is None:
         return None
-    validation = _number(result.validation_accuracy)
-    return _number(result.train_accuracy) if validation is None else validation
+    validation = finite_or_none(result.validation_accuracy)
+    return finite_or_none(result.train_accuracy) if validation is None else validation
 
 
 def _result(values: dict[str, Any]) -> RunResult:
     numbers: dict[str, Any] = {k: math.nan if v is None else v for k, v in values.items()}
     return RunResult(**numbers)
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in values.items()
-    }

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxprop.runs.chunks import head, pack, unpack
+from proxprop.runs.record import head, pack, unpack
 
 NUMBER = st.floats(allow_nan=True, allow_infinity=True, width=64)
 

@@ -7,6 +7,7 @@ from typing import TypedDict, cast
 
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.events import Ended
+from proxprop.spec.plain import finite_or_none
 from proxprop.spec.racing.space import candidates, space_of
 
 ARTIFACT = "search"
@@ -95,8 +96,8 @@ def with_result(payload: SearchPayload, config: RaceConfig, ended: Ended) -> Sea
         "lr": tried.optimizer.lr,
         "tau": None if tried.direction.solver == "explicit" else tried.direction.tau,
         "explicit_lr": tried.optimizer.last_lr,
-        "score": score if math.isfinite(score) else None,
-        "accuracy": accuracy if math.isfinite(accuracy) else None,
+        "score": finite_or_none(score),
+        "accuracy": finite_or_none(accuracy),
         "outcome": ended.outcome,
         "words": ended.words,
         "seconds": ended.seconds,
