@@ -8,13 +8,17 @@ import streamlit as st
 
 from app.charts.theme import DARK_LINES, OCHRE, line_style
 from app.components.layer_metrics import layers_of
-from app.layers.choice import Choice, key, lecture, remember, tiers
+from app.components.run_settings import marks_of, settings_in_force
+from app.guard import reporting
+from app.layers.page import LayersState, known_runs, run_label
 from app.live.assets import plotly_url
 from app.live.chart import Trace
 from app.live.component import mount
 from app.live.status import live_status
+from app.services import get_service
 from proxprop.runs.record import Run
 from proxprop.spec.config import RunConfig
+from proxprop.spec.controls import Control
 
 CAPTION = (
     "Overshoot is the share left over of the change asked of a layer's output Z: it speaks of the "
@@ -57,59 +61,107 @@ ROWS = {
     "bound": Row("Angle bound", "bound on cos", ("bound",), log=False, full=True),
     "top_energy": Row("Top energy", "share of ‖Δ‖²", ("top_energy",), log=False, full=True),
 }
-FIRST = ("overshoot", "update")
 
 
-def along(choice: Choice) -> None:
-    """Show the small multiples of one run or two."""
-    if choice.run is None:
+def along(state: LayersState) -> None:
+    """Show the controls, and the small multiples of one run or two."""
+    runs = _controls(state)
+    if not runs:
         st.info("No run yet. Start one on the Train page; its layers appear here as it goes on.")
         return
-    runs = [choice.run, *([choice.other] if choice.other else [])]
     labels = _labels(runs)
-    _status(runs, labels)
-    chosen = _measures()
-    seen = set().union(*map(tiers, runs))
-    if seen == {"off"}:
-        live = any(run.status != "ended" for run in runs)
-        where = "above" if live else "under More on the Train page, before the next run"
-        st.info(f"Nothing of the layers is recorded: instruments are off. Switch them on {where}.")
-        return
-    if not chosen:
-        st.info("Choose a measure above.")
-        return
-    multiples(runs, labels, chosen)
-    if any(ROWS[name].full for name in chosen) and "full" not in seen:
-        st.caption("Some of these measures are recorded only while instruments are full.")
-    st.caption(CAPTION)
-
-
-def _status(runs: list[Run], labels: list[str]) -> None:
-    """Show how those runs stand that go on."""
-    live = [(run.id, label) for run, label in zip(runs, labels) if run.status != "ended"]
+    live = {run.id: label for run, label in zip(runs, labels) if run.status != "ended"}
     if live:
-        names = [label for _, label in live] if len(runs) > 1 else None
-        live_status([run_id for run_id, _ in live], key="layers-status", labels=names)
-
-
-def _measures() -> list[str]:
-    """Show the measures to choose from; they are in the link."""
-    asked = [name for name in st.query_params.get("measures", "").split(".") if name in ROWS]
-    chosen = st.pills(
+        names = list(live.values()) if len(runs) > 1 else None
+        live_status(list(live), key="layers-status", labels=names)
+    st.pills(
         "Measures",
         list(ROWS),
         format_func=lambda name: ROWS[name].name,
-        default=asked or list(FIRST),
         selection_mode="multi",
-        key=key("measures"),
         label_visibility="collapsed",
+        **state.bind("measures"),
     )
-    told = [name for name in ROWS if name in chosen]
-    remember("measures", "" if told == list(FIRST) else ".".join(told))
-    return told
+    measures = [name for name in ROWS if name in state.measures]
+    recorded = set().union(*map(_tiers, runs))
+    if recorded == {"off"}:
+        where = "above" if live else "under More on the Train page, before the next run"
+        st.info(f"Nothing of the layers is recorded: instruments are off. Switch them on {where}.")
+    elif not measures:
+        st.info("Choose a measure above.")
+    else:
+        multiples(runs, labels, measures, lecture=state.lecture)
+        if any(ROWS[name].full for name in measures) and "full" not in recorded:
+            st.caption("Some of these measures are recorded only while instruments are full.")
+        st.caption(CAPTION)
 
 
-def multiples(runs: list[Run], labels: list[str], rows: list[str]) -> None:
+def _controls(state: LayersState) -> list[Run]:
+    """Let a person choose a run and another beside it; return them."""
+    runs = known_runs(state)
+    if not runs:
+        return []
+    if not state.run:
+        state.change(run=next(iter(runs)))
+    others = ["", *(name for name in runs if name != state.run)]
+    if state.other not in others:
+        state.change(other="")
+    with st.container(key="layers-bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.selectbox(
+            "Run",
+            list(runs),
+            format_func=lambda name: run_label(runs[name]),
+            help="Live or finished; instruments record every few steps.",
+            width=250,
+            **state.bind("run"),
+        )
+        st.selectbox(
+            "Compare with",
+            others,
+            format_func=lambda name: run_label(runs[name]) if name else "no other run",
+            help="A second run in the same figure, for example explicit against exact.",
+            width=250,
+            **state.bind("other"),
+        )
+        chosen = [runs[name] for name in (state.run, state.other) if name]
+        for run in chosen:
+            if run.status != "ended":
+                _instruments(run, named=len(chosen) > 1)
+    return chosen
+
+
+def _instruments(run: Run, *, named: bool) -> None:
+    """Let a live run record more, less or nothing of its layers."""
+    st.segmented_control(
+        f"Instruments, {run.name or run.id}" if named else "Instruments",
+        ("off", "cheap", "full"),
+        default=settings_in_force(run).instruments.tier,
+        required=True,
+        key=f"layers.tier.{run.id}",
+        on_change=_switch_instruments,
+        args=(run.id,),
+        help="What the run records of its layers from now on. cheap costs at most 3 % of the time "
+        "of a step; full adds what needs spectra and costs at most 15 %.",
+    )
+
+
+def _switch_instruments(run_id: str) -> None:
+    tier = st.session_state[f"layers.tier.{run_id}"]
+    with reporting():
+        get_service().control(run_id, Control("set", {"instruments": tier}))
+
+
+def _tiers(run: Run) -> set[str]:
+    """Return what the instruments of a run have been set to so far."""
+    config = run.config
+    assert isinstance(config, RunConfig)
+    changes = [mark.changes for mark in marks_of(run.id) if mark.kind == "set"]
+    live = {change["instruments.tier"] for change in changes if "instruments.tier" in change}
+    asked = st.session_state.get(f"layers.tier.{run.id}")  # it may not have come into force yet
+    return {config.instruments.tier, *live, *([asked] if asked else [])}
+
+
+def multiples(runs: list[Run], labels: list[str], rows: list[str], *, lecture: bool) -> None:
     """Draw one panel for each measure and layer, axes shared."""
     layers = list(dict.fromkeys(name for run in runs for name in _layers(run)))
     panels = [
@@ -129,7 +181,7 @@ def multiples(runs: list[Run], labels: list[str], rows: list[str]) -> None:
         "layers": layers,
         "panels": panels,
         "height": int(height),
-        "lecture": lecture(),
+        "lecture": lecture,
         "darkLines": DARK_LINES,
         "empty": "The measures appear here once the run has recorded them.",
     }

@@ -8,7 +8,6 @@ from typing import Any
 import streamlit as st
 
 from app.charts.theme import BLUE, DARK_LINES, VERMILION
-from app.layers.choice import Choice, key, lecture
 from app.layers.tracing import Part, TracingFailed, digest, get_tracer
 from app.live.component import mount
 from app.mathml import mathml
@@ -39,22 +38,21 @@ def _part(request: TraceRequest, part: Part, doing: str) -> dict[str, Any] | Non
     except TracingFailed as error:
         with place.container():
             st.error(str(error))
-            st.button("Try again", key=key(f"again-{part}"), icon=":material/replay:")
+            st.button("Try again", key=f"layers.again-{part}", icon=":material/replay:")
         return None
     place.empty()
     return found
 
 
-def player(choice: Choice, trace: dict[str, Any]) -> None:
+def player(request: TraceRequest, trace: dict[str, Any], *, lecture: bool) -> None:
     """Show the player."""
-    assert choice.request is not None
     parts = energy_parts(len(trace["layers"]) - 1)
     data = {
         "trace": {name: trace[name] for name in ("layers", "frames")},
         "energies": parts,
         "formulas": {tex: mathml(tex) for tex in formulas(trace, parts)},
-        "digest": digest(choice.request),
-        "lecture": lecture(),
+        "digest": digest(request),
+        "lecture": lecture,
         "colors": {"explicit": VERMILION, "implicit": BLUE},
         "darkLines": DARK_LINES,
     }
@@ -90,16 +88,3 @@ def formulas(trace: dict[str, Any], parts: list[dict[str, Any]]) -> set[str]:
         found |= {number["tex"] for number in frame["numbers"]}
         found |= {tile["label"] for tile in frame["tiles"]}
     return found
-
-
-def standing(trace: dict[str, Any]) -> str:
-    """Return one line on what is shown."""
-    told = trace["setting"]
-    same = told["explicit_lr"] == told["lr"]
-    last = "" if same else f", last layer's η {told['explicit_lr']:g}"
-    whose = f"{told['state'][0].upper()}{told['state'][1:]}"
-    return (
-        f"{whose} · {told['data']}, batch N = {told['batch']} · "
-        f"J = {told['loss']:.3g} · η = {told['lr']:g}{last}, ρ = γ = 1/η, τ = {told['tau']:g}. "
-        "Momentum and Adam come after this: they take the direction in place of a gradient."
-    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.layers import acting, player
-from app.layers.findings import measures_frame, overshoot_figure
+from app.charts.overshoot import overshoot_figure
+from app.layers import player, step
+from app.layers.results import measures_frame
 from app.layers.tracing import TracingFailed
 from proxprop.spec.config import RunConfig
 from tests.app.conftest import known_run, open_page, query, text
@@ -163,7 +164,7 @@ def test_a_run_without_instruments_says_where_to_switch_them_on(store, asked):
 
 
 def test_the_newest_weights_of_a_live_run_are_asked_for(store, asked, monkeypatch):
-    monkeypatch.setattr(acting, "PATIENCE", 0.0)  # nobody is there to save them
+    monkeypatch.setattr(step, "SAVE_SECONDS", 0.0)  # nobody is there to save them
     run_id = known_run(store, outcome=None)
     at = open_page("layers", run=run_id)
     assert [sent.action for sent in store.take_controls(run_id)] == ["checkpoint"]  # its first

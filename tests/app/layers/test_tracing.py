@@ -156,7 +156,7 @@ def test_the_real_process_traces_a_step_and_ends_with_its_input(tmp_path, monkey
 
 
 def test_the_server_side_loads_no_torch():
-    script = "import sys, app.layers.tracing, app.layers.choice; assert 'torch' not in sys.modules"
+    script = "import sys, app.layers.tracing, app.layers.page; assert 'torch' not in sys.modules"
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,193 @@
+"""View 1: one step in slow motion, and what it did to each layer."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import streamlit as st
+
+from app.components.notation import exact_number
+from app.components.run_settings import settings_in_force
+from app.forms.fields import log_grid
+from app.guard import reporting
+from app.layers.page import LayersState, known_runs, run_label
+from app.layers.player import checked, player, traced
+from app.layers.results import checks, measures_table, overshoots
+from app.services import get_service, get_store
+from app.state import url_state
+from proxprop.analysis.slow_motion import TraceRequest
+from proxprop.spec.config import ConfigError, RunConfig
+from proxprop.spec.controls import Control
+
+STEPS = {"cg": "CG k", "exact": "exact"}
+NETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "mlp": ("initial: MLP", {}),
+    "conv": ("initial: ConvNet", {"model.name": "small-convnet", "model.widths": (8, 16)}),
+}
+TAUS = log_grid(1e-3, 10.0)
+ETAS = log_grid(1e-3, 100.0)
+COUNTS = (1, 2, 3, 4, 5, 6, 8, 10)
+WEIGHTS_KEY = "layers.weights"
+SAVE_SECONDS = 4.0  # for a run to save its weights: at the end of its step, then to disk
+LOOK_SECONDS = 0.1
+
+
+def one_step(state: LayersState) -> None:
+    """Show the controls, the step as it plays, then its measures and checks."""
+    request = _controls(state)
+    step = traced(request)
+    if step is None:
+        return
+    player(request, step, lecture=state.lecture)
+    st.caption(_description(step["setting"]))
+    if (results := checked(request)) is None:
+        return
+    left, right = st.columns([1.1, 1], gap="large")
+    with left:
+        overshoots(results["measures"])
+    with right:
+        checks(results["checks"])
+    measures_table(results["measures"])
+    st.download_button(
+        "Every stage as JSON",
+        data=lambda: json.dumps({**step, **results}),
+        file_name="proxprop-step.json",
+        mime="application/json",
+        key="trace-json",
+        on_click="ignore",
+    )
+
+
+def _controls(state: LayersState) -> TraceRequest:
+    """Show the controls; return the step to trace."""
+    runs = known_runs(state)
+    with st.container(key="layers-bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
+        url_state.show(WEIGHTS_KEY, state.run or state.of)
+        st.selectbox(
+            "Weights",
+            [*NETS, *runs],
+            format_func=lambda name: NETS[name][0] if name in NETS else run_label(runs[name]),
+            key=WEIGHTS_KEY,
+            on_change=_take_weights,
+            args=(state,),
+            help="Initial weights, or those a run has saved last.",
+            width=250,
+        )
+        run = runs.get(state.run)
+        if run is not None and run.status in ("running", "paused") and _newest(run.id) is None:
+            save_weights(run.id)
+        base = RunConfig().replace(**NETS[state.of][1]) if run is None else settings_in_force(run)
+        st.segmented_control(
+            "Implicit step",
+            list(STEPS),
+            format_func=STEPS.__getitem__,
+            required=True,
+            help="CG k: iterations of conjugate gradients, one by one. exact: the solution at "
+            "once.",
+            **state.bind("step"),
+        )
+        st.selectbox(
+            "k",
+            sorted({*COUNTS, state.k}),
+            disabled=state.step == "exact",
+            help="CG iterations per layer.",
+            width=84,
+            **state.bind("k"),
+        )
+        tau = _slider(
+            state,
+            "τ",
+            "tau",
+            TAUS,
+            base.direction.tau,
+            "Proximal step τ, no unit: how far a layer may move. The matched explicit step is "
+            "s = τ.",
+        )
+        lr = _slider(
+            state,
+            "η",
+            "eta",
+            ETAS,
+            base.optimizer.lr,
+            "Step size η, no unit. Both algorithms move the targets z by it.",
+        )
+        if run is not None and run.status != "ended":
+            st.button(
+                "Newest weights",
+                key="layers.newest",
+                help="Have the run save its weights now, and follow the step it takes next.",
+                on_click=save_weights,
+                args=(run.id,),
+            )
+    changes = {
+        "direction.solver": state.step,
+        "direction.cg_steps": state.k,
+        "direction.tau": tau,
+        "optimizer.lr": lr,
+    }
+    try:
+        config = base.replace(**changes)
+    except ConfigError:
+        # An optimizer that takes no such direction: the step itself is shown all the same.
+        config = base.replace(**changes, **{"optimizer.name": "sgd"})
+    if run is None:
+        return TraceRequest(config)
+    newest = _newest(run.id)
+    return TraceRequest(config, run.id, newest[0] if newest else 0)
+
+
+def _take_weights(state: LayersState) -> None:
+    """Show other weights, with the step sizes of their own settings."""
+    name = st.session_state[WEIGHTS_KEY]
+    weights = {"of": name, "run": ""} if name in NETS else {"of": "mlp", "run": name}
+    state.change(**weights, tau=None, eta=None)
+
+
+def _slider(
+    state: LayersState, label: str, name: str, grid: list[float], own: float, description: str
+) -> float:
+    """Show a step size, `own` unless a person chose another; return it."""
+    value: float = getattr(state, name) or own
+    st.select_slider(
+        label,
+        sorted({*grid, own, value}),
+        format_func=exact_number,
+        help=description,
+        width=168,
+        **state.bind(name, default=own),
+    )
+    return value
+
+
+def save_weights(run_id: str) -> None:
+    """Have a live run save its weights, and wait a little for them."""
+    before = _newest(run_id)
+    with reporting():
+        get_service().control(run_id, Control("checkpoint"))
+        deadline = time.monotonic() + SAVE_SECONDS
+        while _newest(run_id) == before and time.monotonic() < deadline:
+            run = get_store().run(run_id)
+            if run.status == "ended" or (before and before[0] == run.step):
+                break  # nothing newer to come
+            time.sleep(LOOK_SECONDS)
+
+
+def _newest(run_id: str) -> tuple[int, float] | None:
+    """Return step and time of the weights that a run saved last."""
+    rows = get_store().checkpoints(run_id)
+    return (rows[0].step, rows[0].created) if rows else None
+
+
+def _description(setting: dict[str, Any]) -> str:
+    """Return one line on what is shown."""
+    same = setting["explicit_lr"] == setting["lr"]
+    last = "" if same else f", last layer's η {setting['explicit_lr']:g}"
+    state = setting["state"]
+    return (
+        f"{state[0].upper()}{state[1:]} · {setting['data']}, batch N = {setting['batch']} · "
+        f"J = {setting['loss']:.3g} · η = {setting['lr']:g}{last}, ρ = γ = 1/η, "
+        f"τ = {setting['tau']:g}. Momentum and Adam come after this: they take the direction in "
+        "place of a gradient."
+    )
