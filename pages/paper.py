@@ -2,8 +2,9 @@ import streamlit as st
 
 from app.paper import page
 
-choice, recordings = page.header()
-page.main_story(choice)
-page.claim_by_claim(choice, recordings)
-page.details(choice)
+state, recording, recordings = page.header()
+page.main_story(state, recording)
+page.claim_by_claim(state.experiment, recording, recordings)
+page.details(recording)
 st.caption(page.FOOTNOTE)
+state.leave()

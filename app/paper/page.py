@@ -1,4 +1,4 @@
-"""The parts of the Paper page in the order in which they are read."""
+"""What the Paper page shows, and its parts in the order in which they are read."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from app.components.notation import PAPER, number
 from app.components.tiles import tile_row
 from app.guard import guard
 from app.paper import claims, run_here, tiles
-from app.paper.choice import Choice, controls
 from app.paper.curves import curves
-from app.paper.recordings import SENTENCES, Library, deviations, library, provenance
+from app.paper.recordings import SENTENCES, Library, Recording, deviations, library, provenance
 from app.paper.show import picture_of, show
+from app.state.url_state import UrlState
 from proxprop.paper import Result
 
 STYLE = Path(__file__).with_name("style.css")
+FIRST = "mlp"
 REFRESH = 10.0  # seconds between two looks at a recording that goes on here
 LARGE = (
     "<style>.st-key-paper-sentence p, .paper-claims table { font-size: 1.2rem; line-height: 1.25; }"
@@ -30,47 +31,82 @@ FOOTNOTE = (
 )
 
 
-def header() -> tuple[Choice, Library]:
-    """Show title, controls and one sentence; return what is chosen."""
+class PaperState(UrlState):
+    """What the page shows."""
+
+    prefix = "paper."
+
+    experiment: str = FIRST
+    recording: str = ""  # the first of its experiment if empty
+    lecture: bool = False
+
+
+def header() -> tuple[PaperState, Recording | None, Library]:
+    """Show title, controls and one sentence; return what is shown, and all recordings."""
+    state, recordings = PaperState.arrive(), library()
     st.html(STYLE)
-    known = library()
     left, right = st.columns([1, 5.2], vertical_alignment="center")
     with left:
         st.title("Paper", anchor=False)
     with right, st.container(key="paper-bar", horizontal=True, vertical_alignment="center"):
-        choice = controls(known)
-    if choice.lecture:
+        recording = _controls(state, recordings)
+    if state.lecture:
         st.html(LARGE)
-    default = choice.recording.result.title if choice.recording is not None else ""
+    default = recording.result.title if recording is not None else ""
     with st.container(key="paper-sentence"):
-        st.markdown(SENTENCES.get(choice.experiment, default))
-    for problem in known.problems:
+        st.markdown(SENTENCES.get(state.experiment, default))
+    for problem in recordings.problems:
         st.warning(f"A recording is left out: {problem}.")
-    return choice, known
+    return state, recording, recordings
 
 
-def main_story(choice: Choice) -> None:
-    """Show the figure and its numbers; they follow a recording that goes on here."""
-    going_on = (
-        choice.recording is not None
-        and choice.recording.here
-        and not choice.recording.result.complete
+def _controls(state: PaperState, recordings: Library) -> Recording | None:
+    experiments = recordings.experiments()
+    if state.experiment not in experiments:
+        state.change(experiment=FIRST)
+    st.segmented_control(
+        "Experiment",
+        list(experiments),
+        format_func=experiments.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+        **state.bind("experiment"),
     )
-    st.fragment(_story, run_every=REFRESH if going_on else None)(choice)
+    options = recordings.of(state.experiment)
+    first = next(iter(options), "")
+    if state.recording not in options:
+        state.change(recording="")
+    if options:
+        st.selectbox(
+            "Recording",
+            list(options),
+            format_func=lambda name: options[name].label,
+            label_visibility="collapsed",
+            help="Recordings shipped with the package, and those that `proxprop paper` made here.",
+            width=316,
+            **state.bind("recording", key=f"paper.recording.{state.experiment}", default=first),
+        )
+    st.toggle("Lecture", help="Large type and thick lines.", **state.bind("lecture"))
+    return options.get(state.recording or first)
 
 
-def _story(choice: Choice) -> None:
+def main_story(state: PaperState, recording: Recording | None) -> None:
+    """Show the figure and its numbers; they follow a recording that goes on here."""
+    going_on = recording is not None and recording.here and not recording.result.complete
+    st.fragment(_story, run_every=REFRESH if going_on else None)(state, recording)
+
+
+def _story(state: PaperState, recording: Recording | None) -> None:
     # A refresh of this part alone does not pass the guard around the page.
     with guard():
-        if choice.recording is None:
-            show(choice, None)
-            st.code(run_here.command(choice.experiment), language="sh")
+        if recording is None:
+            show(state.experiment, None, None, lecture=state.lecture)
+            st.code(run_here.command(state.experiment), language="sh")
             return
-        recording = library().of(choice.experiment).get(choice.recording.name, choice.recording)
-        choice = Choice(choice.experiment, recording, choice.lecture)
+        recording = library().of(recording.experiment).get(recording.name, recording)
         result = recording.result
         picture = picture_of(result)
-        show(choice, picture)
+        show(recording.experiment, recording, picture, lecture=state.lecture)
         if isinstance(result, Result) and result.experiment != "batch":
             tile_row(tiles.training_tiles(result))
         else:
@@ -78,21 +114,21 @@ def _story(choice: Choice) -> None:
         st.caption(provenance(result))
 
 
-def claim_by_claim(choice: Choice, known: Library) -> None:
+def claim_by_claim(experiment: str, recording: Recording | None, recordings: Library) -> None:
     """Show the claims about this experiment, what came out, and all others folded."""
-    assessed = claims.assessments(choice.recording, known)
+    assessed = claims.assessments(recording, recordings)
     st.subheader("Claim by claim", anchor=False)
     st.markdown(claims.summary(assessed))
-    st.html(claims.html(claims.about(choice.experiment, assessed)))
+    st.html(claims.html(claims.about(experiment, assessed)))
     with st.expander(f"All {len(assessed)} claims", icon=":material/table_rows:"):
         st.html(claims.html(assessed))
 
 
-def details(choice: Choice) -> None:
+def details(recording: Recording | None) -> None:
     """Show every contender's numbers, folded; deviations, and how to run it here."""
-    if choice.recording is None:
+    if recording is None:
         return
-    result = choice.recording.result
+    result = recording.result
     if isinstance(result, Result):
         with st.expander("Numbers of every contender", icon=":material/table_rows:"):
             st.dataframe(contender_table(result), hide_index=True, width="stretch")
@@ -102,7 +138,7 @@ def details(choice: Choice) -> None:
         st.markdown(deviations(result))
     with right:
         st.subheader("Run it here", anchor=False)
-        st.code(run_here.command(choice.experiment), language="sh")
+        st.code(run_here.command(recording.experiment), language="sh")
         link_row(run_here.links(result))
         if races := run_here.races():
             st.caption("Races and runs of the paper's networks made here:")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from app.charts.theme import DARK_LINES
 from app.live.assets import plotly_url
 from app.live.component import mount
-from app.paper.choice import Choice
 from app.paper.picture import CURVES, Picture, training_picture
-from app.paper.recordings import title
+from app.paper.recordings import Recording, title
 from app.paper.study import batch_picture, stability_picture
 from proxprop.paper import AnyResult, StabilityResult
 
@@ -27,10 +26,11 @@ def picture_of(result: AnyResult) -> Picture:
     return batch_picture(result) if result.experiment == "batch" else training_picture(result)
 
 
-def show(choice: Choice, picture: Picture | None) -> None:
+def show(
+    experiment: str, recording: Recording | None, picture: Picture | None, *, lecture: bool
+) -> None:
     """Draw `picture`; an empty one says what to do."""
-    recording = choice.recording
-    name = f"{choice.experiment}-{recording.name}" if recording is not None else choice.experiment
+    name = f"{experiment}-{recording.name}" if recording is not None else experiment
     drawn = picture or Picture(CURVES, ())
     data = {
         **drawn.as_data(),
@@ -40,8 +40,8 @@ def show(choice: Choice, picture: Picture | None) -> None:
         "file": f"paper-{name}",
         "title": title(recording.result) if recording is not None else "",
         "height": HEIGHT,
-        "fill": FILL + TALLER * choice.lecture,
-        "lecture": choice.lecture,
+        "fill": FILL + TALLER * lecture,
+        "lecture": lecture,
         "empty": NOTHING if recording is None else BEGUN,
     }
     mount("panels", data, key="paper-picture", height=None)
