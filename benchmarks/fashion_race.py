@@ -25,7 +25,7 @@ from typing import Any
 from benchmarks.instalments import ended_early, go_on, taken
 from benchmarks.provenance import RESULTS, environment, make_console, write_result
 from benchmarks.race_tables import markdown
-from proxprop.cli.race_result import print_race, race_result
+from proxprop.cli.reports import race_report, race_result, show
 from proxprop.runs.results import raced_config
 from proxprop.runs.store import Store
 from proxprop.runs.threads import wait_politely
@@ -90,7 +90,7 @@ def told(store: Store, name: str, config: RaceConfig, target: float) -> dict[str
     """Return a finished race: config, table, settings raced, search and curves."""
     (run,) = (run for run in store.runs(kind="race") if run.name == name)
     result = race_result(store, run.id, target, "train_loss", 0)
-    print_race(result)
+    show(result, race_report, as_json=False)
     raced = raced_config(store, run)
     search = store.artifact(run.id, 0, "search")
     for index, row in enumerate(result["contenders"]):

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
-from proxprop.cli.execution import begin, carry_out
-from proxprop.cli.race_result import RaceBar
+from proxprop.cli.following import begin, follow
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.controls import Control
@@ -41,7 +40,7 @@ def go_on(
     began = time.perf_counter()
     run_id = begin(store, None if known else config, name, known.id if known else None)
     with _stopping(store, run_id, name, deadline, searches):
-        ended, stopped = carry_out(store, run_id, quiet=False, shown=RaceBar)
+        ended, stopped = follow(store, run_id)
     (store.home / _TOOK).write_text(f"{taken(store) + time.perf_counter() - began}")
     if ended.outcome not in ("finished", "stopped"):
         sys.exit(f"the race {ended.outcome}: {ended.words}")

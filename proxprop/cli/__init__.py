@@ -1,10 +1,14 @@
-"""The command line. One file per command; each loads what it needs only when it is called."""
+"""The command line: options, one way to follow a run in the terminal, and the reports at its end.
+
+What a run is, how it is carried out and kept stands in `proxprop.spec`, `engine` and `runs`; here
+is only what a person types and reads. Nothing here loads torch before a command trains.
+"""
 
 from __future__ import annotations
 
 import typer
 
-from proxprop.cli import paper, race, runs, serve, sweep, train
+from proxprop.cli import paper, runs, serve, starting
 
 app = typer.Typer(
     name="proxprop",
@@ -13,11 +17,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("train")(train.train)
-app.command("race")(race.race)
-app.command("sweep")(sweep.sweep)
-app.command("paper")(paper.paper)
-app.command("serve")(serve.serve)
+for command in (starting.train, starting.race, starting.sweep, paper.paper, serve.serve):
+    app.command()(command)
 app.add_typer(runs.app, name="runs")
 
 __all__ = ["app"]

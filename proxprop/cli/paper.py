@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from proxprop.cli.words import in_words
+from proxprop.cli.errors import without_traceback
+from proxprop.cli.options import option
+from proxprop.cli.reports import Report, duration, show, table
+from proxprop.paper.claims import CLAIMS, assess
+from proxprop.paper.estimate import weights_of
+from proxprop.paper.images import find_images
+from proxprop.paper.jobs import Task, find, is_done
+from proxprop.paper.plan import Part, plans
+from proxprop.paper.recorded import read_folder, results_folder
+from proxprop.paper.result import SCALES
+from proxprop.runs.store import Store
+from proxprop.runs.threads import wait_politely
+from proxprop.spec.config import ConfigError, DataConfig, Problem
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from proxprop.paper.plan import Part
-    from proxprop.spec.config import DataConfig
-
-
-def _option(help: str, *names: str) -> Any:
-    return typer.Option(*names, help=help, show_default=False)
+_STYLES = {
+    "confirmed": "green",
+    "partly": "yellow",
+    "not confirmed": "red",
+    "not measured": "dim",
+}
 
 
-@in_words
+@without_traceback
 def paper(
     experiment: Annotated[
-        list[str] | None, _option("mlp, convnet, stability or batch (repeatable); all without.")
+        list[str] | None, option(help="mlp, convnet, stability or batch (repeatable); all without.")
     ] = None,
     part: Annotated[
-        list[str] | None, _option("main, controls or adam (repeatable); all without.")
+        list[str] | None, option(help="main, controls or adam (repeatable); all without.")
     ] = None,
-    scale: Annotated[str, _option("laptop (a tenth of the images) or full.")] = "laptop",
+    scale: Annotated[str, option(help="laptop (a tenth of the images) or full.")] = "laptop",
     epochs: Annotated[
-        int | None, _option("Stop each race after so many epochs; more go on from there.")
+        int | None, option(help="Stop each race after so many epochs; more go on from there.")
     ] = None,
-    seeds: Annotated[int, _option("How many seeds of each race, 1 to 10.")] = 1,
-    data: Annotated[str | None, _option("Folder or archive of CIFAR-10 in class folders.")] = None,
-    output: Annotated[Path | None, _option("Folder of the result files.")] = None,
+    seeds: Annotated[int, option(help="How many seeds of each race, 1 to 10.")] = 1,
+    data: Annotated[
+        str | None, option(help="Folder or archive of CIFAR-10 in class folders.")
+    ] = None,
+    output: Annotated[Path | None, option(help="Folder of the result files.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the parts and end.")] = False,
 ) -> None:
     """Carry out the experiments of the ProxProp paper on CIFAR-10, and weigh its claims.
@@ -43,36 +59,19 @@ def paper(
     checkpoint; the same command goes on from there and skips what is done. Exit status: 0 when
     everything is done, 1 failed, 2 a setting was refused, 3 interrupted, 130 stopped by Ctrl-C.
     """
-    import os
-
-    from rich.console import Console
-
-    from proxprop.cli.paper_result import print_claims, print_parts
-    from proxprop.paper.estimate import weights_of
-    from proxprop.paper.images import find_images
-    from proxprop.paper.jobs import Task
-    from proxprop.paper.recorded import results_folder
-    from proxprop.runs.store import Store
-    from proxprop.runs.threads import wait_politely
-
     images = find_images(data)
     parts = _chosen(experiment, part, scale, images.config, epochs, seeds)
     tasks = [Task.of(one, seeds, epochs) for one in parts]
-    weights = [weights_of(task) for task in tasks]
-    store, console = Store(), Console()
+    store, folder = Store(), output or results_folder()
     if list_:
-        print_parts(console, store, tasks, weights)
+        show(tasks, lambda tasks: _listing(store, tasks), as_json=False)
         return
-    wait_politely(os.environ)  # before torch is loaded
-    from proxprop.cli.paper_course import Course
-    from proxprop.cli.paper_progress import Overall
+    wait_politely(os.environ)
+    # Late: it loads torch, whose threads wait as the line above says.
+    from proxprop.cli.paper_runs import PaperRuns
 
-    folder = output or results_folder()
-    overall = Overall([weight for row in weights for weight in row])
-    status = Course(store, images, folder, overall, Console(stderr=True)).carry_out(tasks)
-    print_claims(console, folder, parts)
-    if status:
-        console.print("Not everything is done: the same command goes on.", style="yellow")
+    status = PaperRuns(store, images, folder, tasks, Console(stderr=True)).carry_out()
+    show(status, lambda status: _claims(folder, parts, status), as_json=False)
     raise typer.Exit(status)
 
 
@@ -89,10 +88,6 @@ def _chosen(
     Raises:
         ConfigError: If there is no such scale, experiment or part.
     """
-    from proxprop.paper.plan import plans
-    from proxprop.paper.result import SCALES
-    from proxprop.spec.config import ConfigError, Problem
-
     problems = []
     if scale not in SCALES:
         problems.append(Problem("--scale", f"must be one of {', '.join(SCALES)}, got {scale!r}"))
@@ -101,21 +96,64 @@ def _chosen(
     if not 1 <= seeds <= 10:
         problems.append(Problem("--seeds", f"must be in 1…10, got {seeds}"))
     parts = plans(SCALES[0] if scale not in SCALES else scale, data)
-    for option, given, known in (
-        ("--experiment", experiments, [one.experiment for one in parts]),
-        ("--part", names, [one.name for one in parts]),
+    for name, given, known in (
+        ("--experiment", experiments, [part.experiment for part in parts]),
+        ("--part", names, [part.name for part in parts]),
     ):
-        for name in given or ():
-            if name not in known:
-                rule = f"must be one of {', '.join(dict.fromkeys(known))}, got {name!r}"
-                problems.append(Problem(option, rule))
+        for choice in given or ():
+            if choice not in known:
+                rule = f"must be one of {', '.join(dict.fromkeys(known))}, got {choice!r}"
+                problems.append(Problem(name, rule))
     chosen = [
-        one
-        for one in parts
-        if (not experiments or one.experiment in experiments) and (not names or one.name in names)
+        part
+        for part in parts
+        if (not experiments or part.experiment in experiments) and (not names or part.name in names)
     ]
     if not chosen and not problems:
         problems.append(Problem("--part", "no experiment asked for has such a part; see --list"))
     if problems:
         raise ConfigError(problems)
     return chosen
+
+
+def _listing(store: Store, tasks: Sequence[Task]) -> Report:
+    """Return what would be carried out, how long it takes on two cores, and what is done."""
+    columns = ("part", "what", "contenders", "epochs", "two CPU cores", "done")
+    seconds = [sum(weights_of(task)) for task in tasks]
+    rows = []
+    for task, weight in zip(tasks, seconds):
+        done = sum(is_done(store, job, find(store, job), task.epochs) for job in task.jobs)
+        part = task.part
+        contenders = sum(len(field.keys) for field in part.fields)
+        methods = 0 if part.sweep is None else len(part.sweep.methods)
+        epochs = str(task.epochs) if task.epochs else "–"
+        of_all = f"{done} of {len(task.jobs)}"
+        names = (part.place, part.title, str(contenders or methods), epochs)
+        rows.append((*names, duration(weight), of_all))
+    yield table("The paper's experiments", columns, rows, right=False)
+    total = duration(sum(seconds))
+    yield f"About {total} in all, and half a minute to decode the images once."
+
+
+def _claims(folder: Path, parts: Sequence[Part], status: int) -> Report:
+    """Return what the results in `folder` say of the claims that `parts` can decide."""
+    found = read_folder(folder)
+    for problem in found.problems:
+        yield Text(problem, style="yellow")
+    places = {f"{part.experiment}-{part.name}" for part in parts}
+    asked = {claim.key for claim in CLAIMS if claim.place in places}
+    grid = Table(title="Claim by claim", title_justify="left", show_lines=True)
+    for heading in ("claim", "", "measured"):
+        grid.add_column(heading, ratio=1 if heading else None)
+    for claim in assess(found.results, parts[0].scale):
+        if claim.key in asked:
+            basis = f"\n[dim]{claim.basis}[/]" if claim.basis else ""
+            grid.add_row(
+                f"{claim.statement}\n[dim]{claim.source}[/]",
+                f"[{_STYLES[claim.verdict]}]{claim.verdict}[/]",
+                f"{claim.measured}{basis}",
+            )
+    yield grid
+    yield f"Results are in {folder}."
+    if status:
+        yield Text("Not everything is done: the same command goes on.", style="yellow")

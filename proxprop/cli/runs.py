@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from proxprop.cli.words import in_words
-from proxprop.spec.plain import without_nan
+from proxprop import paths
+from proxprop.cli.errors import without_traceback
+from proxprop.cli.options import AsJson
+from proxprop.cli.reports import Report, Result, everything, run_report, show, table
+from proxprop.cli.starting import carry_out
+from proxprop.runs.errors import RunError
+from proxprop.runs.store import Store
 
 app = typer.Typer(help="Look after recorded runs.", invoke_without_command=True)
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
@@ -25,7 +29,7 @@ def default(context: typer.Context) -> None:
 
 
 @app.command("list")
-@in_words
+@without_traceback
 def list_runs(
     search: Annotated[str, typer.Option(help="Words to look for.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 30,
@@ -33,48 +37,19 @@ def list_runs(
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from proxprop.runs.store import Store
-
     runs = Store().runs(search=search, deleted=deleted, limit=limit)
-    if as_json:
-        typer.echo(json.dumps([_plain(run) for run in runs]))
-        return
-    if not runs:
-        typer.echo("No runs yet. Start one: proxprop train")
-        return
-    table = Table("run", "name", "kind", "status", "step", "seconds", "words")
-    for run in runs:
-        status = run.outcome or run.status
-        table.add_row(
-            run.id, run.name, run.kind, status, str(run.step), f"{run.seconds:.3g}", run.words
-        )
-    Console().print(table)
+    show([everything(run) for run in runs], _listing, as_json)
 
 
-@app.command()
-@in_words
-def show(run: RunId, as_json: AsJson = False) -> None:
+@app.command("show")
+@without_traceback
+def show_run(run: RunId, as_json: AsJson = False) -> None:
     """Show one run: how it ended, its numbers, its config."""
-    from rich.console import Console
-
-    from proxprop.cli.execution import print_run
-    from proxprop.runs.store import Store
-
-    found = Store().run(run)
-    plain = _plain(found)
-    if as_json:
-        typer.echo(json.dumps(plain))
-        return
-    words = found.words or found.status
-    print_run(Console(), {**plain, "words": words})
-    typer.echo(json.dumps(plain["config"], indent=2, ensure_ascii=False))
+    show(everything(Store().run(run)), _whole_report, as_json)
 
 
 @app.command()
-@in_words
+@without_traceback
 def export(
     run: RunId,
     what: Annotated[
@@ -85,10 +60,6 @@ def export(
     member: Annotated[int, typer.Option(help="Contender of a race.")] = 0,
 ) -> None:
     """Export a run's config, points or final weights."""
-    from proxprop import paths
-    from proxprop.runs.errors import RunError
-    from proxprop.runs.store import Store
-
     store = Store()
     found = store.run(run)
     if what == "weights":
@@ -109,23 +80,20 @@ def export(
 
 
 @app.command()
+@without_traceback
 def resume(run: RunId, as_json: AsJson = False) -> None:
     """Continue a run from its last checkpoint, in this process."""
-    from proxprop.cli.train import train
-
-    train(resume=run, as_json=as_json)
+    carry_out(Store(), None, "", run, as_json)
 
 
 @app.command()
-@in_words
+@without_traceback
 def delete(
     run: RunId,
     purge: Annotated[bool, typer.Option(help="For good, with checkpoints; no way back.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Put a run in the bin, from which it can be restored for a week."""
-    from proxprop.runs.store import Store
-
     store = Store()
     found = store.run(run)
     title = f"{run} {found.name}".strip()
@@ -140,21 +108,28 @@ def delete(
 
 
 @app.command()
-@in_words
+@without_traceback
 def restore(run: RunId) -> None:
     """Take a run out of the bin."""
-    from proxprop.runs.store import Store
-
     Store().restore(run)
     typer.echo(f"Restored {run}.")
 
 
-def _plain(run: Any) -> dict[str, Any]:
-    names = (
-        *("id", "kind", "name", "status", "outcome", "words", "step", "epoch", "seconds"),
-        *("progress", "summary", "tags", "notes", "created", "started", "ended"),
-    )
-    values = {name: getattr(run, name) for name in names}
-    values["config"] = json.loads(run.config_json)
-    plain: dict[str, Any] = without_nan(values)
-    return plain
+def _listing(runs: list[Result]) -> Report:
+    if not runs:
+        yield "No runs yet. Start one: proxprop train"
+        return
+    columns = ("run", "name", "kind", "status", "step", "seconds", "words")
+    rows = [
+        (
+            *(run["id"], run["name"], run["kind"], run["outcome"] or run["status"]),
+            *(str(run["step"]), f"{run['seconds']:.3g}", run["words"]),
+        )
+        for run in runs
+    ]
+    yield table("", columns, rows, right=False)
+
+
+def _whole_report(run: Result) -> Report:
+    yield from run_report({**run, "words": run["words"] or run["status"]})
+    yield json.dumps(run["config"], indent=2, ensure_ascii=False)

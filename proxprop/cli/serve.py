@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from proxprop.cli.browser import open_when_ready
-from proxprop.cli.words import EXIT_FAILED
+from proxprop.cli.errors import EXIT_FAILED
 
 _TRIED = 50  # ports looked at for a free one to suggest
 

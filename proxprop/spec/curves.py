@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+Numbers = Sequence[float] | Sequence[float | None] | np.ndarray  # None: it was no number
 Measure = Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
 MEASURES: tuple[Measure, ...] = (
     "train_loss",
@@ -65,7 +65,7 @@ class Stat:
         return self.mean / other.mean if other.mean else math.nan
 
 
-def band(curves: Sequence[Sequence[float | None]]) -> tuple[np.ndarray, np.ndarray]:
+def band(curves: Sequence[Numbers]) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean over seeds and the sample standard deviation, evaluation by evaluation.
 
     Args:
@@ -82,7 +82,7 @@ def band(curves: Sequence[Sequence[float | None]]) -> tuple[np.ndarray, np.ndarr
     return stack.mean(axis=0), stack.std(axis=0, ddof=1)
 
 
-def crossing(places: ArrayLike, values: ArrayLike, target: float, rising: bool = False) -> float:
+def crossing(places: Numbers, values: Numbers, target: float, rising: bool = False) -> float:
     """Return where a measured curve first reaches a target; NaN if it never does.
 
     Args:
@@ -106,7 +106,7 @@ def crossing(places: ArrayLike, values: ArrayLike, target: float, rising: bool =
     return float(along[at - 1] + share * (along[at] - along[at - 1]))
 
 
-def value_at(places: ArrayLike, values: ArrayLike, place: float, rising: bool = False) -> float:
+def value_at(places: Numbers, values: Numbers, place: float, rising: bool = False) -> float:
     """Return a curve's value at a place, interpolated as `crossing` does.
 
     Past its ends that of its first or last measurement; NaN or infinite beside one that is so, and

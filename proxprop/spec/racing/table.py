@@ -137,12 +137,12 @@ def _numbers(
         numbers[f"final {name}"] = math.nan if diverged else _last(values)
         best = np.max if rises(name) else np.min
         numbers[f"best {name}"] = float(best(finite)) if finite.size else math.nan
-    for axis, name in (("epoch", "epochs"), ("seconds", "seconds")):
-        numbers[name] = _last(_column(steps, axis))
-        numbers[f"{name}_to_target"] = math.nan
+    for axis, plural in (("epoch", "epochs"), ("seconds", "seconds")):
+        numbers[plural] = _last(_column(steps, axis))
+        numbers[f"{plural}_to_target"] = math.nan
         if target is not None:
             places, values = _column(evaluations, axis), _column(evaluations, measure)
-            numbers[f"{name}_to_target"] = crossing(places, values, target, rises(measure))
+            numbers[f"{plural}_to_target"] = crossing(places, values, target, rises(measure))
     durations = np.diff(_column(steps, "seconds"), prepend=0.0)
     numbers["step_seconds"] = float(np.median(durations)) if durations.size else math.nan
     numbers["test_accuracy"] = ended.summary.get("test_accuracy", math.nan) if ended else math.nan

@@ -133,6 +133,6 @@ def test_configs_and_stored_maps_load_no_torch() -> None:
     code = (
         "import sys; from proxprop.spec.sweeping import default_sweep;"
         "from proxprop.runs.results import find_sweep, sweep_map;"
-        "import proxprop.cli.sweep; default_sweep().run(3); assert 'torch' not in sys.modules"
+        "import proxprop.cli.starting; default_sweep().run(3); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from proxprop.cli.execution import begin, carry_out
-from proxprop.cli.paper_progress import Overall, PaperRaceBar, PaperSweepBar
-from proxprop.cli.words import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_STOPPED
-from proxprop.data.dataset import load
+from proxprop.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_STOPPED
+from proxprop.cli.following import begin, follow
+from proxprop.cli.reports import duration
 from proxprop.paper.collect import collect, note, noted_tests
-from proxprop.paper.images import Images, check_classes, describe
+from proxprop.paper.estimate import weights_of
+from proxprop.paper.images import Images
 from proxprop.paper.jobs import Job, Task, find, is_done, make_resumable, standings
 from proxprop.paper.limit import EpochLimit
-from proxprop.paper.provenance import provenance
+from proxprop.paper.measuring import look_at, provenance, test_accuracies
 from proxprop.paper.recorded import read_result, write_result
 from proxprop.paper.result import Data, Provenance, Result
-from proxprop.paper.tested import measured_accuracies
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
@@ -32,38 +29,44 @@ from proxprop.spec.events import Event, Point
 _EVERY = 10.0  # seconds at least between writes of a part's file while it is under way
 
 
-class Course:
+class PaperRuns:
     """Carries out tasks one after another.
 
     Args:
         store: The run store.
         images: Which CIFAR-10.
         folder: Where result files go.
-        overall: Told how far everything is.
+        tasks: What is to be carried out.
         console: Where to say what happens.
     """
 
     def __init__(
-        self, store: Store, images: Images, folder: Path, overall: Overall, console: Console
+        self,
+        store: Store,
+        images: Images,
+        folder: Path,
+        tasks: Sequence[Task],
+        console: Console,
     ) -> None:
         self._store = store
         self._images = images
         self._folder = folder
-        self._overall = overall
+        self._tasks = tasks
         self._console = console
+        self._everything = Everything([weight for task in tasks for weight in weights_of(task)])
         self._about: tuple[Provenance, Data] | None = None
 
-    def carry_out(self, tasks: Sequence[Task]) -> int:
-        """Carry out `tasks`; return the exit status, 0 where all came to their end."""
-        for task in tasks:
+    def carry_out(self) -> int:
+        """Carry out the tasks; return the exit status, 0 where all came to their end."""
+        for task in self._tasks:
             for job in task.jobs:
                 status = self._job(task, job)
-                self.write(task)
+                self._write(task)
                 if status:
                     return status
         return 0
 
-    def write(self, task: Task) -> None:
+    def _write(self, task: Task) -> None:
         """Write the result file of a task as far as it has come."""
         part = task.part
         main = None
@@ -75,18 +78,17 @@ class Course:
             write_result(result, self._folder)
 
     def _job(self, task: Task, job: Job) -> int:
+        """Carry out what is left of a job; return the exit status."""
         run = find(self._store, job)
         if is_done(self._store, job, run, task.epochs):
-            self._overall.skip()
-        else:
-            status = self._race(task, job, run)
-            if status:
-                return status
-            self._overall.end()
+            self._everything.begin(1.0)
+        elif status := self._run(task, job, run):
+            return status
+        self._everything.end()
         self._test(job)
         return 0
 
-    def _race(self, task: Task, job: Job, run: Run | None) -> int:
+    def _run(self, task: Task, job: Job, run: Run | None) -> int:
         """Begin or resume a job; return the exit status."""
         store, about = self._store, self._look(job.config.data)
         if run is not None:
@@ -99,13 +101,22 @@ class Course:
 
         share = task.epochs / task.part.epochs if job.keys else 1.0
         limit = EpochLimit(before, len(job.keys), task.epochs) if share < 1 else None
-        already = 0.0 if run is None else run.progress or 0.0
-        self._overall.begin(min(1.0, already / share))
-        bar: Any = PaperRaceBar if job.keys else PaperSweepBar
-        shown = partial(bar, overall=self._overall, title=job.part.place, share=share)
-        steer = _Steering(partial(self.write, task), limit)
-        ended, pressed = carry_out(store, run_id, quiet=False, shown=shown, steer=steer)
-        if pressed:
+        self._everything.begin(0.0 if run is None else run.progress or 0.0, share)
+        written = time.monotonic()
+
+        def steer(event: Event, mailbox: Mailbox) -> None:
+            nonlocal written
+            if limit is not None:
+                limit(event, mailbox)
+            evaluated = isinstance(event, Point) and event.table == "evaluations"
+            if evaluated and time.monotonic() - written > _EVERY:
+                self._write(task)
+                written = time.monotonic()
+
+        ended, stopped = follow(
+            store, run_id, steer=steer, title=job.part.place, whole=self._everything
+        )
+        if stopped:
             return EXIT_STOPPED
         if is_done(store, job, store.run(run_id), task.epochs):
             return 0
@@ -118,54 +129,73 @@ class Course:
         if run is None or run.outcome != "stopped" or not isinstance(job.config, RaceConfig):
             return
         tested = noted_tests(self._store, run.id)
-        reached = standings(self._store, job, run)
         known = all(
             member in tested and tested[member][0] == one.epoch
-            for member, one in enumerate(reached)
+            for member, one in enumerate(standings(self._store, job, run))
             if one.ended is None or one.ended.outcome != "diverged"
         )
         if not known:
             about = self._look(job.config.data)
             with self._console.status("Measuring test accuracies …"):
-                images = load(job.config.data)
-                tested = measured_accuracies(self._store, run.id, job.config, images)
+                tested = test_accuracies(self._store, run.id, job.config)
             note(self._store, run.id, *about, tested)
 
     def _look(self, config: DataConfig) -> tuple[Provenance, Data]:
-        """Return what results say of machine and images; decodes the images at the first time."""
+        """Return what results say of machine and images."""
         if self._about is None:
             columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
             with Progress(*columns, console=self._console, transient=True) as bar:
                 line = bar.add_task("Loading CIFAR-10", total=None)
 
-                def tell(words: str, fraction: float | None) -> None:
+                def report(message: str, fraction: float | None) -> None:
                     total = None if fraction is None else 1.0
-                    bar.update(line, description=words, total=total, completed=fraction or 0.0)
+                    bar.update(line, description=message, total=total, completed=fraction or 0.0)
 
-                images = load(config, progress=tell)
-            check_classes(images.classes, self._images)
-            sizes = (len(images.train), len(images.validation), len(images.test))
-            self._about = provenance("auto"), describe(self._images, *sizes)
+                self._about = provenance("auto"), look_at(self._images, config, report)
         return self._about
 
 
-class _Steering:
-    """Writes the result file now and then, and stops a race where only some epochs are asked for.
+class Everything:
+    """How much of all jobs is done, in estimated seconds, and how long the rest will take.
 
     Args:
-        write: Writes the file.
-        limit: Stops the race; None where it runs to its end.
+        weights: Estimated seconds of each job, in order.
     """
 
-    def __init__(self, write: Callable[[], None], limit: EpochLimit | None) -> None:
-        self._write = write
-        self._limit = limit
-        self._written = time.monotonic()
+    def __init__(self, weights: Sequence[float]) -> None:
+        self._weights = weights
+        self._done = self._skipped = 0.0
+        self._began: float | None = None
+        self._number = 0
+        self._share = 1.0
 
-    def __call__(self, event: Event, mailbox: Mailbox) -> None:
-        if self._limit is not None:
-            self._limit(event, mailbox)
-        evaluated = isinstance(event, Point) and event.table == "evaluations"
-        if evaluated and time.monotonic() - self._written > _EVERY:
-            self._write()
-            self._written = time.monotonic()
+    def begin(self, fraction: float, share: float = 1.0) -> None:
+        """Go on to the next job.
+
+        Args:
+            fraction: What of its config's budget is spent already.
+            share: What of it is asked for.
+        """
+        self._number += 1
+        self._share = share
+        self._skipped += min(1.0, fraction / share) * self._weights[self._number - 1]
+        self._began = self._began or time.monotonic()
+
+    def end(self) -> None:
+        """Note that the job is done."""
+        self._done += self._weights[self._number - 1]
+
+    def fraction(self, current: float) -> float:
+        """Return the fraction done, with that fraction of the current job's budget."""
+        weight = self._weights[self._number - 1] if self._number else 0.0
+        return (self._done + min(1.0, current / self._share) * weight) / sum(self._weights)
+
+    def message(self, current: float) -> str:
+        """Return which job it is and how long all the rest takes, at the pace so far."""
+        total = sum(self._weights)
+        done = self.fraction(current) * total
+        here = done - self._skipped
+        elapsed = time.monotonic() - (self._began or time.monotonic())
+        # Until there is a pace, the estimates are all there is.
+        pace = elapsed / here if here > 0.02 * total else 1.0
+        return f"{self._number} of {len(self._weights)}, {duration((total - done) * pace)} left"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxprop.cli.overrides import build
+from proxprop.cli.options import build
 from proxprop.spec.config import ConfigError, RunConfig
 
 

@@ -1,0 +1,289 @@
+"""The one way to carry out a run in the terminal: signals, one display fed by events, its end."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from proxprop.engine import load_loops
+from proxprop.runs.errors import RunError
+from proxprop.runs.execution import execute
+from proxprop.runs.mailbox import Mailbox
+from proxprop.runs.process import Process
+from proxprop.runs.progress import Progress as Budget
+from proxprop.runs.store import Store
+from proxprop.runs.threads import wait_politely
+from proxprop.spec.config import AnyConfig, RaceConfig, SweepConfig
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Artifact, Ended, Event, Notice, Point, Started
+from proxprop.spec.racing import place_of
+
+_REFRESH = 0.1  # seconds between updates of the display
+
+# One press of Ctrl-C may arrive twice: timeout(1) signals the process and then its whole group.
+_SAME_PRESS = 0.5  # seconds
+
+Steer = Callable[[Event, Mailbox], None]
+
+
+class Whole(Protocol):
+    """What a run is a part of; shown on a line of its own."""
+
+    def fraction(self, current: float) -> float:
+        """Return the fraction done, with that fraction of the current run."""
+
+    def message(self, current: float) -> str:
+        """Return how far everything is, in words."""
+
+
+def begin(store: Store, config: AnyConfig | None, name: str, resume: str | None) -> str:
+    """Add a run that this process carries out, or take over an ended one; return its id.
+
+    Raises:
+        RunError: If the run to resume cannot go on.
+    """
+    if config is not None:
+        return store.create_run(config, name, process=Process.current())
+    run = store.run(resume or "")
+    if not run.resumable or not store.requeue(run.id, Process.current()):
+        state = run.outcome or run.status
+        raise RunError(f"Run {run.id} cannot be resumed: it is {state}.")
+    return run.id
+
+
+def follow(
+    store: Store,
+    run_id: str,
+    quiet: bool = False,
+    steer: Steer | None = None,
+    title: str = "",
+    whole: Whole | None = None,
+) -> tuple[Ended, bool]:
+    """Carry out a run to its end; return how it ended and whether Ctrl-C stopped it.
+
+    Args:
+        store: The run store.
+        run_id: A run that this process has begun.
+        quiet: Whether to show nothing on the way.
+        steer: Called with every event and the run's mailbox, where it may leave commands.
+        title: What it is called on the way; its id stands beside it.
+        whole: What it is a part of, shown too.
+    """
+    wait_politely(os.environ)
+    mailbox = Mailbox(store, run_id)
+    console = Console(stderr=True, quiet=quiet)
+    config = store.run(run_id).config
+    with (
+        _signals(mailbox, console) as pressed,
+        Display(
+            console, config, f"{title} ({run_id})" if title else f"run {run_id}", whole
+        ) as shown,
+    ):
+
+        def watch(event: Event) -> None:
+            shown.take(event)
+            if steer is not None:
+                steer(event, mailbox)
+
+        try:
+            ended = execute(store, run_id, mailbox, load_loops, watch)
+        except KeyboardInterrupt:
+            message = "Ended at once by a second Ctrl-C. Resume continues from the checkpoint."
+            store.end(run_id, "interrupted", message)
+            run = store.run(run_id)
+            ended = Ended("interrupted", run.step, run.epoch, run.seconds, message)
+    return ended, bool(pressed)
+
+
+@contextmanager
+def _signals(mailbox: Mailbox, console: Console) -> Iterator[list[float]]:
+    """Stop cleanly at Ctrl-C, at once at the second; treat a closed terminal as an interruption."""
+    pressed: list[float] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if pressed and now - pressed[0] < _SAME_PRESS:
+            return
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(now)
+        console.print("Stopping after this step; press Ctrl-C again to end at once.")
+        mailbox.put(Control("stop"))
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        mailbox.interrupt(f"Told to end ({name}). Resume continues from the checkpoint.")
+
+    handlers = {signal.SIGINT: stop, signal.SIGTERM: interrupt}
+    if hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = interrupt
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield pressed
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Display:
+    """A run's progress and latest numbers in one line, and a second one for what it is a part of.
+
+    Args:
+        console: Where to draw.
+        config: What is carried out; its kind decides which numbers are shown.
+        title: Shown all along, so that the run can be found again.
+        whole: What it is a part of; None to leave the second line out.
+    """
+
+    def __init__(
+        self, console: Console, config: AnyConfig, title: str, whole: Whole | None = None
+    ) -> None:
+        self._console = console
+        self._whole = whole
+        self._budget = Budget(config)
+        self._numbers = _numbers_of(config)
+        self._drawn = 0.0
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            _Remaining(),
+            console=console,
+        )
+        self._run = self._progress.add_task(title, total=1.0, numbers="loading …")
+        if whole is not None:
+            message = whole.message(0.0)
+            self._all = self._progress.add_task("everything", total=1.0, numbers=message, own=True)
+
+    def __enter__(self) -> Display:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def take(self, event: Event) -> None:
+        """Take in an event."""
+        self._numbers.take(event)
+        if isinstance(event, Started):
+            self._budget.started(event)
+        elif isinstance(event, Notice):
+            self._notice(event)
+        elif isinstance(event, Point):
+            self._budget.reached(event)
+            now = time.monotonic()
+            if now - self._drawn >= _REFRESH:
+                self._drawn = now
+                self._draw()
+        elif isinstance(event, Ended):
+            self._budget.ended(event)
+            self._draw()
+
+    def _notice(self, notice: Notice) -> None:
+        if notice.progress is None:
+            self._console.print(notice.text, style="yellow" if notice.level == "warning" else "")
+        else:
+            self._progress.update(self._run, numbers=f"{notice.text} {notice.progress:.0%}")
+
+    def _draw(self) -> None:
+        done = self._budget.fraction()
+        self._progress.update(self._run, completed=done, numbers=str(self._numbers))
+        if self._whole is not None:
+            fraction, message = self._whole.fraction(done or 0.0), self._whole.message(done or 0.0)
+            self._progress.update(self._all, completed=fraction, numbers=message)
+
+
+class _Remaining(TimeRemainingColumn):
+    """Time remaining, except for tasks that say it in their own words (field `own`)."""
+
+    def render(self, task: Task) -> Text:
+        """Return the column of a task."""
+        return Text() if task.fields.get("own") else super().render(task)
+
+
+class _RunNumbers:
+    """The latest numbers of a run."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, float] = {"loss": math.nan}
+        self._epoch = 0.0
+
+    def take(self, event: Event) -> None:
+        """Take in an event."""
+        if isinstance(event, Point):
+            self._latest |= event.values
+            self._epoch = event.epoch
+
+    def __str__(self) -> str:
+        accuracy = self._latest.get("validation_accuracy", math.nan)
+        shown = "" if math.isnan(accuracy) else f"  accuracy {accuracy:.1%}"
+        return f"epoch {self._epoch:.1f}  loss {self._latest['loss']:.3g}{shown}"
+
+
+class _RaceNumbers:
+    """Which seed of a race is under way, and every contender's latest loss."""
+
+    def __init__(self, config: RaceConfig) -> None:
+        self._config = config
+        self._losses: dict[int, float] = {}
+        self._seed = ""
+
+    def take(self, event: Event) -> None:
+        """Take in an event."""
+        if isinstance(event, Point) and event.table == "steps":
+            contender, index = place_of(self._config, event.member)
+            self._losses[contender] = event.values["loss"]
+            if self._config.seeds > 1:
+                self._seed = f"seed {index + 1} of {self._config.seeds}  "
+
+    def __str__(self) -> str:
+        losses = "  ".join(f"{loss:.2g}" for _, loss in sorted(self._losses.items()))
+        return f"{self._seed}losses {losses}" if losses else "loading …"
+
+
+class _SweepNumbers:
+    """How many runs of a sweep have ended, and how."""
+
+    def __init__(self) -> None:
+        self._counts = "loading …"
+
+    def take(self, event: Event) -> None:
+        """Take in an event."""
+        if isinstance(event, Artifact) and event.name == "map":
+            ended = Counter(
+                outcome
+                for method in event.payload["methods"]
+                for outcomes in method["outcomes"]
+                for outcome in outcomes
+            )
+            counts = [f"{event.payload['finished']} of {event.payload['runs']} runs"]
+            counts += [f"{ended[name]} {name}" for name in ("diverged", "collapsed") if ended[name]]
+            self._counts = "  ".join(counts)
+
+    def __str__(self) -> str:
+        return self._counts
+
+
+def _numbers_of(config: AnyConfig) -> _RunNumbers | _RaceNumbers | _SweepNumbers:
+    if isinstance(config, RaceConfig):
+        return _RaceNumbers(config)
+    return _SweepNumbers() if isinstance(config, SweepConfig) else _RunNumbers()

@@ -1,0 +1,258 @@
+"""What a run, a race or a sweep has come to: as plain data for JSON, and as tables to read."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import typer
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from proxprop.runs.record import Run
+from proxprop.runs.results import race_table, sweep_map
+from proxprop.runs.store import Store
+from proxprop.spec.config import RaceConfig
+from proxprop.spec.curves import Measure
+from proxprop.spec.plain import without_nan
+from proxprop.spec.racing import race_labels
+from proxprop.spec.sweeping import MethodPayload
+
+Result = dict[str, Any]
+Report = Iterable[RenderableType]
+
+_ENDED = ("id", "outcome", "words")
+_DONE = ("step", "epoch", "seconds")
+_ABOUT = ("kind", "name", "status", "progress", "tags", "notes", "created", "started", "ended")
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_DIVERGED, _COLLAPSED, _PENDING = "×", "–", "·"
+
+
+def show(result: Any, report: Callable[[Any], Report], as_json: bool) -> None:
+    """Print a result: as JSON, in which null stands for a number that is none, or as its report."""
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    console = Console()
+    for part in report(result):
+        if isinstance(part, str):
+            typer.echo(part)  # as it is, however long its lines
+        else:
+            console.print(part)
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], right: bool = True
+) -> Table:
+    """Return a table; `right` aligns all columns but the first to the right."""
+    grid = Table(title=title or None, title_justify="left")
+    for index, column in enumerate(columns):
+        grid.add_column(column, justify="right" if right and index else "left")
+    for row in rows:
+        grid.add_row(*row)
+    return grid
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in words: "40 s", "12 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+# -- runs ------------------------------------------------------------------------------------
+
+
+def run_result(store: Store, run_id: str) -> Result:
+    """Return how a run ended."""
+    return _taken(store.run(run_id), *_ENDED, *_DONE, "summary")
+
+
+def everything(run: Run) -> Result:
+    """Return all that is known of a run, a race or a sweep."""
+    return {
+        **_taken(run, *_ENDED, *_DONE, "summary", *_ABOUT),
+        "config": json.loads(run.config_json),
+    }
+
+
+def run_report(result: Result) -> Report:
+    """Return the numbers of a run as a table."""
+    rows = [(name, f"{result[name]:.6g}") for name in _DONE]
+    rows += [
+        (name.replace("_", " "), "not finite" if value is None else f"{value:.4g}")
+        for name, value in result["summary"].items()
+    ]
+    yield table(f"Run {result['id']}: {result['words']}", ("measure", "value"), rows)
+
+
+# -- races -----------------------------------------------------------------------------------
+
+
+def race_result(
+    store: Store, run_id: str, target: float | None, measure: Measure, baseline: int
+) -> Result:
+    """Return how a race ended, and its table."""
+    run = store.run(run_id)
+    config = run.config
+    assert isinstance(config, RaceConfig)
+    rows = race_table(store, run_id, target=target, measure=measure, baseline=baseline)
+    return {
+        **_taken(run, *_ENDED),
+        "target": target,
+        "measure": measure,
+        "baseline": race_labels(config)[baseline],
+        "contenders": without_nan([asdict(row) for row in rows]),
+    }
+
+
+def race_report(result: Result) -> Report:
+    """Return the result of a race: one table, and a second one where there is a target."""
+    contenders = result["contenders"]
+    yield table(
+        f"Race {result['id']}: {result['words']}",
+        ("contender", "training loss", "best", "validation", "ms a step", "ratio"),
+        [
+            (
+                _named(row),
+                _stat(row["final"]["train_loss"]),
+                _stat(row["best"]["train_loss"]),
+                _stat(row["final"]["validation_accuracy"], percent=True),
+                _stat(row["step_seconds"], scale=1e3),
+                _ratio(row["ratios"]["step_seconds"]),
+            )
+            for row in contenders
+        ],
+    )
+    if result["target"] is None:
+        return
+    measure = result["measure"].replace("train", "training").replace("_", " ")
+    yield table(
+        f"To {measure} {result['target']:g}",
+        ("contender", "epochs", "ratio", "training time [s]", "ratio"),
+        [
+            (
+                _named(row),
+                _stat(row["epochs_to_target"], missing="not reached") + _few(row),
+                _ratio(row["ratios"]["epochs_to_target"]),
+                _stat(row["seconds_to_target"]),
+                _ratio(row["ratios"]["seconds_to_target"]),
+            )
+            for row in contenders
+        ],
+    )
+
+
+def _named(row: Result) -> str:
+    seeds, diverged = len(row["members"]), row["diverged"]
+    if not diverged:
+        return str(row["label"])
+    return f"{row['label']} (diverged{f' {diverged} of {seeds}' if seeds > 1 else ''})"
+
+
+def _few(row: Result) -> str:
+    seeds = len(row["members"])
+    return f" ({row['reached']} of {seeds})" if 0 < row["reached"] < seeds else ""
+
+
+def _stat(stat: Result, scale: float = 1.0, percent: bool = False, missing: str = "–") -> str:
+    if stat["mean"] is None:
+        return missing
+
+    def number(value: float, digits: int) -> str:
+        return f"{value:.1%}" if percent else f"{value * scale:.{digits}g}"
+
+    spread = "" if stat["std"] is None else f" ± {number(stat['std'], 2)}"
+    return number(stat["mean"], 3) + spread
+
+
+def _ratio(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}×"
+
+
+# -- sweeps ----------------------------------------------------------------------------------
+
+
+def sweep_result(store: Store, run_id: str) -> Result:
+    """Return how a sweep ended, and its map."""
+    return {**_taken(store.run(run_id), *_ENDED, "seconds"), "map": sweep_map(store, run_id)}
+
+
+def sweep_report(result: Result, was_stored: bool = False) -> Report:
+    """Draw a map in characters: a row per method (a plane: a row per η), a column per step size."""
+    stored = " (stored; --again computes it anew)" if was_stored else ""
+    yield f"Sweep {result['id']}: {result['words']}{stored}"
+    found = result["map"]
+    if found is None:
+        return
+    top = max([found["constant_loss"], *(x for x in found["initial_losses"] if x is not None)])
+    for method in found["methods"]:
+        yield _method_grid(method, top)
+    yield Text(
+        f"{_BLOCKS[0]} small … {_BLOCKS[-1]} {top:.3g} or more: training loss after "
+        f"{found['steps']} steps, mean over seeds; {_COLLAPSED} collapsed, "
+        f"{_DIVERGED} some seed diverged, {_PENDING} not done",
+        style="dim",
+    )
+
+
+def _method_grid(method: MethodPayload, top: float) -> Table:
+    rows, columns = method["shape"]
+    symbols = "".join(
+        _symbol(outcomes, losses, top)
+        for outcomes, losses in zip(method["outcomes"], method["losses"])
+    )
+    grid = Table(title=method["label"], title_justify="left", box=None, show_header=False)
+    grid.add_column(justify="right")
+    if rows > 1 and columns > 1:
+        grid.add_column(no_wrap=True)
+        for row in reversed(range(rows)):
+            start = row * columns
+            grid.add_row(f"η {method['lr'][start]:.3g}", Text(symbols[start : start + columns]))
+        grid.add_row("τ", f"{method['tau'][0]:.3g} … {method['tau'][-1]:.3g}")
+    else:
+        axis = "η·τ" if method["axis"] == "lr_tau" else "η"
+        grid.columns[0].justify = "left"
+        grid.add_row(Text(f"{method['s'][0]:.3g} {symbols} {method['s'][-1]:.3g}  {axis}"))
+    limits = dict.fromkeys(f"predicted: {limit['words']}" for limit in method["limits"] if limit)
+    for note in (_best(method), *limits):
+        grid.add_row(*[""] * (len(grid.columns) - 1), Text(note, style="dim"))
+    return grid
+
+
+def _symbol(outcomes: list[str | None], losses: list[float | None], top: float) -> str:
+    if "diverged" in outcomes:
+        return _DIVERGED
+    if None in outcomes:
+        return _PENDING
+    if all(outcome == "collapsed" for outcome in outcomes):
+        return _COLLAPSED
+    share = _mean(losses) / top
+    return _BLOCKS[min(len(_BLOCKS) - 1, int(share * len(_BLOCKS)))]
+
+
+def _best(method: MethodPayload) -> str:
+    means = {
+        index: _mean(losses)
+        for index, (losses, outcomes) in enumerate(zip(method["losses"], method["outcomes"]))
+        if all(outcome in ("finished", "collapsed") for outcome in outcomes)
+    }
+    if not means:
+        return "no cell has finished with every seed"
+    best = min(means, key=lambda index: means[index])
+    tau = "" if method["solver"] == "explicit" else f", τ {method['tau'][best]:.3g}"
+    return f"best: loss {means[best]:.3g} at η {method['lr'][best]:.3g}{tau}"
+
+
+def _mean(losses: list[float | None]) -> float:
+    known = [loss for loss in losses if loss is not None]
+    return sum(known) / len(known) if known else math.inf
+
+
+def _taken(run: Run, *names: str) -> Result:
+    return {name: without_nan(getattr(run, name)) for name in names}
