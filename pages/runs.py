@@ -14,9 +14,11 @@ with right:
 if problem := take_problem():
     st.error(problem)
 
-runs = listed(get_store(), filters())
+state = filters()
+runs = listed(get_store(), state)
 if runs:
-    panel(table(runs))
+    panel(table(runs, state))
 else:
     nothing_listed()
 bin_list()
+state.leave()

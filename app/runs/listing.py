@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from app.components.notation import duration
 from app.components.run_titles import (
@@ -25,6 +26,7 @@ from app.components.run_titles import (
 )
 from app.forms.settings import CHOICES
 from app.services import get_store
+from app.state.url_state import UrlState
 from proxprop.runs.reading import Order
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
@@ -36,7 +38,8 @@ ORDERS: dict[Order, str] = {
     "status": "status",
     "seconds": "longest training",
 }
-CHOSEN, SHOWN = "runs.chosen", "runs.shown"  # session keys: ids a person chose, rows listed
+KEYS = {label: key for key, label in ORDERS.items()}
+SHOWN = "runs.shown"  # session key: rows listed
 HEIGHT = 340  # pixels of the table: what can be done with a run stays in sight
 PAGE = 100  # runs listed before "more"
 SPARK = 40  # points of a sparkline
@@ -59,59 +62,63 @@ COLUMNS = {
 LOSSES = (("evaluations", "train_loss"), ("evaluations", "validation_loss"), ("steps", "loss"))
 
 
-@dataclass(frozen=True)
-class Filter:
-    """What a person looks for; empty choices let everything through.
+def _among(known: Iterable[str]) -> AfterValidator:
+    """Return what keeps the words of a link that can be chosen."""
+    return AfterValidator(lambda words: tuple(word for word in words if word in known))
+
+
+class RunsState(UrlState):
+    """What a person looks for, and the runs chosen; empty choices let everything through.
 
     Attributes:
         search: Words that must all occur in id, name, notes, tags or settings.
-        states: States as `state_of` words them.
+        status: States as `state_of` words them.
         data: Labels of data sets.
-        directions: Directions as `direction_of` words them.
-        order: Key of `ORDERS`.
+        direction: Directions as `direction_of` words them.
+        order: Key of `ORDERS`; its label in links of earlier versions.
+        run: Ids of the chosen runs.
     """
 
-    search: str = ""
-    states: Sequence[str] = ()
-    data: Sequence[str] = ()
-    directions: Sequence[str] = ()
-    order: Order = "newest"
+    prefix = "runs."
+
+    search: str = Field("", alias="q")
+    status: Annotated[tuple[str, ...], _among(STATES.values())] = ()
+    data: Annotated[tuple[str, ...], _among(CHOICES["data.name"].values())] = ()
+    direction: Annotated[tuple[str, ...], _among(SOLVERS.values())] = ()
+    order: Annotated[Order, BeforeValidator(lambda word: KEYS.get(word, word))] = "newest"
+    run: tuple[str, ...] = ()
 
 
-def filters() -> Filter:
+def filters() -> RunsState:
     """Show search, filters and order in one bar; return what is looked for."""
+    state = RunsState.arrive()
     columns = st.columns([2, 1.4, 1.4, 1.4, 1])
-    search = columns[0].text_input(
+    columns[0].text_input(
         "Search",
-        key="q",
-        bind="query-params",
         placeholder="words in name, notes, tags or settings",
         type="search",
+        **state.bind("search"),
     )
-    states, data, directions = (
-        column.multiselect(
-            label, list(words.values()), key=key, bind="query-params", placeholder="any"
-        )
-        for column, key, label, words in zip(
-            columns[1:4],
-            ("status", "data", "direction"),
-            ("Status", "Data", "Weight step"),
-            (STATES, CHOICES["data.name"], SOLVERS),
-            strict=True,
-        )
+    for column, label, name, words in zip(
+        columns[1:4],
+        ("Status", "Data", "Weight step"),
+        ("status", "data", "direction"),
+        (STATES, CHOICES["data.name"], SOLVERS),
+        strict=True,
+    ):
+        column.multiselect(label, list(words.values()), placeholder="any", **state.bind(name))
+    columns[4].selectbox(
+        "Order", list(ORDERS), format_func=ORDERS.__getitem__, **state.bind("order")
     )
-    order = columns[4].selectbox(
-        "Order", list(ORDERS), format_func=ORDERS.__getitem__, key="order", bind="query-params"
-    )
-    return Filter(search or "", states, data, directions, order)
+    return state
 
 
-def listed(store: Store, wanted: Filter) -> list[Run]:
+def listed(store: Store, wanted: RunsState) -> list[Run]:
     """Return the runs that match, in the order asked for."""
     return [run for run in store.runs(order=wanted.order) if _matches(run, wanted)]
 
 
-def _matches(run: Run, wanted: Filter) -> bool:
+def _matches(run: Run, wanted: RunsState) -> bool:
     config = config_of(run)
     # What a person can read of a run; the config's text would match the names of its fields too.
     seen = (run.id, run.name, run.notes, *run.tags, summary_of(config), data_of(config))
@@ -120,9 +127,9 @@ def _matches(run: Run, wanted: Filter) -> bool:
     return all(
         not choice or value in choice
         for choice, value in (
-            (wanted.states, state_of(run)),
+            (wanted.status, state_of(run)),
             (wanted.data, data_of(config)),
-            (wanted.directions, direction_of(config)),
+            (wanted.direction, direction_of(config)),
         )
     )
 
@@ -136,22 +143,20 @@ def nothing_listed() -> None:
         st.page_link("../pages/train.py", label="Train a network", icon=":material/play_arrow:")
 
 
-def table(runs: list[Run]) -> list[Run]:
+def table(runs: list[Run], state: RunsState) -> list[Run]:
     """Show one line a run, with a sparkline of its loss; return the chosen ones."""
     page = runs[: st.session_state.get(SHOWN, PAGE)]
     ids = [run.id for run in page]
-    # By ids, in this session or from the link.
-    chosen = st.session_state.setdefault(CHOSEN, st.query_params.get_all("run"))
     # A selection is kept by Streamlit as row numbers. Rows move when runs come and go, so every
     # list of runs is a table of its own, which starts with what was chosen by id.
     key = f"runs.table.{hash(tuple(ids))}"
-    rows = [ids.index(run_id) for run_id in chosen if run_id in ids]
+    rows = [ids.index(run_id) for run_id in state.run if run_id in ids]
     st.dataframe(
         frame(page),
         column_config=COLUMNS,
         hide_index=True,
         key=key,
-        on_select=partial(_choose, key, ids),
+        on_select=partial(_choose, state, key, ids),
         selection_mode="multi-row",
         selection_default={"selection": {"rows": rows}},
         height=min(HEIGHT, 38 + 36 * len(page)),
@@ -163,9 +168,9 @@ def table(runs: list[Run]) -> list[Run]:
     return [page[row] for row in sorted(rows)]
 
 
-def _choose(key: str, ids: list[str]) -> None:
+def _choose(state: RunsState, key: str, ids: list[str]) -> None:
     rows = st.session_state[key].selection.rows
-    st.session_state[CHOSEN] = [ids[row] for row in rows if row < len(ids)]
+    state.change(run=tuple(ids[row] for row in rows if row < len(ids)))
 
 
 def _more() -> None:

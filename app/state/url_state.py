@@ -91,7 +91,7 @@ class UrlState(BaseModel):
 
         That is: a pasted link, the back button, a link from another page.
         """
-        query = cls._own(st.query_params.to_dict())
+        query = cls._own(_address())
         fresh = cls.__name__ not in st.session_state
         if fresh or cls.current()._differs(query):
             state = cls.from_query(query)
@@ -108,7 +108,7 @@ class UrlState(BaseModel):
         query = self.to_query()
         if query is None:
             return
-        before = st.query_params.to_dict()
+        before = _address()
         others = {name: text for name, text in before.items() if name not in self._own(before)}
         if {**others, **query} != before:
             st.query_params.from_dict({**others, **query})
@@ -212,6 +212,11 @@ def show(key: str, value: Any) -> None:
     """Let a widget show `value`; only where it differs, or what is being typed would be lost."""
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
+
+
+def _address() -> Query:
+    """Return the address now; a name that stands there repeatedly has all its words."""
+    return {name: ",".join(st.query_params.get_all(name)) for name in st.query_params}
 
 
 def _grouped(query: Query) -> dict[str, Any]:

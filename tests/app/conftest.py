@@ -84,7 +84,7 @@ def known_run(
     return run_id
 
 
-def open_page(name: str, **query: str) -> AppTest:
+def open_page(name: str, **query: str | list[str]) -> AppTest:
     """Open a page of the app by a link."""
     at = AppTest.from_file(MAIN, default_timeout=20)
     at.query_params.update(query)

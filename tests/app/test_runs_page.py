@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from app.runs.listing import CHOSEN, Filter, ago, listed
+from app.runs.listing import RunsState, ago, listed
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
 from tests.app.conftest import ROOT, known_run, open_page, query, text, unfold
@@ -28,21 +29,21 @@ def three(store: Store) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        (Filter(), ["default", "explicit", "cg"]),
-        (Filter(order="oldest"), ["cg", "explicit", "default"]),
-        (Filter(search="(cg"), ["cg"]),
-        (Filter(search="lecture SHOWN"), ["default"]),
-        (Filter(search="baseline"), ["default"]),
-        (Filter(search="nesterov"), ["default", "explicit", "cg"]),
-        (Filter(search="cg_steps"), []),
-        (Filter(states=["▲ diverged"]), ["explicit"]),
-        (Filter(data=["Two spirals"]), ["cg"]),
-        (Filter(directions=["explicit", "implicit (CG k)"]), ["explicit", "cg"]),
-        (Filter(search="digits", directions=["implicit (exact)"]), ["default"]),
+        (RunsState(), ["default", "explicit", "cg"]),
+        (RunsState(order="oldest"), ["cg", "explicit", "default"]),
+        (RunsState(search="(cg"), ["cg"]),
+        (RunsState(search="lecture SHOWN"), ["default"]),
+        (RunsState(search="baseline"), ["default"]),
+        (RunsState(search="nesterov"), ["default", "explicit", "cg"]),
+        (RunsState(search="cg_steps"), []),
+        (RunsState(status=["▲ diverged"]), ["explicit"]),
+        (RunsState(data=["Two spirals"]), ["cg"]),
+        (RunsState(direction=["explicit", "implicit (CG k)"]), ["explicit", "cg"]),
+        (RunsState(search="digits", direction=["implicit (exact)"]), ["default"]),
     ],
 )
 def test_runs_are_found(
-    store: Store, three: dict[str, str], wanted: Filter, found: list[str]
+    store: Store, three: dict[str, str], wanted: RunsState, found: list[str]
 ) -> None:
     assert [run.id for run in listed(store, wanted)] == [three[name] for name in found]
 
@@ -52,6 +53,20 @@ def test_filters_are_in_the_link(store: Store, three: dict[str, str]) -> None:
     assert list(at.dataframe[0].value["data"]) == ["Two spirals"]
     at = open_page("runs", status="▲ diverged", order="oldest")
     assert list(at.dataframe[0].value["status"]) == ["▲ diverged"]
+
+
+def test_a_link_of_an_earlier_version_opens_the_same_list(
+    store: Store, three: dict[str, str]
+) -> None:
+    both = ["▲ diverged", "✓ finished"]
+    at = open_page("runs", status=both, order="oldest first", run=[three["cg"], three["explicit"]])
+    assert list(at.dataframe[0].value["status"]) == ["✓ finished", "▲ diverged", "✓ finished"]
+    assert query(at) == {
+        "status": ",".join(both),
+        "order": "oldest",
+        "run": f"{three['cg']},{three['explicit']}",
+    }
+    assert at.button(key="delete").label == "Delete 2 runs"
 
 
 def test_no_match_says_what_to_do(store: Store, three: dict[str, str]) -> None:
@@ -75,7 +90,7 @@ def test_choice_stays_with_its_run_when_rows_move(store: Store, three: dict[str,
     assert "Shown in the lecture" in [field.value for field in at.text_input]
     known_run(store)  # a newer run takes the first row
     at.run()
-    assert at.session_state[CHOSEN] == [three["default"]]
+    assert query(at) == {"run": three["default"]}
     assert "Shown in the lecture" in [field.value for field in at.text_input]
 
 
@@ -92,9 +107,15 @@ def test_delete_asks_first_and_can_be_undone(store: Store, three: dict[str, str]
     assert len(at.dataframe[0].value) == 3
 
 
+def forget_address(at: AppTest) -> None:
+    """Take the address away, which AppTest carries on to the next page and a browser does not."""
+    at.query_params.clear()
+    at.session_state["RunsState"]._written = {}
+
+
 def test_copy_takes_the_last_settings_to_the_form(store: Store, three: dict[str, str]) -> None:
     at = open_page("runs", run=three["cg"])
-    at.query_params.clear()
+    forget_address(at)
     at.button(key="copy").click().run()
     assert query(at) == {
         "data.name": "spirals",
@@ -106,7 +127,7 @@ def test_copy_takes_the_last_settings_to_the_form(store: Store, three: dict[str,
 
 def test_replay_plans_the_live_changes(store: Store, three: dict[str, str]) -> None:
     at = open_page("runs", run=three["default"])
-    at.query_params.clear()
+    forget_address(at)
     at.button(key="replay").click().run()
     assert query(at) == {"changes": '[{"step": 20, "values": {"tau": 0.5}}]'}
     at.switch_page(str(ROOT / "pages" / "train.py"))
