@@ -26,7 +26,6 @@ from torch import Tensor
 from benchmarks.allocator import keep_freed_memory
 from benchmarks.cases import CONTENDERS, Case, Contender, make_batches
 from benchmarks.provenance import RESULTS, environment, make_console, write_result
-from proxprop import autograd
 from proxprop.conversion import iter_prox_layers
 from proxprop.core import conv as conv_directions
 from proxprop.core.gram.patches import gram_costs
@@ -34,8 +33,8 @@ from proxprop.core.gram.patches import gram_costs
 PARTS = ("forward", "input gradient", "weight gradient", "Gram", "factor and solve")
 # What each part is called in the backward pass.
 _CALLS = (
-    (autograd, "input_gradient", "input gradient"),
-    (autograd, "conv_direction", "direction"),
+    (conv_directions, "input_gradient", "input gradient"),
+    (conv_directions, "conv_direction", "direction"),
     (conv_directions, "patch_gram", "Gram"),
     (conv_directions, "_accurate_gradient", "weight gradient"),
 )

@@ -1,33 +1,55 @@
-"""The autograd functions of the proximal layers: the only place with a ``ctx``."""
+"""The autograd function of the proximal layers: the only place with a ``ctx``."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from proxprop.core.conv import conv_direction, input_gradient
-from proxprop.core.gram import ConvGeometry
-from proxprop.core.linear import Direction, linear_direction
-from proxprop.core.records import LayerCall, conv_record, linear_record
-from proxprop.core.solvers import is_traced
+from proxprop.core.conv import Convolution
+from proxprop.core.linear import Direction, LinearMap, solved_status
+from proxprop.core.solvers.precision import compute_dtype, is_traced
+from proxprop.diagnostics import Observer, SolveRecord, TroubleMonitor
+from proxprop.settings import SolveSpec
 
 
-class LinearFunction(torch.autograd.Function):
-    """``F.linear`` whose backward returns update directions for the parameters."""
+class LayerCall(NamedTuple):
+    """What one call of a proximal layer needs beside its tensors.
+
+    Attributes:
+        operation: What the layer computes.
+        spec: τ and the solver.
+        train_weight: Whether the weight's columns belong to Ã.
+        train_bias: Whether the bias's column belongs to Ã.
+        forward_dtype: Autocast's dtype for the forward product; None outside autocast.
+        monitor: Receives the solve's status; None where it cannot be read (compiled code).
+        observer: Receives a record of the solve; None costs nothing.
+    """
+
+    operation: LinearMap | Convolution
+    spec: SolveSpec
+    train_weight: bool
+    train_bias: bool
+    forward_dtype: torch.dtype | None
+    monitor: TroubleMonitor | None
+    observer: Observer | None
+
+
+class ProximalFunction(torch.autograd.Function):
+    """A layer's operation whose backward returns update directions for the parameters."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(input: Tensor, weight: Tensor, bias: Tensor | None, call: LayerCall) -> Tensor:
-        """Compute input · weightᵀ + bias, in autocast's dtype where there is one."""
+        """Compute the layer's output, in autocast's dtype where there is one."""
         # Cast here: what a Function casts carries no gradient and must not depend on, or enter,
         # autocast's cache of parameter casts.
         dtype = call.forward_dtype
-        return F.linear(cast(input, dtype), cast(weight, dtype), cast(bias, dtype))
+        return call.operation.forward(cast(input, dtype), cast(weight, dtype), cast(bias, dtype))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
@@ -45,105 +67,82 @@ class LinearFunction(torch.autograd.Function):
         grad_input = weight_direction = bias_direction = None
         with torch.no_grad():
             if needs_input:
-                grad_input = (grad_output @ weight.to(grad_output.dtype)).to(input.dtype)
-            if needs_weight or needs_bias:
-                rows = input.reshape(-1, input.shape[-1])
-                grad_rows = grad_output.reshape(-1, grad_output.shape[-1])
-                weight_direction, bias_direction = _solve_linear(rows, grad_rows, ctx.call)
-        directions = (
-            grad_input,
-            in_dtype(weight_direction, weight.dtype) if needs_weight else None,
-            in_dtype(bias_direction, ctx.bias_dtype) if needs_bias else None,
-        )
-        return *differentiable_once(grad_output, weight, *directions), None
-
-
-def _solve_linear(
-    rows: Tensor, grad_output: Tensor, call: LayerCall
-) -> tuple[Tensor | None, Tensor | None]:
-    started = time.perf_counter() if call.observer is not None else 0.0
-    found = linear_direction(rows, grad_output, call.spec, call.train_weight, call.train_bias)
-    _post(call, found)
-    if call.observer is not None:
-        seconds = time.perf_counter() - started
-        call.observer(linear_record(rows, grad_output, call, found, seconds))
-    return found.weight, found.bias
-
-
-class Conv2dFunction(torch.autograd.Function):
-    """``F.conv2d`` whose backward returns update directions for the parameters."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        call: LayerCall,
-        geometry: ConvGeometry,
-    ) -> Tensor:
-        """Convolve (N, C, H, W); padding other than equal zeros is written into the input."""
-        dtype = call.forward_dtype
-        left, _, top, _ = geometry.padding
-        return F.conv2d(
-            cast(input, dtype),
-            cast(weight, dtype),
-            cast(bias, dtype),
-            geometry.stride,
-            (top, left),
-            geometry.dilation,
-            geometry.groups,
-        )
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
-        """Keep what backward needs: what plain autograd keeps too."""
-        input, weight, bias, call, geometry = inputs
-        ctx.save_for_backward(input, weight)
-        ctx.call, ctx.geometry = call, geometry
-        ctx.bias_dtype = None if bias is None else bias.dtype
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the input's gradient and the parameters' update directions."""
-        input, weight = ctx.saved_tensors
-        needs_input, needs_weight, needs_bias, *_ = ctx.needs_input_grad
-        grad_input = weight_direction = bias_direction = None
-        with torch.no_grad():
-            if needs_input:
-                kernel = weight.to(grad_output.dtype)
-                grad_input = input_gradient(input.shape, kernel, grad_output, ctx.geometry)
+                factor = weight.to(grad_output.dtype)
+                grad_input = ctx.call.operation.input_gradient(input, factor, grad_output)
                 grad_input = grad_input.to(input.dtype)
             if needs_weight or needs_bias:
-                weight_direction, bias_direction = _solve_conv(
-                    input, grad_output, ctx.geometry, ctx.call
-                )
-        directions = (
-            grad_input,
-            in_dtype(weight_direction, weight.dtype) if needs_weight else None,
-            in_dtype(bias_direction, ctx.bias_dtype) if needs_bias else None,
+                direction = _solve(input, grad_output, ctx.call)
+                if needs_weight and direction.weight is not None:
+                    weight_direction = direction.weight.to(weight.dtype)
+                if needs_bias and direction.bias is not None:
+                    bias_direction = direction.bias.to(ctx.bias_dtype)
+        directions = differentiable_once(
+            grad_output, weight, grad_input, weight_direction, bias_direction
         )
-        return *differentiable_once(grad_output, weight, *directions), None, None
+        return *directions, None
 
 
-def _solve_conv(
-    input: Tensor, grad_output: Tensor, geometry: ConvGeometry, call: LayerCall
-) -> tuple[Tensor | None, Tensor | None]:
+def _solve(input: Tensor, grad_output: Tensor, call: LayerCall) -> Direction:
     started = time.perf_counter() if call.observer is not None else 0.0
-    found = conv_direction(
-        input, grad_output, geometry, call.spec, call.train_weight, call.train_bias
+    input, grad_output = call.operation.samples(input, grad_output)
+    direction = call.operation.direction(
+        input, grad_output, call.spec, call.train_weight, call.train_bias
     )
-    _post(call, found)
+    if call.monitor is not None and not is_traced(direction.status):
+        call.monitor.post(direction.status, call.spec.solver, call.spec.tau)
     if call.observer is not None:
         seconds = time.perf_counter() - started
-        call.observer(conv_record(input, grad_output, geometry, call, found, seconds))
-    return found.weight, found.bias
+        call.observer(solve_record(input, grad_output, direction, call, seconds))
+    return direction
 
 
-def _post(call: LayerCall, found: Direction) -> None:
-    if call.monitor is not None and not is_traced(found.status):
-        call.monitor.post(found.status, call.spec.solver, call.spec.tau)
+def explicit_report(input: Tensor, call: LayerCall) -> Callable[[Tensor], None]:
+    """A hook on a layer's output that reports its plain step; D = G is computed for the record.
+
+    Args:
+        input: The layer's, detached.
+        call: With an observer.
+    """
+    call = call._replace(spec=call.spec._replace(solver="explicit"))
+
+    def report(grad_output: Tensor) -> None:
+        samples, delta = call.operation.samples(input, grad_output.detach())
+        dtype = compute_dtype(samples, delta)
+        started = time.perf_counter()
+        weight, bias = call.operation.gradient(samples.to(dtype), delta.to(dtype))
+        direction = Direction(
+            weight if call.train_weight else None,
+            bias if call.train_bias else None,
+            solved_status(delta),
+            "explicit",
+        )
+        seconds = time.perf_counter() - started
+        assert call.observer is not None
+        call.observer(solve_record(samples, delta, direction, call, seconds))
+
+    return report
+
+
+def solve_record(
+    input: Tensor, grad_output: Tensor, direction: Direction, call: LayerCall, seconds: float
+) -> SolveRecord:
+    """The record of a direction, for observers."""
+    weight, bias = direction.weight, direction.bias
+    return SolveRecord(
+        operation=call.operation,
+        solver=call.spec.solver,
+        route=direction.route,
+        tau=call.spec.tau,
+        steps=call.spec.cg_steps if call.spec.solver == "cg" else 0,
+        rows=grad_output.shape[0] * grad_output.shape[2:].numel(),
+        columns=(0 if weight is None else weight.shape[1:].numel()) + (bias is not None),
+        input=input.detach(),
+        grad_output=grad_output.detach(),
+        weight_direction=weight,
+        bias_direction=bias,
+        status=direction.status,
+        seconds=seconds,
+    )
 
 
 def cast(tensor: Any, dtype: torch.dtype | None) -> Any:
@@ -151,11 +150,6 @@ def cast(tensor: Any, dtype: torch.dtype | None) -> Any:
     if tensor is None or dtype is None or tensor.dtype == torch.float64:
         return tensor
     return tensor.to(dtype)
-
-
-def in_dtype(direction: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """A direction in its parameter's dtype."""
-    return None if direction is None else direction.to(dtype)
 
 
 class _DifferentiableOnce(torch.autograd.Function):

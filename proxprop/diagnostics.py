@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from proxprop.core.solvers import FALLBACK, NON_FINITE
+from proxprop.core.conv import Convolution
+from proxprop.core.linear import LinearMap
+from proxprop.core.solvers.cholesky import FALLBACK, NON_FINITE
+from proxprop.core.solvers.precision import compute_dtype
 
 
 class ProxPropWarning(UserWarning):
@@ -29,6 +32,7 @@ class SolveRecord:
     """One layer's update direction and how it was found, delivered to ``layer.observer``.
 
     Attributes:
+        operation: What the layer computes.
         solver: ``"exact"``, ``"cg"`` or ``"explicit"``.
         route: The system that was solved: ``"dual"`` (of batch size) or ``"primal"`` (of the
             number of columns), with ``"-spectral"`` for CG in the Gram's eigenbasis;
@@ -45,9 +49,9 @@ class SolveRecord:
         status: Scalar int tensor on the layer's device: 0 solved, 1 fallback direction, 2 not
             finite.
         seconds: Wall-clock seconds of the solve on the host.
-        residual: Computes the relative residual on demand, see :attr:`relative_residual`.
     """
 
+    operation: LinearMap | Convolution
     solver: str
     route: str
     tau: float
@@ -60,7 +64,6 @@ class SolveRecord:
     bias_direction: Tensor | None
     status: Tensor
     seconds: float
-    residual: Callable[[], Tensor]
 
     @property
     def relative_residual(self) -> Tensor:
@@ -68,8 +71,32 @@ class SolveRecord:
 
         For ``"explicit"``, where D = G, it is the residual of the system that was not solved.
         """
-        with torch.no_grad():
-            return self.residual()
+        return self.residual()
+
+    @torch.no_grad()
+    def residual(self, units: slice = slice(None)) -> Tensor:
+        """The relative residual of some output units; of a layer without groups, if not of all.
+
+        It takes no Gram: G − DÃᵀÃ is the gradient for Δ − ÃDᵀ, the change that is left to do.
+        """
+        dtype = compute_dtype(self.input, self.grad_output)
+        input, delta = self.input.to(dtype), self.grad_output[:, units].to(dtype)
+        weight, bias = (
+            None if part is None else part[units]
+            for part in (self.weight_direction, self.bias_direction)
+        )
+        remainder = delta
+        if weight is not None:
+            remainder = remainder - self.operation.forward(input, weight.to(dtype), None)
+        if bias is not None:
+            remainder = remainder - bias.to(dtype).view(-1, *[1] * (delta.dim() - 2))
+        error, size = delta.new_zeros(()), delta.new_zeros(())
+        parts = self.operation.gradient(input, delta), self.operation.gradient(input, remainder)
+        for direction, gradient, left in zip((weight, bias), *parts):
+            if direction is not None:
+                error = error + (left - direction / self.tau).square().sum()
+                size = size + gradient.square().sum()
+        return (error / size).sqrt()
 
 
 Observer = Callable[[SolveRecord], None]

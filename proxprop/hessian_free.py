@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from proxprop.core.solvers import Operator, cg_iterates
+from proxprop.core.solvers.cg import Operator
+from proxprop.core.solvers.recurrence import cg_iterates
 
 # Levenberg-Marquardt as in Martens 2010, section 4.1.
 _INITIAL_DAMPING = 1.0

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from proxprop.autograd import Conv2dFunction, LinearFunction
+from proxprop.autograd import LayerCall, ProximalFunction, explicit_report
+from proxprop.core.conv import Convolution
 from proxprop.core.gram import ConvGeometry
-from proxprop.core.records import LayerCall, explicit_conv_record, explicit_linear_record
-from proxprop.core.solvers import SolveSpec, is_traced
+from proxprop.core.linear import LinearMap
+from proxprop.core.solvers.precision import is_traced
 from proxprop.diagnostics import Observer, TroubleMonitor
-from proxprop.settings import SETTINGS, check_dtype, check_settings
+from proxprop.settings import SETTINGS, SolveSpec, check_dtype, check_settings
 
 
 class ProximalLayer(nn.Module):
@@ -59,13 +58,32 @@ class ProximalLayer(nn.Module):
     def _set_prox(self, tau: float, solver: str, cg_steps: int, cg_rtol: float) -> None:
         self.tau, self.solver, self.cg_steps, self.cg_rtol = tau, solver, cg_steps, cg_rtol
 
+    def forward(self, input: Tensor) -> Tensor:
+        """Compute the layer's output as torch's own layer does."""
+        if self._takes_implicit_step():
+            operated, operation = self._operation(input)
+            call = self._call(input, operation)
+            implicit: Tensor = ProximalFunction.apply(operated, self.weight, self.bias, call)
+            return implicit
+        output: Tensor = super().forward(input)
+        if self.observer is not None and output.requires_grad:
+            operated, operation = self._operation(input.detach())
+            report = explicit_report(operated, self._call(input, operation))
+            output.register_hook(report)  # type: ignore[no-untyped-call]
+        return output
+
+    def _operation(self, input: Tensor) -> tuple[Tensor, LinearMap | Convolution]:
+        """The layer's operation, and the input with what it does not do itself done."""
+        raise NotImplementedError
+
     def _takes_implicit_step(self) -> bool:
         if self.solver == "explicit" or not torch.is_grad_enabled():
             return False
         return self.weight.requires_grad or (self.bias is not None and self.bias.requires_grad)
 
-    def _call(self, input: Tensor) -> LayerCall:
+    def _call(self, input: Tensor, operation: LinearMap | Convolution) -> LayerCall:
         return LayerCall(
+            operation,
             SolveSpec(self.tau, self.solver, self.cg_steps, self.cg_rtol),
             self.weight.requires_grad,
             self.bias is not None and self.bias.requires_grad,
@@ -136,24 +154,8 @@ class ProxPropLinear(ProximalLayer, nn.Linear):
         super().__init__(in_features, out_features, bias, device, dtype)
         self._set_prox(tau, solver, cg_steps, cg_rtol)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Compute input · weightᵀ + bias."""
-        if self._takes_implicit_step():
-            output: Tensor = LinearFunction.apply(input, self.weight, self.bias, self._call(input))
-            return output
-        output = F.linear(input, self.weight, self.bias)
-        if self.observer is not None and output.requires_grad:
-            output.register_hook(self._report_explicit(input.detach(), self.observer))  # type: ignore[no-untyped-call]
-        return output
-
-    def _report_explicit(self, input: Tensor, observer: Observer) -> Callable[[Tensor], None]:
-        rows = input.reshape(-1, input.shape[-1])
-        call = self._call(input)
-
-        def report(grad_output: Tensor) -> None:
-            observer(explicit_linear_record(rows, grad_output, call))
-
-        return report
+    def _operation(self, input: Tensor) -> tuple[Tensor, LinearMap]:
+        return input, LinearMap()
 
 
 class ProxPropConv2d(ProximalLayer, nn.Conv2d):
@@ -243,32 +245,13 @@ class ProxPropConv2d(ProximalLayer, nn.Conv2d):
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        """Convolve the input."""
-        if self._takes_implicit_step():
-            batch, geometry = self._padded(input)
-            output: Tensor = Conv2dFunction.apply(
-                batch, self.weight, self.bias, self._call(input), geometry
-            )
-            return output if input.dim() == 4 else output.squeeze(0)
-        output = super().forward(input)
-        if self.observer is not None and output.requires_grad:
-            output.register_hook(self._report_explicit(input.detach(), self.observer))  # type: ignore[no-untyped-call]
-        return output
+        """Convolve the input, a batch or a single image."""
+        if input.dim() == 3:
+            return super().forward(input.unsqueeze(0)).squeeze(0)
+        return super().forward(input)
 
-    def _padded(self, input: Tensor) -> tuple[Tensor, ConvGeometry]:
-        """A batch with any padding written in that a convolution cannot add by itself."""
-        batch = input if input.dim() == 4 else input.unsqueeze(0)
+    def _operation(self, input: Tensor) -> tuple[Tensor, Convolution]:
         geometry = self.geometry
         if geometry.needs_explicit_padding:
-            return geometry.pad(batch), geometry.without_padding()
-        return batch, geometry
-
-    def _report_explicit(self, input: Tensor, observer: Observer) -> Callable[[Tensor], None]:
-        batch, geometry = self._padded(input)
-        call = self._call(input)
-
-        def report(grad_output: Tensor) -> None:
-            grad_output = grad_output if input.dim() == 4 else grad_output.unsqueeze(0)
-            observer(explicit_conv_record(batch, grad_output, geometry, call))
-
-        return report
+            return geometry.pad(input), Convolution(geometry.without_padding())
+        return input, Convolution(geometry)

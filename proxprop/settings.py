@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 SOLVERS = ("exact", "cg", "explicit")
+
+
+class SolveSpec(NamedTuple):
+    """How a layer's proximal system is solved.
+
+    Attributes:
+        tau: Proximal step size, > 0.
+        solver: ``"exact"``, ``"cg"`` or ``"explicit"``.
+        cg_steps: CG steps, ≥ 1.
+        cg_rtol: A unit stops once its residual is below this fraction of its gradient; 0 never.
+    """
+
+    tau: float
+    solver: str
+    cg_steps: int
+    cg_rtol: float
+
+    @property
+    def damping(self) -> float:
+        """1/τ, what is added to the Gram's diagonal."""
+        return 1.0 / self.tau
 
 
 def check_settings(**settings: Any) -> None:

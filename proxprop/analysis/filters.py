@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from proxprop.core.recurrence import cg_iterates
+from proxprop.core.solvers.recurrence import cg_iterates
 
 Array = NDArray[np.float64]
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)  # of a residual, relative to its start

@@ -19,7 +19,8 @@ from proxprop.analysis.capture import layer_calls
 from proxprop.analysis.lanczos import lanczos
 from proxprop.analysis.rows import LayerRows, layer_rows, units_last
 from proxprop.analysis.spectra import GramSpectrum, LayerSpectrum
-from proxprop.core.solvers import Operator, cg_iterates
+from proxprop.core.solvers.cg import Operator
+from proxprop.core.solvers.recurrence import cg_iterates
 
 
 class Eigenpairs:

@@ -45,7 +45,6 @@ from proxprop.analysis.capture import Layer, LayerCapture
 from proxprop.analysis.layer_problem import LayerProblem
 from proxprop.analysis.rows import joined
 from proxprop.conversion import iter_prox_layers
-from proxprop.core.linear import linear_residual
 from proxprop.diagnostics import SolveRecord
 from proxprop.models import weight_layers
 
@@ -196,18 +195,10 @@ def some_units(count: int, most: int) -> slice:
 
 def _relative_residual(layer: Layer, record: SolveRecord) -> Tensor:
     """Return ``‖G − DS‖ / ‖G‖``, of some output units where there are many."""
-    weight, bias = record.weight_direction, record.bias_direction
-    units = record.grad_output.shape[-1]
+    units = record.grad_output.shape[1]
     if isinstance(layer, nn.Conv2d) or units <= RESIDUAL_UNITS:
         return record.relative_residual
-    some = some_units(units, RESIDUAL_UNITS)
-    return linear_residual(
-        record.input,
-        record.grad_output[:, some],
-        None if weight is None else weight[some],
-        None if bias is None else bias[some],
-        record.tau,
-    )
+    return record.residual(some_units(units, RESIDUAL_UNITS))
 
 
 def _length(parts: list[Tensor]) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.nn.grad import conv2d_weight
 
 from proxprop.core.gram import ConvGeometry, patch_gram, position_gram
-from proxprop.core.gram.linear import column_gram, row_gram
+from proxprop.core.linear import column_gram, row_gram
 
 
 class LayerRows(ABC):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,30 +13,56 @@ from torch import Tensor
 
 from proxprop.core.gram import ConvGeometry, patch_gram, position_gram
 from proxprop.core.gram.patches import choose_system, default_precision
-from proxprop.core.linear import Direction
-from proxprop.core.solvers import (
-    CONDITION_FOR_FLOAT64,
-    FALLBACK,
-    NON_FINITE,
-    SOLVED,
-    Damped,
-    DenseSystem,
-    DualSystem,
-    SolveSpec,
-    by_chunks,
-    compute_dtype,
-    conjugate_gradient,
-    damped_factor,
-    host_can_read,
-    is_traced,
-)
-
-# With float32 products and float64 after them the direction's error on real images is below 1e-11
-# times the condition estimate; this keeps it below 1e-3.
-_CONDITION_FOR_FLOAT64_PRODUCTS = 1e8
+from proxprop.core.linear import Direction, solved_status
+from proxprop.core.solvers.cg import DenseSystem, DualSystem, by_chunks, conjugate_gradient
+from proxprop.core.solvers.cholesky import Damped, damped_factor, escalated
+from proxprop.core.solvers.precision import compute_dtype, is_traced
+from proxprop.settings import SolveSpec
 
 # Positions whose contributions to a gradient are added up in float32: 32 images of 32 × 32.
 _SUMMED_POSITIONS = 1 << 15
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """``Z = A ∗ W + b``, and what its backward pass needs.
+
+    Attributes:
+        geometry: Of the convolution; padding other than equal zeros is in the input already.
+    """
+
+    geometry: ConvGeometry
+
+    def samples(self, input: Tensor, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        """Input (N, C, H, W) and Δ (N, m, H_out, W_out), as they are."""
+        return input, grad_output
+
+    def forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Z."""
+        geometry = self.geometry
+        left, _, top, _ = geometry.padding
+        return F.conv2d(
+            input, weight, bias, geometry.stride, (top, left), geometry.dilation, geometry.groups
+        )
+
+    def input_gradient(self, input: Tensor, weight: Tensor, grad_output: Tensor) -> Tensor:
+        """∂J/∂A, the ordinary gradient handed to the layer below."""
+        return input_gradient(input.shape, weight, grad_output, self.geometry)
+
+    def gradient(self, input: Tensor, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        """G as the weight's and the bias's gradient."""
+        return parameter_gradient(input, grad_output, self.geometry)
+
+    def direction(
+        self,
+        input: Tensor,
+        grad_output: Tensor,
+        spec: SolveSpec,
+        train_weight: bool,
+        train_bias: bool,
+    ) -> Direction:
+        """D, see :func:`conv_direction`."""
+        return conv_direction(input, grad_output, self.geometry, spec, train_weight, train_bias)
 
 
 def conv_direction(
@@ -62,32 +89,94 @@ def conv_direction(
     """
     dtype = compute_dtype(x, grad_output)
     x, grad_output = x.to(dtype), grad_output.to(dtype)
-    status = torch.full_like(grad_output[:0].sum(), SOLVED, dtype=torch.int8)
     if not train_weight:
-        sums = grad_output.sum((0, 2, 3))
-        count = grad_output.shape[0] * grad_output.shape[2] * grad_output.shape[3]
-        bias = _count_direction(sums, count, spec) if train_bias else None
-        return Direction(None, bias, status, "primal")
+        # The Gram of the bias alone is the number of positions, and one CG step is exact.
+        count = grad_output.shape[0] * grad_output.shape[2:].numel()
+        bias = grad_output.sum((0, 2, 3)) / (count + spec.damping) if train_bias else None
+        return Direction(None, bias, solved_status(grad_output), "primal")
     if grad_output.numel() == 0:
         weight, sums = parameter_gradient(x, grad_output, geometry)
-        return Direction(weight, sums if train_bias else None, status, "empty")
+        return Direction(weight, sums if train_bias else None, solved_status(grad_output), "empty")
     steps = spec.cg_steps if spec.solver == "cg" else 0
     route = choose_system(x.shape, geometry, grad_output.shape[1], steps)
     solve = _dual if route == "dual" else _primal
-    weight, bias, failed = solve(x, grad_output, geometry, spec, train_bias)
-    status = status if failed is None else failed
-    return Direction(weight, bias if train_bias else None, status, route)
+    weight, sums, status = solve(x, grad_output, geometry, spec, train_bias)
+    status = solved_status(grad_output) if status is None else status.amax()
+    return Direction(weight, sums if train_bias else None, status, route)
 
 
-def parameter_gradient(
-    x: Tensor, grad_output: Tensor, geometry: ConvGeometry
-) -> tuple[Tensor, Tensor]:
-    """G = ΔᵀÃ as the weight's and the bias's gradient, by torch's own convolution."""
-    shape = (grad_output.shape[1], x.shape[1] // geometry.groups, *geometry.kernel_size)
-    weight = grad_output.new_empty(1).expand(shape)
-    mask = [False, True, True]
-    _, of_weight, of_bias = _convolution_backward(x, weight, grad_output, geometry, mask)
-    return of_weight, of_bias
+def _primal(
+    x: Tensor, grad_output: Tensor, geometry: ConvGeometry, spec: SolveSpec, with_bias: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """D = G S⁻¹ with S = ÃᵀÃ + I/τ, per group."""
+    # First what backpropagation does anyway: Δ is still in the cache from the input's gradient,
+    # and x will be for the Gram.
+    dtype = default_precision(x, geometry).result
+    weight, bias = _accurate_gradient(x, grad_output, geometry, dtype)
+    status = None
+    if spec.solver == "cg":
+        gram = patch_gram(x, geometry, bias=with_bias)
+    else:
+        factor, status, _ = _accurate_factor(patch_gram, x, geometry, spec.damping, with_bias)
+        if factor.dtype != dtype:
+            weight, bias = _accurate_gradient(x, grad_output, geometry, factor.dtype)
+    gradient = weight.reshape(geometry.groups, weight.shape[0] // geometry.groups, -1)
+    if with_bias:
+        gradient = torch.cat([gradient, bias.view(geometry.groups, -1, 1)], dim=2)
+    if spec.solver == "cg":
+        system = DenseSystem(gram, spec.damping)
+        direction = conjugate_gradient(system, gradient, spec.cg_steps, spec.cg_rtol)
+    else:
+        direction = torch.cholesky_solve(gradient.mT, factor).mT
+    direction = direction.to(x.dtype)
+    columns = weight[0].numel()
+    return (
+        direction[..., :columns].reshape(weight.shape),
+        direction[..., -1].reshape(bias.shape) if with_bias else bias,
+        status,
+    )
+
+
+def _dual(
+    x: Tensor, grad_output: Tensor, geometry: ConvGeometry, spec: SolveSpec, with_bias: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """D = YᵀÃ with (K + I/τ) Y = Δ: the weight gradient with Y in place of Δ, per group."""
+    samples, units, *positions = grad_output.shape
+    grouped = grad_output.view(samples, geometry.groups, -1, *positions)
+    rows = grouped.permute(1, 0, 3, 4, 2).reshape(geometry.groups, -1, units // geometry.groups)
+    status = None
+    if spec.solver == "cg":
+        gram = position_gram(x, geometry, bias=with_bias)
+        system = DualSystem(gram, spec.damping)
+        dual = by_chunks(
+            rows.to(gram.dtype),
+            lambda part: conjugate_gradient(system, part, spec.cg_steps, spec.cg_rtol),
+        ).to(x.dtype)
+    else:
+        factor, status, _ = _accurate_factor(position_gram, x, geometry, spec.damping, with_bias)
+        dual = torch.cholesky_solve(rows.to(factor.dtype), factor)
+    dual = dual.view(geometry.groups, samples, *positions, -1).permute(1, 0, 4, 2, 3)
+    dual = dual.reshape(grad_output.shape)
+    # Where the factor had to be float64, so has this product: Y is large along directions in which
+    # Ã nearly cancels, and float32 would return what it rounds away there (ascent at tau=1e8).
+    with _full_products(x):
+        weight, bias = parameter_gradient(x.to(dual.dtype), dual, geometry)
+    return weight.to(x.dtype), bias.to(x.dtype), status
+
+
+def _accurate_factor(
+    build: Callable[..., Tensor],
+    x: Tensor,
+    geometry: ConvGeometry,
+    damping: float,
+    with_bias: bool,
+) -> Damped:
+    """The factor of either Gram, damped, in the arithmetic that its condition asks for."""
+
+    def attempt(dtype: torch.dtype | None) -> Damped:
+        return damped_factor(build(x, geometry, bias=with_bias, dtype=dtype), damping)
+
+    return escalated(attempt, x)
 
 
 def _accurate_gradient(
@@ -126,6 +215,17 @@ def _full_products(x: Tensor) -> Iterator[None]:
         convolutions.fp32_precision = before
 
 
+def parameter_gradient(
+    x: Tensor, grad_output: Tensor, geometry: ConvGeometry
+) -> tuple[Tensor, Tensor]:
+    """G = ΔᵀÃ as the weight's and the bias's gradient, by torch's own convolution."""
+    shape = (grad_output.shape[1], x.shape[1] // geometry.groups, *geometry.kernel_size)
+    weight = grad_output.new_empty(1).expand(shape)
+    mask = [False, True, True]
+    _, of_weight, of_bias = _convolution_backward(x, weight, grad_output, geometry, mask)
+    return of_weight, of_bias
+
+
 def input_gradient(
     shape: torch.Size, weight: Tensor, grad_output: Tensor, geometry: ConvGeometry
 ) -> Tensor:
@@ -153,128 +253,3 @@ def _convolution_backward(
         mask,
     )
     return gradients
-
-
-def _count_direction(gradient: Tensor, count: int, spec: SolveSpec) -> Tensor:
-    """The bias alone: its Gram is the number of positions, and one CG step is exact."""
-    return gradient / (count + spec.damping)
-
-
-def _primal(
-    x: Tensor, grad_output: Tensor, geometry: ConvGeometry, spec: SolveSpec, with_bias: bool
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """D = G S⁻¹ with S = ÃᵀÃ + I/τ, per group."""
-    status = None
-    # First what backpropagation does anyway: Δ is still in the cache from the input's gradient,
-    # and x will be for the Gram.
-    dtype = default_precision(x, geometry).result
-    weight, bias = _accurate_gradient(x, grad_output, geometry, dtype)
-    if spec.solver == "cg":
-        gram = patch_gram(x, geometry, bias=with_bias)
-    else:
-        factor, status, _ = _accurate_factor(x, geometry, spec.damping, with_bias)
-        if factor.dtype != dtype:
-            weight, bias = _accurate_gradient(x, grad_output, geometry, factor.dtype)
-    gradient = weight.reshape(geometry.groups, weight.shape[0] // geometry.groups, -1)
-    if with_bias:
-        gradient = torch.cat([gradient, bias.view(geometry.groups, -1, 1)], dim=2)
-    if spec.solver == "cg":
-        system = DenseSystem(gram, spec.damping)
-        direction = conjugate_gradient(system, gradient, spec.cg_steps, spec.cg_rtol)
-    else:
-        direction = torch.cholesky_solve(gradient.mT, factor).mT
-    direction = direction.to(x.dtype)
-    columns = weight[0].numel()
-    return (
-        direction[..., :columns].reshape(weight.shape),
-        direction[..., -1].reshape(bias.shape) if with_bias else bias,
-        status,
-    )
-
-
-def _accurate_factor(x: Tensor, geometry: ConvGeometry, damping: float, with_bias: bool) -> Damped:
-    """The factor of S in the arithmetic that its condition asks for."""
-    gram = patch_gram(x, geometry, bias=with_bias)
-    single = gram.dtype == torch.float32
-    factor = damped_factor(gram, damping)
-    if x.dtype == torch.float64 or not host_can_read(factor.status):
-        return factor
-    limit = CONDITION_FOR_FLOAT64 if single else _CONDITION_FOR_FLOAT64_PRODUCTS
-    poor = int(factor.status) == FALLBACK or float(factor.condition) > limit
-    if int(factor.status) == NON_FINITE or not poor:
-        return factor
-    return damped_factor(patch_gram(x, geometry, bias=with_bias, dtype=torch.float64), damping)
-
-
-def _dual(
-    x: Tensor, grad_output: Tensor, geometry: ConvGeometry, spec: SolveSpec, with_bias: bool
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """D = YᵀÃ with (K + I/τ) Y = Δ: the weight gradient with Y in place of Δ, per group."""
-    samples, units, *positions = grad_output.shape
-    grouped = grad_output.view(samples, geometry.groups, -1, *positions)
-    rows = grouped.permute(1, 0, 3, 4, 2).reshape(geometry.groups, -1, units // geometry.groups)
-    status = None
-    if spec.solver == "cg":
-        gram = position_gram(x, geometry, bias=with_bias)
-        rows = rows.to(gram.dtype)
-        system = DualSystem(gram, spec.damping)
-        dual = by_chunks(
-            rows, lambda part: conjugate_gradient(system, part, spec.cg_steps, spec.cg_rtol)
-        )
-    else:
-        factor, status = _accurate_dual_factor(x, geometry, spec.damping, with_bias)
-        dual = torch.cholesky_solve(rows.to(factor.dtype), factor)
-    dual = dual.view(geometry.groups, samples, *positions, -1).permute(1, 0, 4, 2, 3)
-    dual = dual.reshape(grad_output.shape)
-    if spec.solver == "cg":
-        dual = dual.to(x.dtype)
-    # Where the factor had to be float64, so has this product: Y is large along directions in which
-    # Ã nearly cancels, and float32 would return what it rounds away there (ascent at tau=1e8).
-    with _full_products(x):
-        weight, bias = parameter_gradient(x.to(dual.dtype), dual, geometry)
-    return weight.to(x.dtype), bias.to(x.dtype), status
-
-
-def _accurate_dual_factor(
-    x: Tensor, geometry: ConvGeometry, damping: float, with_bias: bool
-) -> tuple[Tensor, Tensor]:
-    gram = position_gram(x, geometry, bias=with_bias)
-    single = gram.dtype == torch.float32
-    factor, status, condition = damped_factor(gram, damping)
-    if not single or not host_can_read(status):
-        return factor, status
-    poor = int(status) == FALLBACK or float(condition) > CONDITION_FOR_FLOAT64
-    if int(status) == NON_FINITE or not poor:
-        return factor, status
-    gram = position_gram(x, geometry, bias=with_bias, dtype=torch.float64)
-    factor, status, _ = damped_factor(gram, damping)
-    return factor, status
-
-
-def conv_residual(
-    x: Tensor,
-    grad_output: Tensor,
-    geometry: ConvGeometry,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    tau: float,
-) -> Tensor:
-    """‖G − D(ÃᵀÃ + I/τ)‖/‖G‖ of a convolution's direction, without a Gram: ÃDᵀ convolves."""
-    dtype = compute_dtype(x, grad_output)
-    x, grad_output = x.to(dtype), grad_output.to(dtype)
-    change = torch.zeros_like(grad_output)
-    if weight is not None:
-        left, _, top, _ = geometry.padding
-        change = F.conv2d(
-            x, weight, None, geometry.stride, (top, left), geometry.dilation, geometry.groups
-        )
-    if bias is not None:
-        change = change + bias[:, None, None]
-    remainders = parameter_gradient(x, grad_output - change, geometry)
-    gradients = parameter_gradient(x, grad_output, geometry)
-    error, size = grad_output.new_zeros(()), grad_output.new_zeros(())
-    for direction, remainder, gradient in zip((weight, bias), remainders, gradients, strict=True):
-        if direction is not None:
-            error = error + (remainder - direction / tau).square().sum()
-            size = size + gradient.square().sum()
-    return (error / size).sqrt()

@@ -1,32 +1,37 @@
-"""The proximal update direction of a layer that is linear in its rows."""
+"""The proximal update direction of a linear layer, its Grams, and the counts that choose.
+
+D = G (ÃᵀÃ + I/τ)⁻¹ from the *primal* system, of one row and column a trainable column of Ã, or by
+D = Yᵀ Ã with (ÃÃᵀ + I/τ) Y = Δ from the *dual* one, of one row and column a row of Ã.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from proxprop.core.gram.linear import choose_route, column_gram, row_gram
-from proxprop.core.solvers import (
-    CONDITION_FOR_FLOAT64,
-    FALLBACK,
-    NON_FINITE,
-    SOLVED,
-    Damped,
+from proxprop.core.solvers.cg import (
     DenseSystem,
     DiagonalSystem,
     DualSystem,
-    SolveSpec,
+    Operator,
     by_chunks,
-    compute_dtype,
     conjugate_gradient,
-    damped_factor,
-    damped_inverse,
-    gram_dtype,
-    host_can_read,
     symmetric_eigen,
 )
+from proxprop.core.solvers.cholesky import (
+    CONDITION_FOR_FLOAT64,
+    NON_FINITE,
+    SOLVED,
+    Damped,
+    damped_factor,
+    damped_inverse,
+    escalated,
+)
+from proxprop.core.solvers.precision import compute_dtype, gram_dtype, host_can_read
+from proxprop.settings import SolveSpec
 
 # From here on even the products with the inverse are done in float64: their float32 rounding,
 # amplified by 1/√(smallest eigenvalue), would show.
@@ -35,16 +40,29 @@ _CONDITION_FOR_FLOAT64_PRODUCTS = 1e6
 # Enough pivots to see most ill-conditioned batches coming, for 1/15 of a Gram of batch size 500.
 _PROBED_PIVOTS = 128
 
+# Rows per block of a symmetric product: below this a matrix product loses more speed than the
+# saved half is worth (measured on two cores, 500 × 3072: 5.1 ms in blocks, 7.6 ms in one).
+_BLOCK_ROWS = 100
+
+# FLOPs of a symmetric eigendecomposition with vectors in units of n³, counted at the speed of a
+# matrix product (measured on two cores at n = 500).
+_EIGEN_FLOPS = 12.0
+
+
+def solved_status(like: Tensor) -> Tensor:
+    """``SOLVED`` as a scalar on a tensor's device, traced as the tensor is."""
+    return torch.full_like(like[:0].sum(), SOLVED, dtype=torch.int8)
+
 
 class Direction(NamedTuple):
     """D = G (ÃᵀÃ + I/τ)⁻¹ split into weight and bias, and how it was found.
 
     Attributes:
-        weight: (m, d), or None if the weight does not train.
+        weight: In the weight's shape, or None if the weight does not train.
         bias: (m,), or None if the bias does not train.
-        status: Scalar int tensor, see :class:`~proxprop.core.solvers.Damped`.
+        status: Scalar int tensor, see :class:`~proxprop.core.solvers.cholesky.Damped`.
         route: ``"dual"`` or ``"primal"``, with ``"-spectral"`` for CG in the eigenbasis;
-            ``"empty"`` if there was nothing to solve.
+            ``"empty"`` if there was nothing to solve, ``"explicit"`` if D = G.
     """
 
     weight: Tensor | None
@@ -75,12 +93,16 @@ def linear_direction(
     count, width = rows.shape
     units = grad_output.shape[1]
     columns = width + int(train_bias)
-    status = torch.full_like(grad_output[:0].sum(), SOLVED, dtype=torch.int8)
+    bias: Tensor | None
     if count == 0 or columns == 0 or units == 0:
         weight, bias, route = rows.new_zeros(units, width), rows.new_zeros(units), "empty"
+        status = solved_status(grad_output)
     elif spec.solver == "cg":
         route = choose_route(count, columns, units, spec.cg_steps, host_can_read(rows))
-        weight, bias, status = _cg(rows, grad_output, spec, train_bias, route)
+        weight, bias, gram = cg_direction(
+            rows, grad_output, spec.damping, spec.cg_steps, spec.cg_rtol, train_bias, route
+        )
+        status = (~gram.diagonal().sum().isfinite()).to(torch.int8) * NON_FINITE
     else:
         route = choose_route(count, columns, units, 0, False)
         solve = _dual_exact if route == "dual" else _primal_exact
@@ -108,7 +130,7 @@ def _primal_exact(
     matrix, (rows, grad_output) = _product_operands(inverse, rows, grad_output)
     width = rows.shape[1]
     if grad_output.shape[1] <= rows.shape[0]:
-        left = _gradient(rows, grad_output, with_bias)
+        left = joint_gradient(rows, grad_output, with_bias)
     else:
         left = grad_output.mT
         change = rows @ matrix[:width]
@@ -119,23 +141,15 @@ def _primal_exact(
 
 def _accurate_inverse(route: str, rows: Tensor, damping: float, with_bias: bool) -> Damped:
     """The damped inverse in the arithmetic that its condition asks for."""
-    build = row_gram if route == "dual" else column_gram
-    dtype = gram_dtype(rows)
-    readable = dtype == torch.float32 and host_can_read(rows)
-    if readable and _leading_block_is_poor(rows if route == "dual" else rows.mT, damping):
-        dtype = torch.float64
-    inverse = damped_inverse(build(rows.to(dtype), with_bias), damping)
-    if dtype == torch.float64 or not readable:
-        return inverse
-    overflowed = int(inverse.status) == NON_FINITE
-    if overflowed and not bool(rows.isfinite().all()):
-        return inverse
-    poor = int(inverse.status) == FALLBACK or float(inverse.condition) > CONDITION_FOR_FLOAT64
-    if not (overflowed or poor):
-        return inverse
-    inverse = damped_inverse(build(rows.double(), with_bias), damping)
-    # What overflows in the Gram underflows in its inverse.
-    return inverse._replace(condition=inverse.condition * torch.inf) if overflowed else inverse
+    build, left = (row_gram, rows) if route == "dual" else (column_gram, rows.mT)
+
+    def attempt(dtype: torch.dtype | None) -> Damped:
+        return damped_inverse(build(rows.to(dtype or gram_dtype(rows)), with_bias), damping)
+
+    readable = gram_dtype(rows) == torch.float32 and host_can_read(rows)
+    if readable and _leading_block_is_poor(left, damping):
+        return attempt(torch.float64)
+    return escalated(attempt, rows)
 
 
 def _leading_block_is_poor(left: Tensor, damping: float) -> bool:
@@ -168,83 +182,185 @@ def _product_operands(inverse: Damped, *operands: Tensor) -> tuple[Tensor, tuple
     return matrix.to(dtype), operands
 
 
-def _gradient(rows: Tensor, grad_output: Tensor, with_bias: bool) -> Tensor:
-    """G = ΔᵀÃ, the bias's column last."""
-    gradient = grad_output.mT @ rows
-    return torch.cat([gradient, grad_output.sum(0)[:, None]], 1) if with_bias else gradient
-
-
-def _cg(
-    rows: Tensor, grad_output: Tensor, spec: SolveSpec, with_bias: bool, route: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """``cg_steps`` CG iterates from zero, in the space and basis where they are cheapest."""
-    dual = route.startswith("dual")
-    dtype = gram_dtype(rows)
-    rows, grad_output = rows.to(dtype), grad_output.to(dtype)
-    gram = (row_gram if dual else column_gram)(rows, with_bias)
-    status = (~gram.diagonal().sum().isfinite()).to(torch.int8) * NON_FINITE
-    eigen = symmetric_eigen(gram) if route.endswith("-spectral") else None
-    damping, steps, rtol = spec.damping, spec.cg_steps, spec.cg_rtol
-    if dual and eigen is not None:
-        return *_dual_spectral(*eigen, rows, grad_output, spec), status
-    if dual:
-        system = DualSystem(gram, damping)
-        solution = by_chunks(
-            grad_output, lambda part: conjugate_gradient(system, part, steps, rtol)
-        )
-        return solution.mT @ rows, solution.sum(0), status
-    gradient = _gradient(rows, grad_output, with_bias)
-    if eigen is None:
-        direction = conjugate_gradient(DenseSystem(gram, damping), gradient, steps, rtol)
-    else:
-        values, vectors = eigen
-        basis = vectors.mT
-        diagonal = DiagonalSystem(values, damping, dual=False)
-        solution = conjugate_gradient(diagonal, basis @ gradient.mT, steps, rtol)
-        direction = solution.mT @ basis
-    return direction[:, : rows.shape[1]], direction[:, -1], status
-
-
-def _dual_spectral(
-    values: Tensor, vectors: Tensor, rows: Tensor, grad_output: Tensor, spec: SolveSpec
-) -> tuple[Tensor, Tensor]:
-    """Dual CG in the eigenbasis of K; the way back goes through the narrower of Y and A."""
-    system = DiagonalSystem(values, spec.damping, dual=True)
-    basis = vectors.mT
-    solution = by_chunks(
-        grad_output,
-        lambda part: conjugate_gradient(system, basis @ part, spec.cg_steps, spec.cg_rtol),
-    )
-    if grad_output.shape[1] <= rows.shape[1]:
-        solution = vectors @ solution
-        return solution.mT @ rows, solution.sum(0)
-    return solution.mT @ (basis @ rows), solution.mT @ vectors.sum(0)
-
-
-def linear_residual(
-    rows: Tensor, grad_output: Tensor, weight: Tensor | None, bias: Tensor | None, tau: float
-) -> Tensor:
-    """‖G − D(ÃᵀÃ + I/τ)‖/‖G‖ of a linear layer's direction D, as a scalar tensor.
+def cg_direction(
+    rows: Tensor,
+    grad_output: Tensor,
+    damping: float | Tensor,
+    steps: int,
+    rtol: float,
+    with_bias: bool,
+    route: str,
+) -> tuple[Tensor, Tensor | None, Tensor]:
+    """CG iterates from zero, in the space and basis where they are cheapest.
 
     Args:
-        rows: Layer input A, (N, d).
-        grad_output: Δ, (N, m).
-        weight: D's weight part (m, d), None if the weight does not train.
-        bias: D's bias part (m,), None if the bias does not train.
-        tau: Proximal step size.
+        rows: Layer input A, (..., N, d).
+        grad_output: Δ, (..., N, m).
+        damping: 1/τ > 0; as a tensor (..., 1, 1), each of a batch its own.
+        steps: CG steps ≥ 1.
+        rtol: A unit stops once its residual is below this fraction of its gradient.
+        with_bias: Whether Ã has a ones column.
+        route: See :func:`choose_route`; the eigenbasis takes no leading axes.
+
+    Returns:
+        Weight direction (..., m, d), bias direction (..., m) and the Gram.
     """
-    dtype = compute_dtype(rows, grad_output)
+
+    def solve(system: Operator, rhs: Tensor) -> Tensor:
+        return conjugate_gradient(system, rhs, steps, rtol)
+
+    dual, dtype = route.startswith("dual"), gram_dtype(rows)
     rows, grad_output = rows.to(dtype), grad_output.to(dtype)
-    remainder = grad_output
-    if weight is not None:
-        remainder = remainder - rows @ weight.mT.to(dtype)
-    if bias is not None:
-        remainder = remainder - bias.to(dtype)
-    missed, asked = rows.new_zeros(()), rows.new_zeros(())
-    if weight is not None:
-        missed = missed + (remainder.mT @ rows - weight / tau).square().sum()
-        asked = asked + (grad_output.mT @ rows).square().sum()
-    if bias is not None:
-        missed = missed + (remainder.sum(0) - bias / tau).square().sum()
-        asked = asked + grad_output.sum(0).square().sum()
-    return (missed / asked).sqrt()
+    gram = (row_gram if dual else column_gram)(rows, with_bias)
+    eigen = symmetric_eigen(gram) if route.endswith("-spectral") else None
+    if not dual:
+        gradient = joint_gradient(rows, grad_output, with_bias)
+        if eigen is None:
+            direction = solve(DenseSystem(gram, damping), gradient)
+        else:
+            diagonal, basis = DiagonalSystem(eigen[0], damping, dual=False), eigen[1].mT
+            direction = solve(diagonal, basis @ gradient.mT).mT @ basis
+        return *separated(direction, with_bias), gram
+    if eigen is None:
+        system = DualSystem(gram, damping)
+        solution = by_chunks(grad_output, lambda part: solve(system, part))
+        return *row_products(solution, rows, with_bias), gram
+    diagonal, basis = DiagonalSystem(eigen[0], damping, dual=True), eigen[1].mT
+    solution = by_chunks(grad_output, lambda part: solve(diagonal, basis @ part))
+    # The way back goes through the narrower of Y and A.
+    if grad_output.shape[1] <= rows.shape[1]:
+        return *row_products(eigen[1] @ solution, rows, with_bias), gram
+    bias = solution.mT @ eigen[1].sum(0) if with_bias else None
+    return solution.mT @ (basis @ rows), bias, gram
+
+
+def row_products(dual: Tensor, rows: Tensor, with_bias: bool) -> tuple[Tensor, Tensor | None]:
+    """YᵀÃ as weight (..., m, d) and bias (..., m): the gradient for Y = Δ.
+
+    Args:
+        dual: Y, (..., N, m).
+        rows: A, (..., N, d).
+        with_bias: Whether Ã has a ones column.
+    """
+    bias = dual.sum(-2) if with_bias else None
+    if dual.dim() > 2:  # batched products cost less on the host when asked for by name
+        return torch.bmm(dual.mT, rows.expand(len(dual), -1, -1)), bias
+    return dual.mT @ rows, bias
+
+
+def joint_gradient(rows: Tensor, grad_output: Tensor, with_bias: bool) -> Tensor:
+    """G = ΔᵀÃ, (..., m, p), the bias's column last."""
+    weight, bias = row_products(grad_output, rows, with_bias)
+    return weight if bias is None else torch.cat([weight, bias[..., None]], -1)
+
+
+def separated(direction: Tensor, with_bias: bool) -> tuple[Tensor, Tensor | None]:
+    """The inverse of :func:`joint_gradient`: weight (..., m, d) and bias (..., m)."""
+    return (direction[..., :-1], direction[..., -1]) if with_bias else (direction, None)
+
+
+def row_gram(rows: Tensor, with_bias: bool) -> Tensor:
+    """K = ÃÃᵀ of rows A (..., N, d): AAᵀ, plus one everywhere if the bias trains too."""
+    gram = symmetric_product(rows)
+    return gram.add_(1.0) if with_bias else gram
+
+
+def column_gram(rows: Tensor, with_bias: bool) -> Tensor:
+    """S = ÃᵀÃ of rows A (..., N, d), with the ones column of a training bias last."""
+    if rows.dim() > 2 or not with_bias:
+        return symmetric_product(with_ones(rows, with_bias).mT)
+    gram, sums = symmetric_product(rows.mT), rows.sum(0)
+    right = torch.cat([sums, rows.new_full((1,), rows.shape[0])])
+    return torch.cat([torch.cat([gram, sums[None]]), right[:, None]], dim=1)
+
+
+def with_ones(rows: Tensor, with_bias: bool) -> Tensor:
+    """Ã of rows A (..., N, d), with the ones column of a training bias last."""
+    return torch.cat([rows, rows.new_ones(*rows.shape[:-1], 1)], -1) if with_bias else rows
+
+
+def symmetric_product(left: Tensor) -> Tensor:
+    """Left · leftᵀ, on the CPU by block rows of the lower triangle only (mirrored)."""
+    if left.dim() > 2:
+        return torch.bmm(left, left.mT)
+    size = left.shape[0]
+    if size < 2 * _BLOCK_ROWS or not host_can_read(left):
+        return left @ left.mT
+    product = left.new_empty(size, size)
+    for start in range(0, size, _BLOCK_ROWS):
+        stop = min(start + _BLOCK_ROWS, size)
+        torch.mm(left[start:stop], left[:stop].mT, out=product[start:stop, :stop])
+        product[:start, start:stop] = product[start:stop, :start].mT
+    return product
+
+
+def exact_flops(size: int, other: int, units: int) -> float:
+    """FLOPs of an exact solve beyond the weight-gradient product that backprop does anyway.
+
+    Gram (half of it, being symmetric), Cholesky and inverse, and the inverse's product with the
+    narrower side of the weight-gradient product.
+
+    Args:
+        size: n, of the system: rows (dual) or trainable columns (primal).
+        other: The other of the two.
+        units: m, output units.
+    """
+    return float(size) ** 2 * other + float(size) ** 3 + 2.0 * size * size * min(units, other)
+
+
+def cg_flops(size: int, other: int, units: int, steps: int) -> float:
+    """FLOPs of ``steps`` CG steps: Gram, and one product with it a step and unit."""
+    return float(size) ** 2 * other + 2.0 * steps * size * size * units
+
+
+def spectral_cg_flops(size: int, other: int, units: int) -> float:
+    """FLOPs of any number of CG steps in the eigenbasis: Gram, eigenbasis, there and back."""
+    back = min(units, other)
+    return (
+        float(size) ** 2 * other
+        + _EIGEN_FLOPS * float(size) ** 3
+        + 2.0 * size * size * (units + back)
+    )
+
+
+def choose_route(rows: int, columns: int, units: int, cg_steps: int, spectral: bool) -> str:
+    """The cheapest way to the direction.
+
+    Args:
+        rows: N, rows of the layer input.
+        columns: p, trainable columns per unit.
+        units: m, output units.
+        cg_steps: k for CG, 0 for the exact step.
+        spectral: Whether CG may use the Gram's eigenbasis (a CPU, and nothing traces the code).
+
+    Returns:
+        ``"dual"`` or ``"primal"``, with ``"-spectral"`` for CG in the eigenbasis.
+    """
+    costs = {}
+    for name, size, other in (("dual", rows, columns), ("primal", columns, rows)):
+        if cg_steps == 0:
+            costs[name] = exact_flops(size, other, units)
+            continue
+        costs[name] = cg_flops(size, other, units, cg_steps)
+        if spectral:
+            costs[f"{name}-spectral"] = spectral_cg_flops(size, other, units)
+    return min(costs, key=lambda name: costs[name])
+
+
+class LinearMap:
+    """``Z = A Wᵀ + b``, and what its backward pass needs."""
+
+    forward = staticmethod(F.linear)
+    direction = staticmethod(linear_direction)
+
+    def samples(self, input: Tensor, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        """Input and Δ as rows: (*, d) to (N, d) and (*, m) to (N, m)."""
+        return input.reshape(-1, input.shape[-1]), grad_output.reshape(-1, grad_output.shape[-1])
+
+    def input_gradient(self, input: Tensor, weight: Tensor, grad_output: Tensor) -> Tensor:
+        """∂J/∂A, the ordinary gradient handed to the layer below."""
+        return grad_output @ weight
+
+    def gradient(self, rows: Tensor, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        """G of rows and Δ, as the weight's and the bias's gradient."""
+        return grad_output.mT @ rows, grad_output.sum(0)

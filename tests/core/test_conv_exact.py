@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from proxprop import ProxPropConv2d, convert
 from proxprop.core.conv import conv_direction
 from proxprop.core.gram.patches import choose_system
-from proxprop.core.solvers import SolveSpec
+from proxprop.settings import SolveSpec
 from tests.core.gram.cases import GEOMETRIES, SIZES, convolution, images
 from tests.reference import (
     augmented,

@@ -159,7 +159,7 @@ def test_failed_solve_is_bounded_descends_and_is_named(
 ) -> None:
     # As on an accelerator, where no second attempt in float64 is made: constant images have a
     # Gram of small rank, and 1/τ is lost beside it.
-    monkeypatch.setattr("proxprop.core.conv.host_can_read", lambda tensor: False)
+    monkeypatch.setattr("proxprop.core.solvers.cholesky.host_can_read", lambda tensor: False)
     x, delta = batch("constant", SAMPLES[route], torch.float64)
     x = x * 1e6
     layer = layer_of(torch.float64, tau=1e8)

@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxprop import ProxPropLinear
-from proxprop.core.linear import _cg
-from proxprop.core.solvers import SolveSpec
+from proxprop.core.linear import cg_direction
 from tests.reference import relative_error
 
 from .cases import backward, batch, columns_of, make_layer
@@ -131,10 +130,11 @@ def test_dual_and_primal_cg_agree_step_for_step(drawn):
     drawn["log_tau"] = min(drawn["log_tau"], 0.0)
     layer, input, grad_output = problem(**drawn)
     for steps in (1, 2, 3):
-        spec = SolveSpec(layer.tau, "cg", steps, 0.0)
         found = []
         for route in ("dual", "primal", "dual-spectral", "primal-spectral"):
-            weight, bias, _ = _cg(input, grad_output, spec, True, route)
+            weight, bias, _ = cg_direction(
+                input, grad_output, 1 / layer.tau, steps, 0.0, True, route
+            )
             found.append(torch.cat([weight, bias[:, None]], dim=1))
         for other in found[1:]:
             assert relative_error(other, found[0]) < 1e-6

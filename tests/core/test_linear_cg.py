@@ -5,14 +5,10 @@ import itertools
 import pytest
 import torch
 
-from proxprop.core.gram import linear as gram
-from proxprop.core.linear import linear_direction
-from proxprop.core.solvers import (
-    DiagonalSystem,
-    DualSystem,
-    SolveSpec,
-)
-from proxprop.core.solvers import conjugate_gradient as solve
+from proxprop.core.linear import choose_route, linear_direction
+from proxprop.core.solvers.cg import DiagonalSystem, DualSystem
+from proxprop.core.solvers.cg import conjugate_gradient as solve
+from proxprop.settings import SolveSpec
 from tests.reference import (
     augmented,
     conjugate_gradient,
@@ -155,11 +151,11 @@ def test_spectral_iterates_for_a_diagonal_system():
     ],
 )
 def test_cheapest_route_is_chosen(rows, columns, units, steps, expected):
-    assert gram.choose_route(rows, columns, units, steps, spectral=True) == expected
+    assert choose_route(rows, columns, units, steps, spectral=True) == expected
 
 
 def test_eigenbasis_is_not_used_where_it_may_not():
-    assert "spectral" not in gram.choose_route(500, 3073, 4000, 50, spectral=False)
+    assert "spectral" not in choose_route(500, 3073, 4000, 50, spectral=False)
 
 
 def test_cg_is_what_the_spec_says():

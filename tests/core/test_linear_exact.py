@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from proxprop.core.linear import linear_direction
-from proxprop.core.solvers import SolveSpec
+from proxprop.settings import SolveSpec
 from tests.reference import augmented, exact_direction, relative_error
 
 from .cases import backward, batch, columns_of, make_layer

@@ -43,11 +43,9 @@ def test_without_an_observer_no_record_is_made(
     def used(*_: Any) -> None:
         raise AssertionError("statistics were made for nobody")
 
-    for name in ("linear_record", "conv_record"):
-        monkeypatch.setattr(f"proxprop.autograd.{name}", used)
+    monkeypatch.setattr("proxprop.autograd.solve_record", used)
     monkeypatch.setattr("proxprop.autograd.time", None)
-    for name in ("explicit_linear_record", "explicit_conv_record"):
-        monkeypatch.setattr(f"proxprop.layers.{name}", used)
+    monkeypatch.setattr("proxprop.layers.explicit_report", used)
     build, shape = MODELS[kind]
     operations(build(solver=solver), shape)
 

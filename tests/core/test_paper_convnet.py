@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from proxprop import ProxPropConv2d, convert, set_prox
 from proxprop.conversion import iter_prox_layers
 from proxprop.core.conv import conv_direction
-from proxprop.core.solvers import SolveSpec
 from proxprop.models import build_model
+from proxprop.settings import SolveSpec
 from proxprop.spec.config import ModelConfig
 from tests.reference import output_rows, patch_columns, relative_error
 

@@ -8,7 +8,7 @@ from torch import nn
 from proxprop import convert, set_prox
 from proxprop.conversion import iter_prox_layers
 from proxprop.core.linear import linear_direction
-from proxprop.core.solvers import SolveSpec
+from proxprop.settings import SolveSpec
 from tests.reference import augmented, relative_error
 
 STEPS = 15

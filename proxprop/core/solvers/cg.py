@@ -1,7 +1,7 @@
 """Conjugate gradients from zero on (gram + damping·I) X = rhs, for many right-hand sides at once.
 
-The recurrence stands in :mod:`proxprop.core.recurrence`. Its uses differ in the space that the
-vectors live in: a system says how its operator S is applied, and what the inner product is.
+The recurrence stands in :mod:`proxprop.core.solvers.recurrence`. Its uses differ in the space that
+the vectors live in: a system says how its operator S is applied, and what the inner product is.
 
 - :class:`Operator`: any symmetric positive definite operator, vectors along the last axis.
 - :class:`DenseSystem`: a Gram, right-hand sides in rows.
@@ -25,8 +25,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from proxprop.core.recurrence import cg_iterates
 from proxprop.core.solvers.precision import host_can_read
+from proxprop.core.solvers.recurrence import cg_iterates
 
 # Units handled at once on the CPU: the iterates of a batch of 500 stay in the second-level cache.
 _UNITS_PER_CHUNK = 256
@@ -157,7 +157,7 @@ class DiagonalSystem(Operator):
 
     dim = -2
 
-    def __init__(self, values: Tensor, damping: float, dual: bool) -> None:
+    def __init__(self, values: Tensor, damping: float | Tensor, dual: bool) -> None:
         self.size = values.mean() + damping
         self._shifted = (values + damping) / self.size
         self._weights = values / self.size if dual else torch.ones_like(values)
@@ -174,6 +174,22 @@ class DiagonalSystem(Operator):
     def change(self, direction: Tensor, image: Tensor | None) -> Tensor:
         """(λ + 1/τ) p."""
         return direction * self._shifted[:, None]
+
+
+def symmetric_eigen(gram: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Eigenvalues (clamped at 0) and eigenvectors of a Gram.
+
+    Returns:
+        None if there is no decomposition (not finite, or not converged), where LAPACK would
+        otherwise stop the program.
+    """
+    if not bool(gram.sum().isfinite()):
+        return None
+    try:
+        values, vectors = torch.linalg.eigh(gram)
+    except RuntimeError:  # torch.linalg.LinAlgError: not converged
+        return None
+    return values.clamp_(min=0), vectors
 
 
 def by_chunks(rhs: Tensor, solve: Callable[[Tensor], Tensor]) -> Tensor:

@@ -1,33 +1,10 @@
-"""How a proximal system is solved, and in which arithmetic."""
+"""In which arithmetic a system is solved, and what may steer the choice."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch._C import _functorch
-
-
-class SolveSpec(NamedTuple):
-    """How a layer's proximal system is solved.
-
-    Attributes:
-        tau: Proximal step size, > 0.
-        solver: ``"exact"`` or ``"cg"``.
-        cg_steps: CG steps, ≥ 1.
-        cg_rtol: A unit stops once its residual is below this fraction of its gradient; 0 never.
-    """
-
-    tau: float
-    solver: str
-    cg_steps: int
-    cg_rtol: float
-
-    @property
-    def damping(self) -> float:
-        """1/τ, what is added to the Gram's diagonal."""
-        return 1.0 / self.tau
 
 
 def compute_dtype(*tensors: Tensor) -> torch.dtype:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from proxprop.core.copies import cg_copies, exact_copies, explicit_copies
 from proxprop.data.dataset import Dataset, Split, epoch_permutation
-from proxprop.engine.sweeping.directions import cg_direction, exact_direction, explicit_direction
 from proxprop.engine.sweeping.network import Pass, StackedNetwork, chosen_classes
 from proxprop.engine.sweeping.plan import Block
 from proxprop.engine.sweeping.rules import Rule
@@ -192,16 +192,16 @@ class BlockRun:
             deltas = passed.deltas[number][part]
             explicit = number == last and direction.layers == "hidden"
             if explicit or direction.solver == "explicit":
-                found = explicit_direction(rows, deltas, layer.bias)
+                weight, bias = explicit_copies(rows, deltas, layer.bias)
             elif direction.solver == "exact":
-                found = exact_direction(rows, deltas, group.tau, layer.bias)
+                weight, bias = exact_copies(rows, deltas, group.tau, layer.bias)
             else:
                 steps, rtol = direction.cg_steps, direction.cg_rtol
-                found = cg_direction(rows, deltas, group.tau, layer.bias, steps, rtol)
+                weight, bias = cg_copies(rows, deltas, group.tau, layer.bias, steps, rtol)
             target = self._direction[part]
-            layer.weight(target).copy_(found.weight)
-            if found.bias is not None:
-                layer.bias_of(target).copy_(found.bias)
+            layer.weight(target).copy_(weight)
+            if bias is not None:
+                layer.bias_of(target).copy_(bias)
 
     def _look(self) -> None:
         """Take out the runs whose loss has gone beyond bounds since the last look."""
