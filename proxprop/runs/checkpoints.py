@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proxprop import paths
 from proxprop.files import write_atomically
 from proxprop.runs.errors import disk_error
+from proxprop.runs.recorder import Recorder
 from proxprop.runs.store import Store
-from proxprop.spec.events import Snapshot
+from proxprop.spec.events import Notice, Snapshot
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,6 +82,52 @@ class Checkpoints:
                 passed_over.append(str(error))
                 self._store.drop_checkpoint(self._run_id, row.step)
         return None, passed_over
+
+
+class Saver:
+    """Saves the latest snapshot handed to it while the loop goes on.
+
+    A snapshot's tensors are copies, so a checkpoint never holds up a step or a command. A snapshot
+    that comes while an earlier one still waits replaces it. A disk that refuses is reported as a
+    notice: the run goes on.
+
+    Args:
+        checkpoints: Where snapshots go.
+        recorder: Flushed before each save, so that no point before a checkpoint can be lost.
+    """
+
+    def __init__(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
+        self._checkpoints = checkpoints
+        self._recorder = recorder
+        self._next: Snapshot | None = None
+        self._lock = threading.Lock()  # guards the next snapshot
+        self._thread = ThreadPoolExecutor(1, "saver")
+
+    def __enter__(self) -> Saver:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Wait until the last snapshot is on disk."""
+        self._thread.shutdown()
+
+    def put(self, snapshot: Snapshot) -> None:
+        """Have a snapshot saved."""
+        with self._lock:
+            waiting, self._next = self._next, snapshot
+        if waiting is None:
+            self._thread.submit(self._save)
+
+    def _save(self) -> None:
+        with self._lock:
+            snapshot, self._next = self._next, None
+        assert snapshot is not None
+        try:
+            self._recorder.flush()
+            self._checkpoints.save(snapshot)
+            if snapshot.reason == "ended":
+                self._checkpoints.save_weights(snapshot)
+        except Exception as error:  # whatever it is, the run can go on without
+            self._recorder.put(Notice("warning", f"No checkpoint at step {snapshot.step}: {error}"))
 
 
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:

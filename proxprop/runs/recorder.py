@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -18,16 +19,8 @@ INTERVAL = 0.2  # seconds between writes: a few a second, however fast the loop
 HEARTBEAT = 0.5
 
 # Seconds a full disk or a locked store may last before the run gives up.
-PATIENCE = 15.0
-PATIENCE_VARIABLE = "PROXPROP_PATIENCE"
-
-
-def default_patience() -> float:
-    """Return for how many seconds a store in trouble is waited for (`PROXPROP_PATIENCE`)."""
-    try:
-        return float(os.environ.get(PATIENCE_VARIABLE, PATIENCE))
-    except ValueError:
-        return PATIENCE
+GIVE_UP_AFTER = 15.0
+GIVE_UP_VARIABLE = "PROXPROP_PATIENCE"
 
 
 @dataclass
@@ -54,22 +47,23 @@ class Recorder:
     """Writes one run's events into the store, a few times a second, from a thread of its own.
 
     The loop only appends to a list. While the store cannot be written, everything is kept and
-    tried again; after `patience` seconds `check` raises, and the loop ends.
+    tried again; after `give_up_after` seconds `check` raises, and the loop ends.
 
     Args:
         store: Where to write.
         run_id: The run.
         progress: Tells how much of the budget is spent.
-        patience: Seconds that a full disk or a locked store may last.
+        give_up_after: Seconds that a full disk or a locked store may last; default 15, or
+            `PROXPROP_PATIENCE`.
     """
 
     def __init__(
-        self, store: Store, run_id: str, progress: Progress, patience: float = PATIENCE
+        self, store: Store, run_id: str, progress: Progress, give_up_after: float | None = None
     ) -> None:
         self._store = store
         self._run_id = run_id
         self._progress = progress
-        self._patience = patience
+        self.give_up_after = _from_environment() if give_up_after is None else give_up_after
         self._batch = _Batch()
         self._lock = threading.Lock()  # guards the batch
         self._flushing = threading.Lock()  # one writer at a time, in order
@@ -148,7 +142,7 @@ class Recorder:
         if isinstance(event, Started):
             self._progress.started(event)
             fields.update(status="running", words="", started_info=to_json(event))
-            if self._progress.totals() is None:
+            if self._progress.position() is None:
                 fields.update(step=event.step)
         elif isinstance(event, Notice):
             fields["words"] = event.text
@@ -160,14 +154,9 @@ class Recorder:
             return {}
         for point in points:
             self._progress.reached(point)
-        last = max(points, key=lambda point: point.step)
-        step, epoch, seconds = self._progress.totals() or (last.step, last.epoch, last.seconds)
-        return {
-            "step": step,
-            "epoch": epoch,
-            "seconds": seconds,
-            "progress": self._progress.fraction(),
-        }
+        position = self._progress.position() or (0, 0.0, 0.0)
+        named = dict(zip(("step", "epoch", "seconds"), position))
+        return {**named, "progress": self._progress.fraction()}
 
     def _write(self) -> None:
         while not self._closing:
@@ -185,7 +174,7 @@ class Recorder:
             if self._trouble_since is None:
                 self._trouble_since = now
                 self.put(Notice("warning", f"{error} Trying again."))
-            if now - self._trouble_since > self._patience:
+            if now - self._trouble_since > self.give_up_after:
                 self._error = error
         except Exception as error:  # this thread must not die unnoticed
             self._error = error
@@ -193,3 +182,9 @@ class Recorder:
             if self._trouble_since is not None:
                 self._trouble_since = None
                 self.put(Notice("info", "The run store can be written again; nothing was lost."))
+
+
+def _from_environment() -> float:
+    with contextlib.suppress(ValueError):
+        return float(os.environ.get(GIVE_UP_VARIABLE, ""))
+    return GIVE_UP_AFTER

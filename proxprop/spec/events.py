@@ -49,6 +49,8 @@ class Started:
         train_samples: Training set size.
         device: "cpu" or the GPU's name.
         versions: Package name → version.
+        member: Whom it announces. `WHOLE` announces all members of a sweep at once: `total_steps`
+            is each one's, `step` the sum over those that were through before a resume.
     """
 
     step: int

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from proxprop.data.errors import DataError
-from proxprop.spec.events import Ended, Event, Notice, Point, Snapshot, Started, State
+from proxprop.spec.events import WHOLE, Ended, Event, Notice, Point, Snapshot, Started, State
 
 
 def started(step: int = 0, member: int = 0) -> Started:
@@ -57,3 +57,4 @@ def races(config: Any, controls: Any, **_: Any) -> Iterator[Event]:
         yield Point("steps", 1, 0.1, 0.1, {"loss": 1.0}, member)
     for member, outcome in enumerate(("finished", "diverged", "finished")):
         yield Ended(outcome, 1, 0.1, 0.1, "ok", {"loss": 1.0}, member)  # type: ignore[arg-type]
+    yield Ended("finished", 3, 0.1, 0.3, "the first one wins", {"diverged": 1.0}, WHOLE)

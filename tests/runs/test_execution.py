@@ -13,7 +13,7 @@ from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
-from proxprop.spec.config import RunConfig
+from proxprop.spec.config import Contender, RaceConfig, RunConfig
 from proxprop.spec.controls import Control, Loop
 from proxprop.spec.events import WHOLE, Ended, Notice, Snapshot, Started
 
@@ -99,9 +99,13 @@ def test_a_loop_that_says_nothing_has_failed(store: Store, carry_out) -> None:  
     assert store.run(carry_out(loops.says_nothing)).outcome == "failed"
 
 
-def test_the_end_of_a_race_counts_its_members(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
-    run = store.run(carry_out(loops.races))
-    assert (run.outcome, run.words) == ("finished", "2 finished, 1 diverged.")
+def test_a_race_ends_with_the_end_of_the_whole_and_keeps_its_members(store: Store) -> None:
+    config = RaceConfig(contenders=(Contender(), Contender(label="b"), Contender(label="c")))
+    run_id = store.create_run(config, process=Process.current())
+    execute(store, run_id, Mailbox(store, run_id), lambda: {"race": loops.races})
+    run = store.run(run_id)
+    assert (run.outcome, run.words) == ("finished", "the first one wins")
+    assert (run.summary, run.step, run.progress) == ({"diverged": 1.0}, 3, 1.0)
     ends = [row.event for row in store.events(run.id) if isinstance(row.event, Ended)]
     assert [(end.member, end.outcome) for end in ends] == [
         (0, "finished"),

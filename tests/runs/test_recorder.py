@@ -64,11 +64,11 @@ def test_nothing_is_lost_while_the_store_is_locked(store: Store, hasty: Store) -
     assert relief.endswith("nothing was lost.")
 
 
-def test_patience_ends(store: Store, hasty: Store) -> None:
+def test_it_gives_up_in_the_end(store: Store, hasty: Store) -> None:
     run_id = store.create_run(RunConfig())
     holder = sqlite3.connect(store.path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    with Recorder(hasty, run_id, Progress(RunConfig()), patience=0.1) as recorder:
+    with Recorder(hasty, run_id, Progress(RunConfig()), give_up_after=0.1) as recorder:
         recorder.put(point(1))
 
         def gave_up() -> bool:

@@ -77,7 +77,7 @@ class Lane:
         self._listen = listen
         self._released = False
         self._limit: int | None = None
-        self._budget_seconds = config.budget.seconds
+        self._budget = config.budget
         lasting = config.replace(**{"checkpoint.seconds": _NEVER})
         self._events = train(lasting, self, snapshot=snapshot, dataset=dataset)
 
@@ -89,10 +89,7 @@ class Lane:
     @property
     def share(self) -> float:
         """Fraction of its budget spent."""
-        shares = [self.step / self._limit] if self._limit else []
-        if self._budget_seconds:
-            shares.append(self.seconds / self._budget_seconds)
-        return max(shares, default=0.0)
+        return self._budget.share(self.step, self.seconds, self._limit) or 0.0
 
     # -- what its loop asks for --------------------------------------------------------------
 

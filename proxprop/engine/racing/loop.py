@@ -68,8 +68,7 @@ class _Race:
         self._raced = config
         self._dataset = dataset
         self._device = device
-        self._members = len(config.contenders) * config.seeds
-        self._standing = Standing(self._members)
+        self._standing = Standing(config.members)
         self._saved = self._standing.restore(snapshot) if snapshot is not None else {}
         self._lanes: list[Lane] = []
         self._conductor = Conductor(controls, self._capture, config.checkpoint.seconds)

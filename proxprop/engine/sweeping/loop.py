@@ -152,6 +152,7 @@ class _Sweep:
             train_samples=len(self._dataset.train),
             device=device_label(self._device),
             versions={"proxprop": version("proxprop"), "torch": torch.__version__},
+            member=WHOLE,
         )
         if self._resumed:
             words = f"resumed with {len(self._settled)} runs done"
@@ -246,7 +247,7 @@ class _Sweep:
 
     def _snapshot(self, reason: Literal["cadence", "paused", "asked"]) -> Snapshot:
         """Everything that whole blocks have found; what is under way begins again."""
-        members = range(len(self.config.cells()) * self.config.seeds)
+        members = range(self.config.members)
         results = self._board.results
         steps = {m: results[m].step if m in self._settled else -1 for m in members}
         extra = {
@@ -283,7 +284,7 @@ class _Sweep:
 
     def _ended(self) -> Ended:
         counts = self._board.outcomes
-        runs = len(self.config.cells()) * self.config.seeds
+        runs = self.config.members
         words = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
         outcome: Outcome = "finished"
         if self._control_state.stopping:

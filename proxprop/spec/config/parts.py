@@ -198,6 +198,22 @@ class BudgetConfig(Config):
             raise FieldError("epochs", "set epochs, seconds or steps: a run needs an end")
         return self
 
+    def share(self, step: int, seconds: float, total_steps: int | None) -> float | None:
+        """Return the fraction spent, 0…1: the larger of steps and seconds.
+
+        Args:
+            step: Steps done.
+            seconds: Training seconds spent.
+            total_steps: Steps that epochs and steps allow; None where they do not limit.
+
+        Returns:
+            None where no limit is known.
+        """
+        shares = [step / total_steps] if total_steps else []
+        if self.seconds:
+            shares.append(seconds / self.seconds)
+        return min(max(shares), 1.0) if shares else None
+
 
 class EvaluationConfig(Config):
     """How often losses over whole sets are measured.

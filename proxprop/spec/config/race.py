@@ -91,6 +91,11 @@ class RaceConfig(Setting):
         return self
 
     @property
+    def members(self) -> int:
+        """How many runs it stands for: every contender with every seed."""
+        return len(self.contenders) * self.seeds
+
+    @property
     def digest(self) -> str:
         """Short hash of everything that determines the numbers (not labels, nor the cadence)."""
         shown = self.model_dump_json(

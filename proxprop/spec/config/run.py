@@ -159,6 +159,11 @@ class RunConfig(Setting):
         return self
 
     @property
+    def members(self) -> int:
+        """How many runs it stands for: itself."""
+        return 1
+
+    @property
     def digest(self) -> str:
         """Short hash of everything that determines the numbers (not the checkpoint cadence)."""
         text = self.model_dump_json(exclude={"checkpoint"})

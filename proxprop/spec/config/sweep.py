@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from math import exp, log
+import math
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config.base import Config, FieldError
-from proxprop.spec.config.parts import DirectionConfig, OptimizerConfig, Positive
+from proxprop.spec.config.parts import BudgetConfig, DirectionConfig, OptimizerConfig, Positive
 from proxprop.spec.config.run import RunConfig, Setting, check_pairing, check_seeds
 
 MAX_RUNS = 20_000
@@ -39,8 +39,8 @@ class Grid(Config):
         """Return the grid's values, ascending."""
         if self.count == 1:
             return (self.low,)
-        low, high, last = log(self.low), log(self.high), self.count - 1
-        inner = (exp(low + (high - low) * i / last) for i in range(1, last))
+        low, high, last = math.log(self.low), math.log(self.high), self.count - 1
+        inner = (math.exp(low + (high - low) * i / last) for i in range(1, last))
         # Rounding must not carry a value past the ends, which are exact.
         kept = (min(max(value, self.low), self.high) for value in inner)
         return (self.low, *kept, self.high)
@@ -157,13 +157,23 @@ class SweepConfig(Setting):
 
     @model_validator(mode="after")
     def _not_too_many(self) -> Self:
-        runs = self.seeds * sum(rows * columns for rows, columns in (m.shape for m in self.methods))
-        if runs > MAX_RUNS:
+        if self.members > MAX_RUNS:
             raise FieldError(
                 "methods",
-                f"ask for {runs} runs, at most {MAX_RUNS} are allowed; lower a count or seeds",
+                f"ask for {self.members} runs, at most {MAX_RUNS} are allowed; lower a count or "
+                "seeds",
             )
         return self
+
+    @property
+    def budget(self) -> BudgetConfig:
+        """What every run may spend."""
+        return BudgetConfig(epochs=None, steps=self.steps)
+
+    @property
+    def members(self) -> int:
+        """How many runs it stands for: every cell with every seed."""
+        return self.seeds * sum(math.prod(method.shape) for method in self.methods)
 
     @property
     def digest(self) -> str:
@@ -186,11 +196,10 @@ class SweepConfig(Setting):
         Raises:
             IndexError: If there is no such member.
         """
-        cells = self.cells()
-        if not 0 <= member < len(cells) * self.seeds:
-            raise IndexError(f"member must be in 0…{len(cells) * self.seeds - 1}, got {member}")
+        if not 0 <= member < self.members:
+            raise IndexError(f"member must be in 0…{self.members - 1}, got {member}")
         number, seed = divmod(member, self.seeds)
-        cell = cells[number]
+        cell = self.cells()[number]
         method = self.methods[cell.method]
         shared = self.model_dump(exclude={"kind", "methods", "steps", "seeds", "seed"})
         return RunConfig.parse(
@@ -199,6 +208,6 @@ class SweepConfig(Setting):
                 "seed": self.seed + seed,
                 "direction": method.direction.replace(tau=cell.tau),
                 "optimizer": method.optimizer.replace(lr=cell.lr),
-                "budget": {"epochs": None, "steps": self.steps},
+                "budget": self.budget,
             }
         )

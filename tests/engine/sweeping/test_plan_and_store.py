@@ -18,7 +18,7 @@ from proxprop.runs.results import find_sweep, sweep_map
 from proxprop.runs.store import Store
 from proxprop.spec.catalog.models import layer_table
 from proxprop.spec.config import ConfigError, SweepConfig
-from proxprop.spec.events import Point, Started
+from proxprop.spec.events import WHOLE, Point, Started
 from proxprop.spec.sweeping import default_sweep, plane_sweep
 
 from .driver import curves, grid, last_map, members, run, small
@@ -121,7 +121,7 @@ def test_a_stored_sweep_holds_its_map_and_curves_and_is_found_again(tmp_path: Pa
 def test_progress_counts_runs_and_those_before_a_resume() -> None:
     config = small()
     progress = Progress(config)
-    progress.started(Started(60, 7, 20, 100, (), (), 100, "cpu"))
+    progress.started(Started(60, 7, 20, 100, (), (), 100, "cpu", member=WHOLE))
     progress.reached(Point("steps", 10, 0.0, 0.0, {"loss": 1.0}, member=5))
     assert progress.fraction() == pytest.approx((3 + 0.5) / 12)
     # A run that diverges at its second step has nothing left to do.
