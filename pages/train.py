@@ -1,13 +1,11 @@
 import streamlit as st
 
 from app.components.notation import FOOTNOTE
-from app.forms.form import form
 from app.guard import take_problem
-from app.state import editing as state
+from app.train.form import form, transport
 from app.train.idle import idle
-from app.train.page import arrive
 from app.train.picture import picture
-from app.train.transport import transport
+from app.train.state import TrainState
 
 left, right = st.columns([1, 1], vertical_alignment="bottom")
 with left:
@@ -15,20 +13,21 @@ with left:
     st.caption(
         "Train one network with explicit or implicit steps, and turn τ, k and η as it learns."
     )
-run = arrive()
+state = TrainState.arrive()
+run = state.follow()
 with right:
-    transport(run)
+    transport(state, run)
 if problem := take_problem():
     st.error(problem)
 
 with st.container(horizontal=True, gap="medium"):
     with st.container(key="form", width=344):
-        form()
+        form(state)
     with st.container(key="picture"):
         if run is None:
-            idle()
+            idle(state.draft)
         else:
             picture(run)
 
 st.caption(FOOTNOTE)
-state.write_url(state.current())
+state.leave()

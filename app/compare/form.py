@@ -1,64 +1,284 @@
-"""The Compare page's form as a whole: preset, contenders, what they share."""
+"""The Compare page's controls: contenders, what they share, and the buttons that start a race."""
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from app.compare import acting
-from app.compare.cards import cards
-from app.compare.draft import RaceDraft
-from app.compare.setting import setting
+from app.compare.state import FEWEST, MOST, ContenderDraft, RaceState
+from app.components.contender_styles import looks, stroke_css
+from app.components.notation import exact_number
+from app.components.run_titles import SOLVERS, config_of
+from app.components.transport import (
+    pause_and_stop_buttons,
+    resume_button,
+    start_button,
+    stop_button,
+)
+from app.forms.fields import fold, refusal, refusals, shown, text
+from app.forms.groups import (
+    MACHINE,
+    budget_title,
+    contender_fields,
+    data_group,
+    limits,
+    machine_fields,
+    model_group,
+    pairing_of,
+    step_group,
+)
+from app.state.draft import Values
+from app.state.url_state import show_value
+from proxprop.runs.record import Run
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import RaceConfig
-from proxprop.spec.racing import RACE_PRESETS
+from proxprop.spec.racing import RACE_PRESETS, RacePreset, labels
+
+LECTURE = Path(__file__).with_name("lecture.css")
+PRESET = "race.preset"
+TRIALS = (4, 8, 12, 16, 24, 32, 48, 64, 100, 200)
+LENGTHS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
+CRITERIA = {"validation_loss": "validation loss", "train_loss": "training loss"}
+SEARCH_HELP = (
+    "Before the race every contender gets the same number of short trials: η for explicit ones; "
+    "η, τ and explicit η for implicit ones. The best trial's step sizes are raced."
+)
 
 
-def form(draft: RaceDraft) -> None:
-    """Show every control of a race in one column."""
-    if draft.notice:
-        st.caption(draft.notice)
-    presets(draft)
+def transport(state: RaceState, race: Run | None) -> None:
+    """Show the buttons that make sense for the race as it stands; in a lecture, presets, too."""
+    if state.lecture:
+        st.html(LECTURE)
+        _presets(state, label_visibility="collapsed")
+    with st.container(
+        horizontal=True,
+        horizontal_alignment="right",
+        vertical_alignment="center",
+        key="transport",
+    ):
+        help = "Large type and thick lines, without the form."
+        st.toggle("Lecture", help=help, **state.bind("lecture"))
+        if race is None or race.status == "ended":
+            if race is not None and race.resumable:
+                resume_button(race)
+            start_button("a new race", state.start, disabled=state.config() is None)
+        elif race.status in ("queued", "starting"):
+            stop_button(race)
+        else:
+            pause_and_stop_buttons(race)
+
+
+def form(state: RaceState) -> None:
+    """Show every setting of a race in one column."""
+    if state.notice:
+        st.caption(state.notice)
+    _presets(state)
     with st.container(key="race-cards", gap="xxsmall"):
-        cards(draft)
+        _cards(state)
     with st.container(key="race-setting", gap="xxsmall"):
-        setting(draft)
-    if draft.problem:
+        _setting(state)
+    if state.problem:
         with st.container(key="refusal-race"):
-            st.markdown(f":material/error: {draft.problem}")
-    if draft.live:
+            st.markdown(f":material/error: {state.problem}")
+    if state.live:
         st.caption("Settings stay fixed until the race ends.")
 
 
 def about(config: RaceConfig | None) -> str:
-    """Return what will be seen of these contenders, if a preset tells."""
-    found = _matching(config)
-    return "" if found is None else RACE_PRESETS[found].about
+    """Return what will be seen of these contenders, if a preset says it."""
+    preset = _matching(config)
+    return preset.about if preset is not None else ""
 
 
-def presets(
-    draft: RaceDraft, label_visibility: Literal["visible", "collapsed"] = "visible"
-) -> None:
-    """Offer named fields of contenders."""
-    names = [preset.label for preset in RACE_PRESETS]
-    found = _matching(draft.config())
-    shown = None if found is None else names[found]
-    if st.session_state.get(acting.PRESET) != shown:
-        st.session_state[acting.PRESET] = shown
+def differs(state: RaceState, race: Run | None) -> bool:
+    """Whether the form says something else than the race on show."""
+    return race is not None and state.config() not in (None, config_of(race))
+
+
+def _matching(config: RaceConfig | None) -> RacePreset | None:
+    if config is None:
+        return None
+    return next((p for p in RACE_PRESETS if p.contenders == config.contenders), None)
+
+
+def _presets(state: RaceState, **options: Any) -> None:
+    preset = _matching(state.config())
+    show_value(PRESET, preset.label if preset else None)
+    if preset is None:
+        options |= {"index": None, "placeholder": "your own contenders"}
     st.selectbox(
         "Preset",
-        names,
-        key=acting.PRESET,
+        [preset.label for preset in RACE_PRESETS],
+        key=PRESET,
         help="Named fields of contenders; data, network and budget stay as they are.",
-        on_change=acting.take_preset,
-        disabled=draft.live,
-        label_visibility=label_visibility,
-        **({} if shown else {"index": None, "placeholder": "your own contenders"}),
+        on_change=_take_preset,
+        args=(state,),
+        disabled=state.live,
+        **options,
     )
 
 
-def _matching(config: RaceConfig | None) -> int | None:
-    if config is None:
-        return None
-    same = (i for i, preset in enumerate(RACE_PRESETS) if preset.contenders == config.contenders)
-    return next(same, None)
+def _take_preset(state: RaceState) -> None:
+    for preset in RACE_PRESETS:
+        if preset.label == st.session_state[PRESET]:
+            state.take_preset(preset)
+
+
+def _cards(state: RaceState) -> None:
+    """Show a card for each contender, with its line at the left, and a button for one more."""
+    config = state.config()
+    contenders = config.contenders if config is not None else ()
+    names = labels(contenders) or [draft.label or _raw_name(draft) for draft in state.contenders]
+    cards = [f'.st-key-card-{i} [data-testid="stPopoverButton"]' for i in range(len(contenders))]
+    st.html(stroke_css(cards, looks(contenders)))
+    full = state.live or len(state.contenders) >= MOST
+    for index, (draft, name) in enumerate(zip(state.contenders, names, strict=True)):
+        with st.container(horizontal=True, gap="xxsmall", key=f"card-{index}", wrap=False):
+            title = f"**{_plain(name)}** {step_sizes(draft.values)}"
+            fold(title, f"{draft.place}card", partial(_contender, draft, name))
+            st.button(
+                "Copy",
+                key=f"{draft.place}copy",
+                icon=":material/content_copy:",
+                type="tertiary",
+                help=f"Add a copy of “{name}”.",
+                on_click=state.duplicate,
+                args=(index,),
+                disabled=full,
+            )
+            st.button(
+                "Remove",
+                key=f"{draft.place}remove",
+                icon=":material/close:",
+                type="tertiary",
+                help=f"Remove “{name}”.",
+                on_click=state.remove,
+                args=(index,),
+                disabled=state.live or len(state.contenders) <= FEWEST,
+            )
+        for field in draft.problems:
+            refusal(draft, field, "card-")
+    st.button(
+        "Add a contender",
+        key="race.add",
+        icon=":material/add:",
+        help=f"{FEWEST} to {MOST} contenders race.",
+        on_click=state.add,
+        disabled=full,
+        width="stretch",
+    )
+
+
+def step_sizes(values: Values) -> str:
+    """Return a contender's step sizes in one line."""
+    parts = [f"η {shown('', values['optimizer.lr'])}"]
+    if values["direction.solver"] != "explicit":
+        parts.append(f"τ {shown('', values['direction.tau'])}")
+    if values["optimizer.explicit_lr"] is not None:
+        parts.append(f"explicit η {shown('', values['optimizer.explicit_lr'])}")
+    return " · ".join(parts)
+
+
+def _contender(draft: ContenderDraft, name: str) -> None:
+    step_group(draft)
+    # The step group says itself where a pairing is heuristic.
+    if (pairing := pairing_of(draft)) is not None and pairing.support == "yes" and pairing.note:
+        st.caption(pairing.note)
+    with st.expander("More", key=f"{draft.place}more"):
+        key = f"{draft.place}name"
+        show_value(key, draft.label)
+        st.text_input(
+            "Name",
+            key=key,
+            placeholder=name,
+            max_chars=60,
+            help="What the charts and the table call it; empty for a name made from its settings.",
+            on_change=_rename,
+            args=(draft, key),
+            disabled=draft.live,
+        )
+        contender_fields(draft)
+        for spec in OPTIMIZERS.values():  # which ones an extra package would bring
+            absent = spec.pairings.get(draft.values["direction.solver"])
+            if spec.missing and (absent is None or absent.support != "no"):
+                st.caption(f"{spec.label}: {spec.missing}")
+
+
+def _rename(draft: ContenderDraft, key: str) -> None:
+    draft.label = st.session_state[key].strip()[:60]
+
+
+def _raw_name(draft: ContenderDraft) -> str:
+    solver, steps = draft.values["direction.solver"], draft.values["direction.cg_steps"]
+    return SOLVERS.get(solver, "?").replace("CG k", f"CG {steps}")
+
+
+def _plain(name: str) -> str:
+    """Return a name as Markdown that reads like it."""
+    return "".join(f"\\{c}" if c in "\\*_`[]$:~#" else c for c in name)
+
+
+def _setting(state: RaceState) -> None:
+    """Show what all contenders share; its values are on the buttons that open it."""
+    task = state.task
+    data_group(task)
+    model_group(task)
+    seeds = "1 seed" if state.seeds == 1 else f"{state.seeds} seeds"
+    batch = task.values["batch_size"]
+    title = f"Batch **{batch}**  ·  **{budget_title(task.values)}**  ·  **{seeds}**"
+    fold(title, "budget", partial(_budget, state))
+    refusals(task, "batch_size", "budget.", "seed")
+    title = f"{state.trials} trials each" if state.search_first else "off"
+    fold(f"Search of step sizes  **{title}**", "search", partial(_search, state))
+    fold("More", "more", partial(machine_fields, task))
+    refusals(task, *MACHINE)
+
+
+def _budget(state: RaceState) -> None:
+    text(state.task, "batch_size")
+    limits(state.task)
+    st.caption(
+        "Equal for all. Seconds count each contender's own training clock; measuring, drawing "
+        "and pauses are left out."
+    )
+    st.slider(
+        "Seeds",
+        1,
+        10,
+        help="Races with as many seeds, one after the other, 1 to 10; drawn as mean and one "
+        "standard deviation.",
+        disabled=state.live,
+        **state.bind("seeds"),
+    )
+    text(state.task, "seed")
+
+
+def _search(state: RaceState) -> None:
+    locked = {"disabled": state.live}
+    first = state.bind("search_first", key="race.search")
+    st.toggle("Search step sizes first", **locked, **first)
+    st.caption(SEARCH_HELP)
+    if not state.search_first:
+        return
+    for name, label, stops in (
+        ("trials", "Trials per contender", TRIALS),
+        ("epochs", "Epochs per trial", LENGTHS),
+    ):
+        st.select_slider(
+            label,
+            options=sorted({*stops, getattr(state, name)}),
+            format_func=exact_number,
+            **locked,
+            **state.bind(name, key=f"race.search.{name}"),
+        )
+    st.segmented_control(
+        "The best trial has the lowest",
+        list(CRITERIA),
+        format_func=CRITERIA.__getitem__,
+        required=True,
+        **locked,
+        **state.bind("criterion", key="race.search.criterion"),
+    )

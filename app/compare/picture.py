@@ -4,99 +4,104 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.compare import acting
-from app.compare.added import added_picker, added_runs
-from app.compare.arrive import current, write_url
-from app.compare.cards import step_sizes
-from app.compare.chart import CHART, contender_of, race_chart
-from app.compare.draft import RaceDraft
+from app.compare.chart import CHART, race_chart
+from app.compare.form import step_sizes
 from app.compare.quantities import QUANTITIES
+from app.compare.results import Results, beside, contender_of, results_of
 from app.compare.search import search_figure
-from app.compare.standing import Standing, beside, standing_of
+from app.compare.state import RaceState
 from app.compare.table import Entry, html
 from app.components.contender_styles import looks
-from app.components.toggle import toggle
+from app.components.links import Link, link_row
+from app.components.run_titles import config_of, data_of, title_of
 from app.components.transport import queue_place
 from app.guard import guard
 from app.live.status import live_status
 from app.services import get_store
+from app.state.url_state import show_value
 from proxprop.runs.record import Run
-from proxprop.spec.config import RaceConfig
+from proxprop.spec.config import RaceConfig, RunConfig
 from proxprop.spec.config.query import flatten
 from proxprop.spec.racing import Row
 
 REFRESH = 2.0  # seconds between two looks at the numbers while a race goes on
+MOST = 4  # finished runs of other days
+OFFERED = 100
 
 
 def picture(race: Run | None) -> None:
     """Show a race, live while it goes on and the same afterwards; else what to do."""
     every = None
     if race is not None:
-        seen = live_status(race.id, key="race-status", lecture=current().lecture)[race.id]
+        state = RaceState.current()
+        seen = live_status(race.id, key="race-status", lecture=state.lecture)[race.id]
         if seen["status"] != race.status:  # it moved on while the form was drawn
             st.rerun()
         every = REFRESH if race.status != "ended" else None
-        if race.status == "queued":
-            _queue(race)
-    st.fragment(_numbers, run_every=every)(None if race is None else race.id)
+        if race.status == "queued" and (place := queue_place(race)):
+            st.caption(f"{place}.")
+    st.fragment(_results, run_every=every)(None if race is None else race.id)
 
 
-def _numbers(race_id: str | None) -> None:
+def _results(race_id: str | None) -> None:
     # A refresh of this part alone does not pass the guard around the page.
     with guard():
-        draft = current()
+        state = RaceState.current()
         race = None if race_id is None else get_store().run(race_id)
-        standing = None if race is None else standing_of(race)
-        added = added_runs(draft)
-        if standing is not None and standing.search is not None and _wants_search(draft, standing):
-            _search(standing, draft.lecture)
+        results = None if race is None else results_of(race)
+        added = _added(state)
+        if results is not None and results.search and (results.searching or state.searched):
+            _search(results, state.lecture)
         else:
-            race_chart(draft, race, standing, added)
-        _below(draft, race, standing, added)
-        write_url(draft)
+            race_chart(state, race, results, added)
+        if race is not None and results is not None and results.steps:
+            _table(state, race, results, added)
+        if not state.lecture:
+            with st.container(horizontal=True, vertical_alignment="center", key="race-below"):
+                _below(state, race, results)
+        state.leave()
 
 
-def _below(draft: RaceDraft, race: Run | None, standing: Standing | None, added: list[Run]) -> None:
-    if race is not None and standing is not None and standing.steps:
-        _table(draft, race, standing, added)
-    if draft.lecture:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key="race-below"):
-        if standing is not None and standing.steps:
-            _baseline(draft, standing)
-        added_picker(draft)
-        if standing is not None and standing.search is not None and not standing.searching:
-            _search_toggle(draft)
-        if race is not None:
-            _links(draft, race)
+def _below(state: RaceState, race: Run | None, results: Results | None) -> None:
+    """Show what is chosen below the table, and what can be taken away."""
+    if results is not None and results.steps:
+        _baseline(state, results)
+    _added_picker(state)
+    if results is not None and results.search is not None and not results.searching:
+        help = "The trials before the race, in place of the race's curves."
+        st.toggle("Show the search", help=help, **state.bind("searched"))
+    if race is not None:
+        quantity = QUANTITIES[state.quantity]
+        shown = f"measure={quantity.measure}&target={quantity.target(state, race):g}"
+        table = f"/api/races/{race.id}/table.csv?{shown}&baseline={state.baseline - 1}"
+        files = f"/api/runs/{race.id}"
+        link_row(
+            [
+                Link(table, "table.csv", ""),
+                Link(f"{files}/points.csv", "points.csv", ""),
+                Link(f"{files}/config.json", "settings.json", ""),
+                Link(f"{files}/snippet.py", "script.py", ""),
+            ]
+        )
 
 
-def _table(draft: RaceDraft, race: Run, standing: Standing, added: list[Run]) -> None:
-    quantity = QUANTITIES[draft.quantity]
-    measure, target = quantity.measure, quantity.target(draft, race)
-    base = min(draft.baseline, len(standing.config.contenders) - 1)
-    table = standing.table(measure, target, base)
+def _table(state: RaceState, race: Run, results: Results, added: list[Run]) -> None:
+    quantity = QUANTITIES[state.quantity]
+    measure, target = quantity.measure, quantity.target(state, race)
+    base = min(state.baseline, len(results.config.contenders)) - 1
+    table = results.table(measure, target, base)
     others = [beside(run, table, measure, target, base) for run in added]
-    styles = looks([*standing.config.contenders, *map(contender_of, added)])
+    styles = looks([*results.config.contenders, *map(contender_of, added)])
     states = [_state(row, race) for row in table] + [run.outcome or "" for run in added]
-    notes = _searched(standing)
+    runs = [results.config.run(index) for index in range(len(table))]
+    chosen = [step_sizes(flatten(run)) if results.search else "" for run in runs]
     entries = [
-        Entry(row, style, state, notes.get(index, ""), index >= len(table))
-        for index, (row, style, state) in enumerate(
-            zip([*table, *others], styles, states, strict=True)
+        Entry(row, style, outcome, note, beside=index >= len(table))
+        for index, (row, style, outcome, note) in enumerate(
+            zip([*table, *others], styles, states, chosen + [""] * len(others), strict=True)
         )
     ]
-    st.html(html(entries, measure, target, base, lecture=draft.lecture))
-
-
-def _searched(standing: Standing) -> dict[int, str]:
-    """Return the step sizes that a search chose, by contender."""
-    if standing.search is None:
-        return {}
-    return {
-        index: step_sizes(flatten(standing.config.run(index)))
-        for index in range(len(standing.config.contenders))
-    }
+    st.html(html(entries, measure, target, base, lecture=state.lecture))
 
 
 def _state(row: Row, race: Run) -> str:
@@ -110,31 +115,28 @@ def _state(row: Row, race: Run) -> str:
     return race.status if row.members else ""
 
 
-def _baseline(draft: RaceDraft, standing: Standing) -> None:
-    names = [row.label for row in standing.table("train_loss", None, 0)]
-    base = min(draft.baseline, len(names) - 1)
-    if st.session_state.get("race.baseline") != base:
-        st.session_state["race.baseline"] = base
+def _baseline(state: RaceState, results: Results) -> None:
+    names = [row.label for row in results.table("train_loss", None, 0)]
+    bound = state.bind("baseline")
+    show_value(bound["key"], min(state.baseline, len(names)))  # the form may have more contenders
     st.selectbox(
         "Baseline",
-        range(len(names)),
-        format_func=lambda index: f"÷ {names[index]}",
-        key="race.baseline",
+        range(1, len(names) + 1),
+        format_func=lambda place: f"÷ {names[place - 1]}",
         label_visibility="collapsed",
         help="The baseline: the table's last column divides by its time.",
-        on_change=acting.set_baseline,
-        args=("race.baseline",),
         width=310,
+        **bound,
     )
 
 
-def _search(standing: Standing, lecture: bool) -> None:
-    payload = standing.search
+def _search(results: Results, lecture: bool) -> None:
+    payload = results.search
     assert payload is not None
     done = len(payload["results"])
-    words = f"Search of step sizes: {done} of {payload['total']} trials"
+    title = f"Search of step sizes: {done} of {payload['total']} trials"
     dark = st.context.theme.type == "dark"
-    figure = search_figure(payload, standing.config.contenders, dark=dark, title=words)
+    figure = search_figure(payload, results.config.contenders, dark=dark, title=title)
     size = 18 if lecture else 13.5
     figure.update_layout(height=480 if lecture else CHART, font={"size": size})
     figure.update_xaxes(title_font={"size": size}, tickfont={"size": size - 1})
@@ -142,33 +144,35 @@ def _search(standing: Standing, lecture: bool) -> None:
     st.plotly_chart(figure, theme=None, key="race.search.figure", config={"displayModeBar": False})
 
 
-def _wants_search(draft: RaceDraft, standing: Standing) -> bool:
-    return standing.searching or draft.searched
+def _added(state: RaceState) -> list[Run]:
+    """Return the runs of other days drawn beside the race, in the order they were chosen."""
+    known = get_store().get(list(state.runs)) if state.runs else {}
+    return [known[run_id] for run_id in state.runs if run_id in known]
 
 
-def _search_toggle(draft: RaceDraft) -> None:
-    toggle(
-        "Show the search",
-        draft.searched,
-        key="race.searched",
-        help="The trials before the race, in place of the race's curves.",
-        on_change=acting.set_searched,
-    )
-
-
-def _links(draft: RaceDraft, race: Run) -> None:
-    quantity = QUANTITIES[draft.quantity]
-    asked = f"measure={quantity.measure}&target={quantity.target(draft, race):g}"
-    files = (
-        (f"/api/races/{race.id}/table.csv?{asked}&baseline={draft.baseline}", "table.csv"),
-        (f"/api/runs/{race.id}/points.csv", "points.csv"),
-        (f"/api/runs/{race.id}/config.json", "settings.json"),
-        (f"/api/runs/{race.id}/snippet.py", "script.py"),
-    )
-    links = [f'<a href="{url}" download>{label}</a>' for url, label in files]
-    st.html(f'<div class="proxprop-links">{"".join(links)}</div>')
-
-
-def _queue(race: Run) -> None:
-    if place := queue_place(race):
-        st.caption(f"{place}.")
+def _added_picker(state: RaceState) -> None:
+    """Let a person choose them; they are always marked, since nothing made them equal."""
+    icon = ":material/playlist_add:"
+    with st.popover("Add a finished run", key="race.added", icon=icon, on_change="rerun") as group:
+        if not group.open:
+            return
+        ended = get_store().runs(kind="run", status=("ended",), limit=OFFERED)
+        chosen = [run for run in _added(state) if run.id not in {run.id for run in ended}]
+        readable = [run for run in ended if isinstance(config_of(run), RunConfig) and run.step > 0]
+        runs = [*chosen, *readable]
+        if not runs:
+            st.caption("No run has finished yet; the Train page makes some.")
+            return
+        names = {run.id: f"{title_of(run)}  ·  {data_of(config_of(run))}" for run in runs}
+        st.multiselect(
+            "Finished runs",
+            list(names),
+            format_func=names.__getitem__,
+            max_selections=MOST,
+            placeholder="choose up to four",
+            **state.bind("runs", key="race.added.ids"),
+        )
+        st.caption(
+            "Not measured in the same race: other batches, another load on the machine, perhaps "
+            "other data. Epochs compare better than seconds."
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from app.compare.draft import RaceDraft
+from app.compare.state import RaceState
 from app.live.chart import Quantity
 from proxprop.runs.record import Run
 from proxprop.spec.catalog.data import DATA
@@ -36,17 +36,17 @@ class Looked:
         """Name of the series after its member."""
         return f"evaluations/{self.measure}"
 
-    def target(self, draft: RaceDraft, race: Run | None) -> float:
+    def target(self, state: RaceState, race: Run | None) -> float:
         """Return where it was dragged to; before, a tenth of a guesser's loss, or 90 %."""
-        if self.measure in draft.targets:
-            return draft.targets[self.measure]
+        if self.measure in state.target:
+            return state.target[self.measure]
         if self.accuracy:
             return 0.9
-        config = race.config if race is not None else draft.config()
+        config = race.config if race is not None else state.config()
         name = config.data.name if isinstance(config, RaceConfig) else "digits"
         return float(f"{math.log(max(2, len(DATA[name].classes))) / 10:.1g}")
 
-    def quantity(self, draft: RaceDraft, race: Run | None) -> Quantity:
+    def quantity(self, state: RaceState, race: Run | None) -> Quantity:
         """Return it as the chart takes it."""
         return Quantity(
             series=self.series,
@@ -55,7 +55,7 @@ class Looked:
             y_title=self.y_title,
             log_y=not self.accuracy,
             y_format=".1%" if self.accuracy else ".3~g",
-            target=self.target(draft, race),
+            target=self.target(state, race),
             below=not self.accuracy,
         )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import streamlit as st
+
 from app.services import get_store
+from proxprop.runs.errors import UnknownRunError
 from proxprop.runs.record import Run
-from proxprop.spec.config import Change, RunConfig, SettingsChange
-from proxprop.spec.config.base import Config
+from proxprop.spec.config import AnyConfig, Change, RunConfig, SettingsChange
 from proxprop.spec.events import Mark
 
 # What a running run takes at once: config field → name of the value in its control.
@@ -19,6 +21,27 @@ LIVE = {
     "optimizer.explicit_lr": "explicit_lr",
     "instruments.tier": "instruments",
 }
+
+
+def find_run(run_id: str | None, kind: str, other: str) -> Run | None:
+    """Return the run that a link names; None, said on the page, where it cannot be shown there.
+
+    Args:
+        run_id: Its id; empty for none.
+        kind: "run", "race" or "sweep".
+        other: What is said of another kind; "{id}" and "{kind}" are filled in.
+    """
+    if not run_id:
+        return None
+    try:
+        run = get_store().run(run_id)
+    except UnknownRunError as error:
+        st.warning(f"{error} Choose another on the Runs page, or press Start for a new one.")
+        return None
+    if run.kind != kind:
+        st.warning(other.format(id=run_id, kind=run.kind))
+        return None
+    return run
 
 
 def marks_of(run_id: str) -> list[Mark]:
@@ -43,7 +66,7 @@ def settings_in_force(run: Run) -> RunConfig:
     return config.replace(**changes) if changes else config
 
 
-def replayable(run: Run) -> Config:
+def replayable(run: Run) -> AnyConfig:
     """Return the run's config with the live changes recorded so far as planned ones.
 
     Raises:

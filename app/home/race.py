@@ -12,9 +12,9 @@ from typing import Any
 import streamlit as st
 
 from app.charts.theme import line_style
+from app.components.network import model_title
 from app.components.notation import count, number
 from app.components.run_titles import SOLVERS, data_of, summary_of
-from app.forms.task import model_title
 from proxprop.spec.config import from_query
 
 RECORDING = Path(__file__).parent / "race.json"

@@ -12,10 +12,9 @@ from app.components.run_titles import ADDRESSES, config_of, state_of, title_of
 from app.components.transport import resume_button
 from app.guard import reporting
 from app.services import get_service, get_store
-from app.state import editing as state
 from proxprop.runs.record import Run
 from proxprop.runs.store import BIN_DAYS
-from proxprop.spec.config import RunConfig
+from proxprop.spec.config import AnyConfig, RunConfig, to_query
 
 TRAIN = "../pages/train.py"
 DELETED = "runs.deleted"  # session key: ids deleted last, for the undo button
@@ -50,30 +49,23 @@ def _actions(run: Run) -> None:
         key="copy",
         icon=":material/content_copy:",
         help="Its last settings on the Train page, to change and start anew.",
-        on_click=_copy,
-        args=(run.id,),
     ):
-        st.switch_page(TRAIN)
+        _open_settings(settings_in_force(run))
     if st.button(
         "Replay",
         key="replay",
         icon=":material/history:",
         help="Its settings on the Train page, every live change planned at its step.",
-        on_click=_copy,
-        args=(run.id,),
-        kwargs={"replay": True},
     ):
-        st.switch_page(TRAIN)
+        _open_settings(replayable(run))
 
 
-def _copy(run_id: str, replay: bool = False) -> None:
-    """Put a run's settings on the Train page's form, detached: the last ones, or to replay all."""
-    store = get_store()
-    with reporting():
-        run = store.run(run_id)
-        config = replayable(run) if replay else settings_in_force(run)
-        if isinstance(config, RunConfig):
-            state.replace(config)
+def _open_settings(config: AnyConfig) -> None:
+    """Put settings on the Train page's form, detached from their run."""
+    assert isinstance(config, RunConfig)
+    # A link without a word would leave the form as it is: the seed is always said.
+    query = {"seed": str(config.seed), **to_query(config)}
+    st.switch_page(TRAIN, query_params=query)
 
 
 @st.dialog("Delete?")

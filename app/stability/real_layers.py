@@ -9,9 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.components.network import model_title
 from app.components.notation import count, number
 from app.components.run_titles import data_of, title_of
-from app.forms.task import model_title
 from app.live.assets import plotly_url
 from app.live.component import mount
 from app.services import get_store

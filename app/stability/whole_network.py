@@ -8,10 +8,10 @@ import streamlit as st
 
 from app.charts.theme import line_style
 from app.components.links import Link, link_row
+from app.components.network import model_title
 from app.components.notation import exact_number
 from app.components.run_titles import config_of, data_of
 from app.components.transport import owner, resume, stop_button
-from app.forms.task import model_title
 from app.guard import reporting, take_problem
 from app.live.chart import Trace, live_chart
 from app.live.status import live_status

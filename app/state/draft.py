@@ -1,7 +1,6 @@
-"""The settings a person is editing: raw values by dotted name, checked as a whole.
+"""Settings of a run while a person edits them: raw values by dotted name, checked as a whole.
 
-A draft holds what was typed, readable or not, so that a bad value can stay beside its refusal.
-Nothing here knows of Streamlit.
+A draft holds what was typed, readable or not, so that a bad value stays beside its refusal.
 """
 
 from __future__ import annotations
@@ -9,17 +8,19 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
+from app.state.rescale import Offer, rescale
 from proxprop.data.errors import DataError
 from proxprop.data.preview import dataset_shape
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import ConfigError, DataConfig, Problem, RunConfig
 from proxprop.spec.config.query import flatten, nest, read_value
 
-LISTS = ("model.widths", "optimizer.betas")
 DEFAULTS = flatten(RunConfig())
+LISTS = ("model.widths", "optimizer.betas")
 OPTIONAL = {"budget.epochs", *(name for name, value in DEFAULTS.items() if value is None)}
 
 FRESH = 5.0  # seconds for which a folder is not looked at again
@@ -28,8 +29,54 @@ ROUNDS = 4  # data, then model and batch size, then the pairing
 Values = dict[str, Any]
 
 
+@dataclass
+class Draft:
+    """The settings of one run, or of one contender of a race, on the screen.
+
+    Attributes:
+        values: Raw values by dotted name.
+        problems: What is wrong, by field; what belongs to no field is filed under "".
+        offer: Offer to rescale η after a switch between explicit and implicit.
+        live: Whether what it describes goes on at the moment.
+        place: Distinguishes its widgets from those of other drafts on the page.
+    """
+
+    values: Values = field(default_factory=DEFAULTS.copy)
+    problems: dict[str, str] = field(default_factory=dict)
+    offer: Offer | None = None
+    live: bool = False
+    place: str = ""
+
+    @classmethod
+    def of(cls, config: RunConfig, **attributes: Any) -> Self:
+        """Return the draft that shows `config`."""
+        return cls(flatten(config), **attributes)
+
+    def locked(self, name: str) -> bool:
+        """Whether a setting cannot change now."""
+        return self.live
+
+    def edit(self, name: str, raw: Any) -> None:
+        """Take a new raw value for a setting."""
+        before, self.values[name] = self.values[name], raw
+        if name == "direction.solver":
+            self.offer = None
+            if (config := self.config()) is not None:
+                optimizer, tau = config.optimizer, config.direction.tau
+                self.offer = rescale(before, raw, optimizer.lr, tau, optimizer.name)
+        elif name in ("optimizer.lr", "optimizer.name"):
+            self.offer = None
+
+    def config(self) -> RunConfig | None:
+        """Return the config described, or None; `problems` then says why."""
+        config, self.problems = check(self.values)
+        if config is not None:
+            self.problems = check_files(config)
+        return None if self.problems else config
+
+
 def read_query(query: Mapping[str, str], base: RunConfig) -> tuple[Values, list[str]]:
-    """Return the draft that a link describes on top of `base`, and the names it does not know."""
+    """Return the values that a link describes on top of `base`, and the names it does not know."""
     values = flatten(base)
     unknown = [name for name in query if name not in values]
     for name in query.keys() - set(unknown):
@@ -38,7 +85,7 @@ def read_query(query: Mapping[str, str], base: RunConfig) -> tuple[Values, list[
 
 
 def check(values: Values) -> tuple[RunConfig | None, dict[str, str]]:
-    """Return the config that a draft describes, or None and what is wrong by field.
+    """Return the config that values describe, or None and what is wrong by field.
 
     Rules over several fields are only checked once each field can be read; so refused fields are
     set to their defaults and the rest is looked at again, to name everything at once.
@@ -48,11 +95,11 @@ def check(values: Values) -> tuple[RunConfig | None, dict[str, str]]:
         try:
             config = RunConfig.parse(nest(values))
         except ConfigError as error:
-            found = by_field(error.problems)
-            if found.keys() <= problems.keys():
+            refused = by_field(error.problems)
+            if refused.keys() <= problems.keys():
                 break
-            problems = {**found, **problems}
-            values = {**values, **{name: DEFAULTS[name] for name in found.keys() & DEFAULTS.keys()}}
+            problems = {**refused, **problems}
+            values = values | {name: DEFAULTS[name] for name in refused.keys() & DEFAULTS.keys()}
         else:
             return (None if problems else config), problems
     return None, problems
@@ -73,8 +120,8 @@ def _folder_problems(data: DataConfig, batch_size: int, moment: int) -> dict[str
     except DataError as error:
         return {"data.path": str(error).rstrip(".")}
     if batch_size > available:
-        words = f"must be at most the {available} training samples of the folder, got {batch_size}"
-        return {"batch_size": words}
+        message = f"must be at most the {available} training samples of the folder"
+        return {"batch_size": f"{message}, got {batch_size}"}
     return {}
 
 
@@ -86,21 +133,21 @@ def check_task(values: Values) -> RunConfig | None:
 
 def by_field(problems: list[Problem]) -> dict[str, str]:
     """Return one message per field of the form; what belongs to no field is filed under ""."""
-    found: dict[str, str] = {}
+    messages: dict[str, str] = {}
     for problem in problems:
         names = [name for name in DEFAULTS if f"{problem.field}.".startswith(f"{name}.")]
-        found.setdefault(max(names, key=len, default=""), problem.message)
-    return found
+        messages.setdefault(max(names, key=len, default=""), problem.message)
+    return messages
 
 
-def read_text(field: str, text: str) -> Any:
-    """Return the raw value of what a person typed into `field`."""
+def read_text(name: str, text: str) -> Any:
+    """Return the raw value of what a person typed for a setting."""
     text = text.strip()
-    if field in LISTS:
+    if name in LISTS:
         return [_entry(part) for part in re.split(r"[\s,;]+|(?<=\d)-(?=\d)", text) if part]
     if not text:
-        return None if field in OPTIONAL else ""
-    if isinstance(DEFAULTS[field], str) or field == "data.path":
+        return None if name in OPTIONAL else ""
+    if isinstance(DEFAULTS[name], str) or name == "data.path":
         return text
     return _entry(text.replace(",", "."))
 

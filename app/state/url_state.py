@@ -22,7 +22,8 @@ A field stands in the address under its name (its alias, if it has one) unless i
 switches as `1` and `0`, numbers exactly, a tuple's words with commas between them, a dictionary's
 entries as `name.key`. Where the address says what a field does not take (a word that its `Literal`
 does not list, a number out of range, nothing), the default stays. Whether an id exists is for the
-page to check: the field keeps what the link says.
+page to check: the field keeps what the link says. A field declared with `exclude=True` belongs to
+the state and its widgets, but never stands in the address by itself.
 
 The state outlives the page: who comes back from another page finds it as it was. Streamlit's own
 `bind="query-params"` forgets it, writes labels in place of values, and needs one widget a field
@@ -126,7 +127,7 @@ class UrlState(BaseModel):
             given = {
                 name: text
                 for name, text in query.items()
-                if text and not {name, name.partition(".")[0]} & refused
+                if text and name not in refused and name.partition(".")[0] in cls._names() - refused
             }
             try:
                 return cls.model_validate(_grouped(given))
@@ -169,7 +170,7 @@ class UrlState(BaseModel):
         key = key or f"{self.prefix}{name}"
         value = getattr(self, name)
         value = default if default is not None and value in (None, "") else value
-        show(key, list(value) if isinstance(value, tuple) else value)
+        show_value(key, list(value) if isinstance(value, tuple) else value)
         return {"key": key, "on_change": self._take, "args": (name, key, default, then)}
 
     def _take(self, name: str, key: str, default: Any, then: Changed) -> None:
@@ -186,8 +187,14 @@ class UrlState(BaseModel):
         """Return the part of an address that is this state's."""
         if not cls.keeps_others:
             return query
-        names = {field.alias or name for name, field in cls.model_fields.items()}
+        names = cls._names()
         return {name: text for name, text in query.items() if name.partition(".")[0] in names}
+
+    @classmethod
+    def _names(cls) -> set[str]:
+        """Return what the fields are called in an address; excluded ones never stand there."""
+        fields = cls.model_fields.items()
+        return {field.alias or name for name, field in fields if not field.exclude}
 
     def _differs(self, query: Query) -> bool:
         """Whether the address says something that neither we wrote nor a person has changed."""
@@ -208,7 +215,7 @@ class UrlState(BaseModel):
         return value
 
 
-def show(key: str, value: Any) -> None:
+def show_value(key: str, value: Any) -> None:
     """Let a widget show `value`; only where it differs, or what is being typed would be lost."""
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value

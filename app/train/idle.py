@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.forms import task
+from app.components.network import numbers_sentence, show_layers
 from app.samples import sample_sheet
-from app.state import editing as state
-from app.state.draft import check_task
+from app.state.draft import Draft, check_task
 from proxprop.spec.config import RunConfig
 
 FORMULAS = {
@@ -25,9 +24,8 @@ SENTENCES = {
 }
 
 
-def idle() -> None:
+def idle(draft: Draft) -> None:
     """Show sample pictures and the layer table of the settings on the form."""
-    draft = state.current()
     config = draft.config() or check_task(draft.values)
     if config is None:
         st.info("Data or network cannot be used yet; the form says what to change.")
@@ -38,9 +36,9 @@ def idle() -> None:
         _samples(config)
     with right:
         st.subheader("What learns")
-        task.layers(config)
+        show_layers(config)
         if draft.config():
-            st.caption(task.numbers_sentence(config))
+            st.caption(numbers_sentence(config))
         st.subheader("How a hidden layer steps")
         st.latex(FORMULAS[config.direction.solver])
         st.caption(SENTENCES[config.direction.solver])

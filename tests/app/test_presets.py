@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.presets import PRESETS, Preset, apply, matching
 from app.state.draft import DEFAULTS, check
+from app.train.presets import PRESETS, Preset, apply, matching
 from proxprop.engine.training import train
 from proxprop.spec.config import from_query, to_query
 from proxprop.spec.controls import NoControls

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.rescale import Offer, rescale
+from app.state.rescale import Offer, rescale
 
 
 def test_small_tau_limit_is_offered_both_ways() -> None:

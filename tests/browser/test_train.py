@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from app.presets import PRESETS
+from app.train.presets import PRESETS
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig, to_query
 from proxprop.spec.events import Mark

@@ -1,4 +1,4 @@
-"""The numbers of a race as they stand, read from the store once for everyone who looks."""
+"""The numbers of a race so far, read from the store once for everyone who looks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Frames = dict[int, pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Standing:
+class Results:
     """A race as far as it has come.
 
     Attributes:
@@ -49,8 +49,8 @@ class Standing:
         return rows(*data, target=target, measure=measure, baseline=baseline)
 
 
-def standing_of(race: Run) -> Standing:
-    """Return where a race stands; read anew only when something has happened."""
+def results_of(race: Run) -> Results:
+    """Return what a race has come to; read anew only when something has happened."""
     searched = get_store().artifact_versions(race.id).get("0/search", 0)
     return _read(race.id, race.revision, race.step, race.outcome or race.status, searched)
 
@@ -61,34 +61,38 @@ def beside(
     """Return the row of a finished run, compared with the race's baseline."""
     config = run.config
     assert isinstance(config, RunConfig)
-    ended = Ended(run.outcome or "finished", run.step, run.epoch, run.seconds, run.words)
-    ended = replace(ended, summary=run.summary)
-    points = _points(run.id, run.revision, run.step)
-    twin = Contender(direction=config.direction, optimizer=config.optimizer)
-    pair = RaceConfig.parse(
-        {**config.model_dump(exclude={"kind", "direction", "optimizer", "changes"})}
-        | {"contenders": (twin, twin)}
-    )
-    data = ({0: points[0]}, {0: points[1]}, {0: ended})
-    row = rows(pair, *data, target=target, measure=measure)[0]
+    outcome = run.outcome or "finished"
+    ended = Ended(outcome, run.step, run.epoch, run.seconds, run.words, run.summary)
+    evaluations, steps = _points(run.id, run.revision, run.step)
+    shared = config.model_dump(exclude={"kind", "direction", "optimizer", "changes"})
+    twins = RaceConfig.parse({**shared, "contenders": (contender_of(run),) * 2})
+    data = ({0: evaluations}, {0: steps}, {0: ended})
+    row = rows(twins, *data, target=target, measure=measure)[0]
     return replace(row, label=title_of(run)).beside(table[base], measure)
 
 
+def contender_of(run: Run) -> Contender:
+    """Return a finished run as if it competed."""
+    config = run.config
+    assert isinstance(config, RunConfig)
+    return Contender(direction=config.direction, optimizer=config.optimizer)
+
+
 @lru_cache(maxsize=8)
-def _read(run_id: str, revision: int, step: int, state: str, searched: int) -> Standing:
+def _read(run_id: str, revision: int, step: int, state: str, searched: int) -> Results:
     store = get_store()
     run = store.run(run_id)
     config = run.config
     assert isinstance(config, RaceConfig)
-    found = store.artifact(run_id, 0, "search") if searched else None
-    search = cast(SearchPayload, found.payload) if found is not None else None
+    row = store.artifact(run_id, 0, "search") if searched else None
+    search = cast(SearchPayload, row.payload) if row is not None else None
     members = store.members(run_id)
     ends = {
         row.event.member: row.event
         for row in store.events(run_id)
         if isinstance(row.event, Ended) and row.event.member >= 0
     }
-    return Standing(
+    return Results(
         as_raced(config, search),
         search,
         {member: store.points(run_id, "evaluations", member) for member in members},

@@ -1,4 +1,4 @@
-"""What is learned, and by which network."""
+"""A network in words: its shape in one line, its layers in a table, how much there is to learn."""
 
 from __future__ import annotations
 
@@ -6,69 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from app.components.notation import count
-from app.forms import fields
-from app.forms.fold import fold
 from app.forms.settings import CHOICES
-from app.state import editing as state
-from app.state.draft import check_task
 from proxprop.data.preview import dataset_shape
-from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import MODELS, LayerRow, layer_table
 from proxprop.spec.config import RunConfig
 
 
-def data_group() -> None:
-    """Show the data set's settings; its name is on the button that opens them."""
-    name = CHOICES["data.name"].get(state.current().values["data.name"], "?")
-    fold(f"Data  **{name}**", "data", _data_fields)
-    fields.refusals("data.")
-
-
-def model_group() -> None:
-    """Show the network's settings and its layers; its shape is on the button that opens them."""
-    title = model_title(check_task(state.current().values))
-    fold(f"Network  **{title}**", "model", _model_fields)
-    fields.refusals("model.")
-
-
-def _data_fields() -> None:
-    fields.choose("data.name")
-    spec = DATA.get(state.current().values["data.name"], DATA["digits"])
-    st.caption(spec.about)
-    if spec.kind == "download":
-        st.caption(f"Fetched once, {spec.megabytes:g} MB; needs a network the first time.")
-    if spec.kind == "folder":
-        fields.text("data.path", placeholder="/home/me/photos or photos.zip")
-        fields.text("data.image_size", placeholder="as they are")
-    left, right = st.columns(2)
-    with left:
-        everything = 1000 if spec.kind == "toy" else spec.train_size
-        fields.text("data.samples", placeholder=count(everything) if everything else "all")
-        fields.text("data.split_seed")
-    with right:
-        fields.text("data.validation")
-        if spec.kind == "toy":
-            fields.text("data.noise")
-    fields.switch("data.standardize")
-
-
-def _model_fields() -> None:
-    draft = state.current()
-    fields.choose("model.name")
-    spec = MODELS.get(draft.values["model.name"], MODELS["mlp"])
-    st.caption(spec.about)
-    if spec.widths_free:
-        fields.text("model.widths")
-    left, right = st.columns(2)
-    with left:
-        fields.choose("model.activation")
-    with right:
-        fields.choose("model.init")
-    fields.switch("model.bias")
-    layers(draft.config() or check_task(draft.values))
-
-
-def layers(config: RunConfig | None) -> None:
+def show_layers(config: RunConfig | None) -> None:
     """Show the layer table of a config, or what to do where it cannot be known yet."""
     rows = None if config is None else layer_rows(config)
     if rows is None:

@@ -1,0 +1,258 @@
+"""The groups of a form: data, network, the step, budget, and what stands under "More".
+
+The step is what a lecture turns, also while a run goes on; it stands in the open. The other groups
+are folded; their buttons say what is inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from app.components.network import model_title, show_layers
+from app.components.notation import count, exact_number
+from app.components.run_settings import LIVE
+from app.components.run_titles import SOLVERS
+from app.forms.fields import choose, fold, refusals, shown, slider, switch, text
+from app.forms.settings import CHOICES, SETTINGS
+from app.state.draft import Draft, check_task
+from proxprop.spec.catalog.data import DATA
+from proxprop.spec.catalog.models import MODELS
+from proxprop.spec.catalog.optimizers import OPTIMIZERS, Pairing
+from proxprop.spec.config import Change, ConfigError
+
+COUNTS = (*range(1, 11), 12, 15, 20, 25, 30, 40, 50, 60, 80, 100)  # CG steps on the slider
+MACHINE = ("device", "precision", "evaluation.", "instruments.", "checkpoint.")
+# What a person sees only after opening "More"; η and its kin stand in the open.
+MORE = (
+    *(
+        name
+        for name in SETTINGS
+        if name.startswith(("optimizer.", "direction.")) and name not in LIVE
+    ),
+    *MACHINE,
+)
+SCHEDULE_FIELDS = {
+    "step": ("optimizer.schedule.gamma", "optimizer.schedule.every"),
+    "exponential": ("optimizer.schedule.gamma",),
+    "cosine": ("optimizer.schedule.final",),
+}
+
+
+def data_group(draft: Draft) -> None:
+    """Show the data set's settings; its name is on the button that opens them."""
+    name = CHOICES["data.name"].get(draft.values["data.name"], "?")
+    fold(f"Data  **{name}**", "data", partial(_data, draft))
+    refusals(draft, "data.")
+
+
+def _data(draft: Draft) -> None:
+    choose(draft, "data.name")
+    spec = DATA.get(draft.values["data.name"], DATA["digits"])
+    st.caption(spec.about)
+    if spec.kind == "download":
+        st.caption(f"Fetched once, {spec.megabytes:g} MB; needs a network the first time.")
+    if spec.kind == "folder":
+        text(draft, "data.path", placeholder="/home/me/photos or photos.zip")
+        text(draft, "data.image_size", placeholder="as they are")
+    left, right = st.columns(2)
+    with left:
+        everything = 1000 if spec.kind == "toy" else spec.train_size
+        text(draft, "data.samples", placeholder=count(everything) if everything else "all")
+        text(draft, "data.split_seed")
+    with right:
+        text(draft, "data.validation")
+        if spec.kind == "toy":
+            text(draft, "data.noise")
+    switch(draft, "data.standardize")
+
+
+def model_group(draft: Draft) -> None:
+    """Show the network's settings and its layers; its shape is on the button that opens them."""
+    title = model_title(check_task(draft.values))
+    fold(f"Network  **{title}**", "model", partial(_model, draft))
+    refusals(draft, "model.")
+
+
+def _model(draft: Draft) -> None:
+    choose(draft, "model.name")
+    spec = MODELS.get(draft.values["model.name"], MODELS["mlp"])
+    st.caption(spec.about)
+    if spec.widths_free:
+        text(draft, "model.widths")
+    left, right = st.columns(2)
+    with left:
+        choose(draft, "model.activation")
+    with right:
+        choose(draft, "model.init")
+    switch(draft, "model.bias")
+    show_layers(draft.config() or check_task(draft.values))
+
+
+def step_group(draft: Draft) -> None:
+    """Show what determines one step of the weights: direction, τ, k, optimizer, η."""
+    solver, lr = draft.values["direction.solver"], draft.values["optimizer.lr"]
+    choose(draft, "direction.solver", segments=True)
+    if solver != "explicit":
+        slider(draft, "direction.tau")
+    if solver == "cg":
+        slider(draft, "direction.cg_steps", grid=COUNTS)
+    choose(draft, "optimizer.name", options=optimizers(solver))
+    if (pairing := pairing_of(draft)) is not None and pairing.support == "heuristic":
+        st.caption(pairing.note)
+    slider(draft, "optimizer.lr")
+    _offer(draft)
+    fallback = lr if isinstance(lr, (int, float)) else None
+    slider(draft, "optimizer.explicit_lr", fallback=fallback)
+
+
+def optimizers(solver: str) -> dict[str, str]:
+    """Return the optimizers that take a direction, by name, the heuristic pairings labelled so."""
+    if solver not in SOLVERS:
+        return CHOICES["optimizer.name"]
+    support = {name: spec.pairing(solver).support for name, spec in OPTIMIZERS.items()}  # type: ignore[arg-type]
+    return {
+        name: f"{label} (heuristic)" if support[name] == "heuristic" else label
+        for name, label in CHOICES["optimizer.name"].items()
+        if support[name] != "no"
+    }
+
+
+def pairing_of(draft: Draft) -> Pairing | None:
+    """Return what the table of pairings says of a draft's; None while it cannot be read."""
+    spec, solver = OPTIMIZERS.get(draft.values["optimizer.name"]), draft.values["direction.solver"]
+    return None if spec is None or solver not in SOLVERS else spec.pairing(solver)
+
+
+def _offer(draft: Draft) -> None:
+    offer = draft.offer
+    if offer is not None and offer.lr is None:
+        st.caption(offer.words)
+    elif offer is not None:
+        st.button(
+            f"Rescale η to {exact_number(float(f'{offer.lr:.6g}'))}",
+            key=f"{draft.place}offer",
+            type="tertiary",
+            icon=":material/swap_vert:",
+            help=offer.words,
+            on_click=draft.edit,
+            args=("optimizer.lr", offer.lr),
+        )
+
+
+def budget_group(draft: Draft) -> None:
+    """Show batch size, budget and seed; their values are on the button that opens them."""
+    values = draft.values
+    batch, seed = values["batch_size"], values["seed"]
+    title = f"Batch **{batch}**  ·  **{budget_title(values)}**  ·  seed **{seed}**"
+    fold(title, "budget", partial(_budget, draft))
+    refusals(draft, "batch_size", "budget.", "seed")
+
+
+def _budget(draft: Draft) -> None:
+    text(draft, "batch_size")
+    limits(draft)
+    text(draft, "budget.steps", placeholder="no limit")
+    st.caption("A run ends at the first of these limits it reaches.")
+    text(draft, "seed")
+
+
+def limits(draft: Draft) -> None:
+    """Show the budget in epochs and in seconds."""
+    left, right = st.columns(2)
+    with left:
+        text(draft, "budget.epochs", placeholder="no limit")
+    with right:
+        text(draft, "budget.seconds", placeholder="no limit")
+
+
+def budget_title(values: dict[str, Any]) -> str:
+    """Return when a run ends, in a few words."""
+    units = {"budget.epochs": "epochs", "budget.seconds": "s", "budget.steps": "steps"}
+    parts = [
+        f"{shown('', values[name])} {unit}"
+        for name, unit in units.items()
+        if values[name] is not None
+    ]
+    return " or ".join(parts) or "no end"
+
+
+def more_group(draft: Draft) -> None:
+    """Show the rest: the optimizer's own settings, schedule, clipping, precision, records."""
+    changes = draft.values["changes"]
+    planned = f"  ·  **{len(changes)} planned**" if changes else ""
+    fold(f"More{planned}", "more", partial(_more, draft))
+    refusals(draft, *MORE)
+
+
+def _more(draft: Draft) -> None:
+    if changes := draft.values["changes"]:
+        st.caption("Planned changes, replayed at their steps:")
+        for change in changes:
+            st.markdown(f"- step {_planned(change)}")
+        st.button("Forget them", key="changes.clear", on_click=draft.edit, args=("changes", []))
+    contender_fields(draft)
+    machine_fields(draft)
+
+
+def contender_fields(draft: Draft) -> None:
+    """Show what a contender of a race, too, has of its own beyond its step sizes."""
+    values = draft.values
+    spec, solver = OPTIMIZERS.get(values["optimizer.name"]), values["direction.solver"]
+    own = [f"optimizer.{name}" for name in spec.fields] if spec else []
+    _in_pairs(draft, [*own, "optimizer.weight_decay", "optimizer.clip_norm"])
+    if spec and spec.partner:
+        st.caption(spec.pairing("exact").note)
+    left, right = st.columns(2)
+    with left:
+        choose(draft, "optimizer.schedule.name")
+    with right:
+        text(draft, "optimizer.schedule.warmup")
+    _in_pairs(draft, SCHEDULE_FIELDS.get(values["optimizer.schedule.name"], ()))
+    left, right = st.columns(2)
+    with left:
+        if solver != "explicit":
+            choose(draft, "direction.layers")
+    with right:
+        if solver == "cg":
+            text(draft, "direction.cg_rtol")
+
+
+def machine_fields(draft: Draft) -> None:
+    """Show where it computes, and how often it measures and saves."""
+    left, right = st.columns(2)
+    with left:
+        choose(draft, "precision")
+        choose(draft, "instruments.tier")
+        text(draft, "evaluation.every")
+    with right:
+        choose(draft, "device")
+        text(draft, "instruments.every")
+        text(draft, "checkpoint.seconds")
+    switch(draft, "evaluation.train")
+
+
+def _in_pairs(draft: Draft, names: Iterable[str]) -> None:
+    columns = st.columns(2)
+    for index, name in enumerate(names):
+        with columns[index % 2]:
+            text(draft, name)
+
+
+def _planned(raw: Any) -> str:
+    try:
+        change = Change.parse(raw)
+    except (ConfigError, TypeError):
+        return "?"
+    settings = {control: SETTINGS[name] for name, control in LIVE.items()}
+    parts = []
+    for control, value in change.values.given().items():
+        if control == "solver":
+            parts.append(SOLVERS[str(value)].replace("CG k", "CG"))
+        else:
+            number = exact_number(value) if isinstance(value, float) else value
+            parts.append(f"{settings[control].label} {number}")
+    return f"{count(change.step)}: {', '.join(parts)}"

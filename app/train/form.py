@@ -1,0 +1,77 @@
+"""The Train page's controls: every setting of a run in one column, and its buttons."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.components.transport import (
+    control_button,
+    pause_and_stop_buttons,
+    resume_button,
+    start_button,
+    stop_button,
+)
+from app.forms.groups import budget_group, data_group, model_group, more_group, step_group
+from app.state.draft import Draft
+from app.state.url_state import show_value
+from app.train.presets import PRESETS, apply, matching
+from app.train.state import TrainState
+from proxprop.runs.record import Run
+
+
+def transport(state: TrainState, run: Run | None) -> None:
+    """Show the buttons that make sense for the run as it stands."""
+    with st.container(horizontal=True, horizontal_alignment="right", key="transport"):
+        if run is None or run.status == "ended":
+            if run is not None and run.resumable:
+                resume_button(run)
+            start_button("a new run", state.start, disabled=bool(state.draft.problems))
+        elif run.status in ("queued", "starting"):
+            stop_button(run)
+        else:
+            batch = {"help": "One optimizer step, then pause.  [→]", "shortcut": "Right"}
+            epoch = {
+                "help": "To the end of this epoch, then pause.  [Shift →]",
+                "shortcut": "Shift+Right",
+            }
+            control_button(run, "One batch", "step", key="step", **batch)
+            control_button(run, "One epoch", "epoch", key="epoch", **epoch)
+            pause_and_stop_buttons(run)
+
+
+def form(state: TrainState) -> None:
+    """Show every setting of a run."""
+    draft = state.draft
+    if state.unknown:
+        st.caption(f"This link names settings that do not exist: {', '.join(state.unknown)}.")
+    if "" in draft.problems:
+        st.caption(draft.problems[""])
+    _presets(draft)
+    data_group(draft)
+    model_group(draft)
+    step_group(draft)
+    budget_group(draft)
+    more_group(draft)
+    if draft.live:
+        st.caption("The step's settings act at once; the rest stays fixed until the run ends.")
+
+
+def _presets(draft: Draft) -> None:
+    preset = matching(draft.values)
+    show_value("preset", preset.name if preset else None)
+    st.selectbox(
+        "Preset",
+        [preset.name for preset in PRESETS],
+        key="preset",
+        help="Named settings: what a lecture shows, and what the paper ran.",
+        on_change=_take_preset,
+        args=(draft,),
+        disabled=draft.live,
+        **({} if preset else {"index": None, "placeholder": "your own settings"}),
+    )
+
+
+def _take_preset(draft: Draft) -> None:
+    for preset in PRESETS:
+        if preset.name == st.session_state["preset"]:
+            draft.values, draft.offer = apply(preset, draft.values), None
