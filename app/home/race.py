@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from pydantic import BaseModel
 
 from app.charts.theme import line_style
 from app.components.network import model_title
@@ -23,37 +22,58 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 190, 14, 50
 DASHES = {"solid": "none", "dash": "10 6"}
 
 
-@dataclass(frozen=True)
-class Race:
+class Contender(BaseModel):
+    """One contender's full training loss, measured as it trained.
+
+    Attributes:
+        solver: "explicit" or "exact".
+        query: Its settings, as a link to Train says them.
+        seconds: Training seconds of each measurement.
+        epoch: Epochs of each measurement.
+        train_loss: Full training loss.
+    """
+
+    solver: str
+    query: dict[str, str]
+    seconds: tuple[float, ...]
+    epoch: tuple[float, ...]
+    train_loss: tuple[float, ...]
+
+    def until(self, seconds: float) -> list[tuple[float, float]]:
+        """Return second and loss of each measurement up to `seconds`."""
+        pairs = zip(self.seconds, self.train_loss, strict=True)
+        return [(second, loss) for second, loss in pairs if second <= seconds]
+
+
+class Race(BaseModel):
     """A recorded race.
 
     Attributes:
         machine: Where it ran, with which versions.
-        contenders: Solver, query, and columns of the evaluations, of each.
+        contenders: Explicit, then implicit (exact).
     """
 
     machine: str
-    contenders: tuple[dict[str, Any], ...]
+    contenders: tuple[Contender, ...]
 
     @property
     def seconds(self) -> float:
         """Training seconds both contenders have."""
-        return min(contender["seconds"][-1] for contender in self.contenders)
+        return min(contender.seconds[-1] for contender in self.contenders)
 
 
 @cache
 def recorded_race() -> Race | None:
     """Return the recording, or None where there is none."""
     try:
-        recording = json.loads(RECORDING.read_text())
-        return Race(recording["machine"], tuple(recording["contenders"]))
-    except (OSError, ValueError, KeyError):
+        return Race.model_validate_json(RECORDING.read_text())
+    except (OSError, ValueError):
         return None
 
 
 def sentence(race: Race) -> str:
     """Return what is seen, in one sentence with the recorded numbers."""
-    losses = {contender["solver"]: _at(contender, race.seconds) for contender in race.contenders}
+    losses = {each.solver: each.until(race.seconds)[-1][1] for each in race.contenders}
     return (
         f"The same network on the same pictures of clothes: after {race.seconds:.0f} s of training "
         f"its loss is {number(losses['explicit'], 2)} with explicit steps and "
@@ -63,7 +83,7 @@ def sentence(race: Race) -> str:
 
 def provenance(race: Race) -> str:
     """Return how and where the race was recorded, from the settings it was recorded with."""
-    configs = [from_query(contender["query"]) for contender in race.contenders]
+    configs = [from_query(contender.query) for contender in race.contenders]
     first = configs[0]
     samples = f"{count(first.data.samples)} images, " if first.data.samples else ""
     return (
@@ -85,7 +105,7 @@ def _component(svg: str) -> Any:
 
 def race_svg(race: Race) -> str:
     """Return the picture: full training loss against seconds, revealed from left to right."""
-    losses = [loss for contender in race.contenders for _, loss in _until(contender, race.seconds)]
+    losses = [loss for contender in race.contenders for _, loss in contender.until(race.seconds)]
     low, high = math.log10(min(losses)) - 0.05, math.log10(max(losses)) + 0.05
     lines = "".join(_line(contender, race.seconds, low, high) for contender in race.contenders)
     return (
@@ -123,29 +143,20 @@ def _grid(seconds: float, low: float, high: float) -> str:
     return "".join(parts)
 
 
-def _line(contender: dict[str, Any], seconds: float, low: float, high: float) -> str:
-    style = line_style(contender["solver"])
+def _line(contender: Contender, seconds: float, low: float, high: float) -> str:
+    style = line_style(contender.solver)
     points = [
-        (_x(second, seconds), _y(loss, low, high)) for second, loss in _until(contender, seconds)
+        (_x(second, seconds), _y(loss, low, high)) for second, loss in contender.until(seconds)
     ]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     end = points[-1][1]
-    name = SOLVERS[contender["solver"]]
+    name = SOLVERS[contender.solver]
     return (
         f'<polyline points="{path}" fill="none" stroke-width="3.5" '
         f'style="stroke: color-mix(in srgb, var(--st-text-color) 15%, {style.color})" '
         f'stroke-dasharray="{DASHES[style.dash]}" clip-path="url(#race-clip)"/>'
         f'<text x="{WIDTH - RIGHT + 10}" y="{end + 5:.1f}" class="race-name">{name}</text>'
     )
-
-
-def _at(contender: dict[str, Any], seconds: float) -> float:
-    return _until(contender, seconds)[-1][1]
-
-
-def _until(contender: dict[str, Any], seconds: float) -> list[tuple[float, float]]:
-    pairs = zip(contender["seconds"], contender["train_loss"])
-    return [(second, loss) for second, loss in pairs if second <= seconds]
 
 
 def _x(second: float, seconds: float) -> float:

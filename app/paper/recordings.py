@@ -145,10 +145,10 @@ def deviations(result: AnyResult) -> str:
 
 
 def _machine(result: AnyResult) -> str:
-    made = result.provenance
-    if made.device != "cpu":
-        return made.device
-    return f"{made.processor or 'CPU'}, {made.threads} thread{'s' * (made.threads != 1)}"
+    device, threads = result.provenance.device, result.provenance.threads
+    if device != "cpu":
+        return device
+    return f"{result.provenance.processor or 'CPU'}, {threads} thread{'s' * (threads != 1)}"
 
 
 def _length(result: AnyResult) -> str:

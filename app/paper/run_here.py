@@ -53,16 +53,16 @@ def links(result: AnyResult) -> list[Link]:
     """Return address and words of every way to run it here."""
     if not isinstance(result, Result):
         return [Link("/stability?view=Whole+network", "Map the step sizes in Stability")]
-    found = []
+    addresses = []
     if (race := race_of(result)) is not None:
-        found.append(Link(f"/compare?form={encode(race)}", "All of them as a race in Compare"))
+        addresses.append(Link(f"/compare?form={encode(race)}", "All of them as a race in Compare"))
     for contender in result.contenders[:MAX_CONTENDERS]:
         try:
             query = to_query(run_of(contender.run_config))
         except ConfigError:
             continue
-        found.append(Link(f"/train?{urlencode(query)}", f"{contender.label} in Train"))
-    return found
+        addresses.append(Link(f"/train?{urlencode(query)}", f"{contender.label} in Train"))
+    return addresses
 
 
 def command(experiment: str) -> str:
@@ -74,11 +74,11 @@ def command(experiment: str) -> str:
 
 def races() -> list[Link]:
     """Return the latest races and runs of the paper's networks, newest first, and their states."""
-    found = []
+    listed = []
     for run in get_store().runs(search="paper-", kind=("race", "run"), limit=4 * MAX_RACES):
         config = config_of(run)
         if isinstance(config, (RaceConfig, RunConfig)) and config.model.name in NETWORKS:
             page, name = ADDRESSES[run.kind]
             label = f"{title_of(run)} · {state_of(run)}"
-            found.append(Link(f"/{page}?{name}={run.id}", label))
-    return found[:MAX_RACES]
+            listed.append(Link(f"/{page}?{name}={run.id}", label))
+    return listed[:MAX_RACES]

@@ -64,7 +64,7 @@ LOSSES = (("evaluations", "train_loss"), ("evaluations", "validation_loss"), ("s
 
 def _among(known: Iterable[str]) -> AfterValidator:
     """Return what keeps the words of a link that can be chosen."""
-    return AfterValidator(lambda words: tuple(word for word in words if word in known))
+    return AfterValidator(lambda given: tuple(word for word in given if word in known))
 
 
 class RunsState(UrlState):
@@ -99,14 +99,14 @@ def filters() -> RunsState:
         type="search",
         **state.bind("search"),
     )
-    for column, label, name, words in zip(
+    for column, label, name, choices in zip(
         columns[1:4],
         ("Status", "Data", "Weight step"),
         ("status", "data", "direction"),
         (STATES, CHOICES["data.name"], SOLVERS),
         strict=True,
     ):
-        column.multiselect(label, list(words.values()), placeholder="any", **state.bind(name))
+        column.multiselect(label, list(choices.values()), placeholder="any", **state.bind(name))
     columns[4].selectbox(
         "Order", list(ORDERS), format_func=ORDERS.__getitem__, **state.bind("order")
     )
@@ -121,8 +121,8 @@ def listed(store: Store, wanted: RunsState) -> list[Run]:
 def _matches(run: Run, wanted: RunsState) -> bool:
     config = config_of(run)
     # What a person can read of a run; the config's text would match the names of its fields too.
-    seen = (run.id, run.name, run.notes, *run.tags, summary_of(config), data_of(config))
-    if not all(word in " ".join(seen).lower() for word in wanted.search.lower().split()):
+    readable = (run.id, run.name, run.notes, *run.tags, summary_of(config), data_of(config))
+    if not all(word in " ".join(readable).lower() for word in wanted.search.lower().split()):
         return False
     return all(
         not choice or value in choice
