@@ -16,7 +16,6 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from proxprop import paths
 from proxprop.engine import load_loops, warm_up
@@ -24,7 +23,7 @@ from proxprop.runs.errors import StoreError
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.store import Store
-from proxprop.runs.worker_exit import EXIT_STORE, EXIT_STUCK, READY
+from proxprop.runs.worker_process import EXIT_STORE, EXIT_STUCK, READY
 
 # A loop that does not stop within this time after the server's death is left where it is.
 GRACE = 4.0
@@ -34,36 +33,6 @@ _NICENESS = 5
 
 SERVER_DIED = "The dashboard's server ended while it ran. Resume continues from the checkpoint."
 TERMINATED = "It was told to end by the system (SIGTERM). Resume continues from the checkpoint."
-
-
-class Orders:
-    """Standard input: one line with a run's id, later its end.
-
-    Args:
-        on_end: Called, from a thread, when standard input ends after a run was given.
-    """
-
-    def __init__(self, on_end: Callable[[], None]) -> None:
-        self._on_end = on_end
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._read, name="orders", daemon=True).start()
-
-    def next(self) -> str:
-        """Return the run to make; waits for it."""
-        return self._lines.get()
-
-    def _read(self) -> None:
-        text = b""
-        while block := os.read(0, 4096):
-            text += block
-            if b"\n" in text:
-                self._lines.put(text.decode().strip())
-                break
-        else:
-            os._exit(0)  # nobody will ever give this worker a run
-        while os.read(0, 4096):
-            pass
-        self._on_end()
 
 
 class Worker:
@@ -77,15 +46,16 @@ class Worker:
         self._store = store
         self._run_id = ""
         self._mailbox: Mailbox | None = None
-        signal.signal(signal.SIGTERM, self._on_sigterm)
+        self._given: queue.SimpleQueue[str] = queue.SimpleQueue()
+        signal.signal(signal.SIGTERM, lambda number, frame: self._interrupt(TERMINATED))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self._orders = Orders(lambda: self._interrupt(SERVER_DIED))
+        threading.Thread(target=self._listen, name="standard input", daemon=True).start()
 
     def work(self) -> int:
         """Wait for a run, make it, and return the exit status."""
         _at_low_priority(_load)
         print(READY, flush=True)
-        self._run_id = self._orders.next()
+        self._run_id = self._given.get()
         self._mailbox = Mailbox(self._store, self._run_id)
         _log_to(paths.log(self._run_id, self._store.home))
         try:
@@ -95,22 +65,28 @@ class Worker:
             return EXIT_STORE
         return 0
 
-    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
-        if self._mailbox is None:
-            os._exit(0)
-        self._interrupt(TERMINATED)
+    def _listen(self) -> None:
+        """Take the run's id from standard input, then wait for its end."""
+        with open(0, "rb", buffering=0, closefd=False) as standard_input:
+            line = standard_input.readline()
+            if not line.endswith(b"\n"):
+                os._exit(0)  # nobody will ever give this worker a run
+            self._given.put(line.decode().strip())
+            while standard_input.read(4096):
+                pass
+        self._interrupt(SERVER_DIED)
 
-    def _interrupt(self, words: str) -> None:
+    def _interrupt(self, reason: str) -> None:
         if self._mailbox is None:
             os._exit(0)
-        self._mailbox.interrupt(words)
-        watchdog = threading.Timer(GRACE, self._give_up, [words])
+        self._mailbox.interrupt(reason)
+        watchdog = threading.Timer(GRACE, self._give_up, [reason])
         watchdog.daemon = True
         watchdog.start()
 
-    def _give_up(self, words: str) -> None:
+    def _give_up(self, reason: str) -> None:
         with contextlib.suppress(StoreError):
-            self._store.end(self._run_id, "interrupted", words)
+            self._store.end(self._run_id, "interrupted", reason)
         os._exit(EXIT_STUCK)
 
 

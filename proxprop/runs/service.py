@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import os
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
 
 from proxprop import paths
 from proxprop.runs.errors import RunError, StoreError
-from proxprop.runs.queueing import QueueEntry, waiting
+from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
 from proxprop.runs.worker_process import WorkerProcess
 from proxprop.spec.config import AnyConfig, SettingsChange
 from proxprop.spec.controls import Control
+from proxprop.spec.events import Outcome
 
 CONCURRENCY_VARIABLE = "PROXPROP_CONCURRENCY"
 _TICK = 0.2
@@ -27,6 +32,22 @@ _WARM_RETRY = 30.0  # after a warm worker died by itself
 _SHUTDOWN = 6.0  # a worker saves its checkpoint and exits within 5
 
 GONE = "The process that ran it is gone: the server or the machine stopped."
+_RECENT = 20  # ended runs whose duration stands for that of a queued one
+
+
+@dataclass(frozen=True)
+class QueueEntry:
+    """One waiting run.
+
+    Attributes:
+        run_id: The run.
+        position: 1 for the next one to start.
+        eta: Estimated seconds until it starts; None where nothing is known yet.
+    """
+
+    run_id: str
+    position: int
+    eta: float | None
 
 
 @dataclass(frozen=True)
@@ -55,13 +76,22 @@ class RunService:
         store: Where runs are recorded.
         concurrency: How many runs may go on at once, ≥ 1; default `PROXPROP_CONCURRENCY`, else 2.
         prewarm: Whether one worker waits with torch loaded, so that a run starts at once.
+        executor: Starts a worker for the runs of a store's file. The public face of `WorkerProcess`
+            is all that is asked of a worker; one elsewhere would have the same.
 
     Raises:
         ValueError: If the concurrency is no whole number ≥ 1.
     """
 
-    def __init__(self, store: Store, concurrency: int | None = None, prewarm: bool = True) -> None:
+    def __init__(
+        self,
+        store: Store,
+        concurrency: int | None = None,
+        prewarm: bool = True,
+        executor: Callable[[Path], WorkerProcess] = WorkerProcess,
+    ) -> None:
         self.store = store
+        self._executor = executor
         self.concurrency = _concurrency() if concurrency is None else concurrency
         if self.concurrency < 1:
             raise ValueError(f"concurrency must be ≥ 1, got {self.concurrency}")
@@ -76,7 +106,7 @@ class RunService:
         self._due = {self._end_orphans: 0.0, self._empty_bin: time.monotonic() + 60.0}
         self._end_orphans()
         if prewarm:
-            self._warm = WorkerProcess(store.path)
+            self._warm = executor(store.path)
         self._thread = threading.Thread(target=self._watch, name="run-service", daemon=True)
         self._thread.start()
 
@@ -198,7 +228,7 @@ class RunService:
         if worker is None or worker.exit_code is not None:
             if worker is not None:
                 worker.close()
-            worker = WorkerProcess(self.store.path)
+            worker = self._executor(self.store.path)
         if not self.store.claim(run_id, worker.process):  # another service was faster
             self._warm = worker
             return
@@ -207,27 +237,26 @@ class RunService:
         worker.assign(run_id)  # if it died this instant, `_settle` says so
 
     def _settle(self) -> None:
-        """Let go of workers that have ended; speak for those that could not."""
+        """Let go of workers that have ended, and end the runs of those that could not."""
         with self._lock:
             for run_id, worker in list(self._workers.items()):
                 if worker.exit_code is None:
                     continue
                 run = self.store.get([run_id]).get(run_id)
                 if run is not None and run.live and run.pid == worker.process.pid:
-                    killed, words = worker.cause_of_death()
-                    self._speak_for(run, killed, words)
+                    killed, cause = worker.cause_of_death()
+                    if not killed:
+                        cause += f" Look into {paths.log(run.id, self.store.home)}."
+                    self._end(run, "interrupted" if killed else "failed", cause)
                 worker.close()
                 del self._workers[run_id]
 
-    def _speak_for(self, run: Run, killed: bool, words: str) -> None:
-        if not killed:
-            words += f" Look into {paths.log(run.id, self.store.home)}."
-        self.store.end(run.id, "interrupted" if killed else "failed", f"{words} {self._rest(run)}")
-
-    def _rest(self, run: Run) -> str:
+    def _end(self, run: Run, outcome: Outcome, cause: str) -> None:
+        """End a run that cannot do so itself."""
         saved = self.store.checkpoints(run.id)
         where = f"continues from step {saved[0].step}" if saved else "begins again"
-        return f"Everything up to step {run.step} is kept; Resume {where}."
+        rest = f"Everything up to step {run.step} is kept; Resume {where}."
+        self.store.end(run.id, outcome, f"{cause} {rest}")
 
     def _end_orphans(self) -> None:
         """End runs whose process is gone: left by a server, a machine or a terminal that died."""
@@ -237,7 +266,7 @@ class RunService:
             for run in live:
                 with self._lock:
                     if run.id not in self._workers and not run.alive:
-                        self.store.end(run.id, "interrupted", f"{GONE} {self._rest(run)}")
+                        self._end(run, "interrupted", GONE)
 
     def _empty_bin(self) -> None:
         self._due[self._empty_bin] = time.monotonic() + _HOUR
@@ -256,7 +285,7 @@ class RunService:
                 begun = self.store.run(self._warmed_for)
                 if begun.step == 0 or time.monotonic() - worker.given < 1.0:
                     return
-            self._warm = WorkerProcess(self.store.path)
+            self._warm = self._executor(self.store.path)
 
 
 def _concurrency() -> int:
@@ -267,3 +296,34 @@ def _concurrency() -> int:
         raise ValueError(
             f"{CONCURRENCY_VARIABLE} must be a whole number ≥ 1, got {text!r}"
         ) from None
+
+
+def waiting(
+    store: Reading, queue: Sequence[Run], running: Sequence[str], concurrency: int
+) -> tuple[QueueEntry, ...]:
+    """Return the queue with its estimates.
+
+    Args:
+        store: Where the runs are.
+        queue: Queued runs, next one first.
+        running: Ids of the runs that go on.
+        concurrency: How many may go on at once.
+    """
+    left = [run.eta for run in store.get(running).values()]
+    durations = [
+        run.ended - run.started
+        for run in store.runs(status="ended", limit=_RECENT)
+        if run.started is not None and run.ended is not None
+    ]
+    usual = median(durations) if durations else None
+    free = [0.0] * max(0, concurrency - len(left))
+    known = [seconds for seconds in left if seconds is not None]
+    slots: list[float] = free + known
+    heapq.heapify(slots)
+    entries = []
+    for position, run in enumerate(queue, start=1):
+        eta = heapq.heappop(slots) if slots else None
+        entries.append(QueueEntry(run.id, position, eta))
+        if eta is not None and usual is not None:
+            heapq.heappush(slots, eta + usual)
+    return tuple(entries)

@@ -15,7 +15,12 @@ import proxprop
 from proxprop import paths
 from proxprop.runs.process import Process
 from proxprop.runs.threads import wait_politely
-from proxprop.runs.worker_exit import EXIT_STORE, EXIT_STUCK
+
+# Why a worker ended.
+EXIT_STORE = 74  # the store could not be written; sysexits.h: input/output error
+EXIT_STUCK = 75  # asked to end, the loop did not stop in time
+
+READY = "ready"  # a line on its standard output: torch is loaded
 
 
 class WorkerProcess:

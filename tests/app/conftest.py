@@ -10,8 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import services
 from proxprop.runs.process import Process
-from proxprop.runs.queueing import QueueEntry
-from proxprop.runs.service import ServiceStatus
+from proxprop.runs.service import QueueEntry, ServiceStatus
 from proxprop.runs.store import Store
 from proxprop.spec.config import AnyConfig, RunConfig, SettingsChange
 from proxprop.spec.controls import Control
