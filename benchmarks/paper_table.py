@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from proxprop.paper import curves
-from proxprop.paper.recorded import latest, shipped
-from proxprop.paper.result import Contender, Result
+from proxprop.paper.result import Contender, Result, latest, shipped
 
 _SHOWN = {
     "mlp-main": "CIFAR-10, the paper's MLP 3072-4000-1000-4000-10, Nesterov 0.95, batch 500",
@@ -53,7 +52,7 @@ def _table(result: Result, words: str) -> str:
 
 def _reached(one: Contender, target: float, whole: float) -> tuple[str, str]:
     """Epochs until a loss, and training seconds in parts of `whole`."""
-    epochs, seconds = (curves.arrival(one, target, axis) for axis in ("epoch", "seconds"))
+    epochs, seconds = (curves.arrival(one.seeds, target, axis) for axis in ("epoch", "seconds"))
     if not epochs.n:
         return "not reached", "not reached"
     few = f" ({epochs.n} of {len(one.seeds)})" if epochs.n < len(one.seeds) else ""

@@ -12,7 +12,7 @@ from app.components.contender_styles import looks
 from proxprop.paper import Contender, Result, Seed
 from proxprop.spec.config import ConfigError
 from proxprop.spec.config import Contender as RaceContender
-from proxprop.spec.curves import Stat, band, crossing
+from proxprop.spec.curves import band
 
 COLUMNS = ("epoch", "seconds", "train_loss", "validation_accuracy")
 DISTINCT = 8  # contenders that still get a look each; a study draws groups of its own
@@ -140,14 +140,3 @@ def baseline(lines: Sequence[Curve]) -> Curve | None:
     """Return the plain rival whose whole run the others are held against."""
     sound = {line.key: line for line in lines if not line.diverged}
     return next((sound[key] for key in PLAIN if key in sound), None)
-
-
-def arrival(line: Curve, target: float, place: str) -> Stat:
-    """Return where a line's seeds reach a loss (`proxprop.spec.curves`), and how many of them do.
-
-    Args:
-        line: The curve.
-        target: A loss.
-        place: "epoch" or "seconds".
-    """
-    return Stat.of(crossing(getattr(seed, place), seed.train_loss, target) for seed in line.seeds)

@@ -9,8 +9,9 @@ from typing import Any
 
 from app.charts.theme import LineStyle
 from app.components.notation import number
-from app.paper.curves import COLUMNS, Curve, arrival, baseline, curves
+from app.paper.curves import COLUMNS, Curve, baseline, curves
 from proxprop.paper import Result, Seed
+from proxprop.paper.curves import arrival
 
 Numbers = list[float | None]
 LOSS = "full training loss J"
@@ -167,7 +168,7 @@ def training_picture(result: Result) -> Picture:
 def _line(curve: Curve, plain: Curve | None, target: tuple[float, str] | None) -> Line:
     reached: dict[str, float | None] = dict.fromkeys(("epoch", "seconds"))
     if target is not None and curve is not plain:
-        places = clean(arrival(curve, target[0], place).mean for place in reached)
+        places = clean(arrival(curve.seeds, target[0], place).mean for place in reached)
         reached = dict(zip(reached, places, strict=True))
     return Line(
         curve.label,

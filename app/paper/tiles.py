@@ -6,9 +6,10 @@ import math
 
 from app.components.notation import duration, number
 from app.components.tiles import Tile
-from app.paper.curves import Curve, arrival, baseline, curves
+from app.paper.curves import Curve, baseline, curves
 from app.paper.picture import Picture
 from proxprop.paper import Result
+from proxprop.paper.curves import arrival
 
 MAX_TILES = 6  # contenders of a race
 
@@ -38,7 +39,7 @@ def _diverged(line: Curve) -> Tile:
 
 
 def _arrival(line: Curve, plain: Curve) -> Tile:
-    epochs, seconds = (arrival(line, plain.loss, place) for place in ("epoch", "seconds"))
+    epochs, seconds = (arrival(line.seeds, plain.loss, place) for place in ("epoch", "seconds"))
     if epochs.n:
         value = f"{number(epochs.mean, 2)} of {number(plain.epochs)} epochs"
         few = f", by {epochs.n} of {line.raced} seeds" if epochs.n < line.raced else ""

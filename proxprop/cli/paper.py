@@ -16,12 +16,10 @@ from proxprop.cli.errors import without_traceback
 from proxprop.cli.options import option
 from proxprop.cli.reports import Report, duration, show, table
 from proxprop.paper.claims import CLAIMS, assess
-from proxprop.paper.estimate import weights_of
 from proxprop.paper.images import find_images
 from proxprop.paper.jobs import Task, find, is_done
 from proxprop.paper.plan import Part, plans
-from proxprop.paper.recorded import read_folder, results_folder
-from proxprop.paper.result import SCALES
+from proxprop.paper.result import SCALES, read_folder, results_folder
 from proxprop.runs.store import Store
 from proxprop.runs.threads import wait_politely
 from proxprop.spec.config import ConfigError, DataConfig, Problem
@@ -119,7 +117,7 @@ def _chosen(
 def _listing(store: Store, tasks: Sequence[Task]) -> Report:
     """Return what would be carried out, how long it takes on two cores, and what is done."""
     columns = ("part", "what", "contenders", "epochs", "two CPU cores", "done")
-    seconds = [sum(weights_of(task)) for task in tasks]
+    seconds = [sum(job.seconds(task.epochs) for job in task.jobs) for task in tasks]
     rows = []
     for task, weight in zip(tasks, seconds):
         done = sum(is_done(store, job, find(store, job), task.epochs) for job in task.jobs)

@@ -13,13 +13,10 @@ from proxprop.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_STOPPED
 from proxprop.cli.following import begin, follow
 from proxprop.cli.reports import duration
 from proxprop.paper.collect import collect, note, noted_tests
-from proxprop.paper.estimate import weights_of
 from proxprop.paper.images import Images
-from proxprop.paper.jobs import Job, Task, find, is_done, make_resumable, standings
-from proxprop.paper.limit import EpochLimit
+from proxprop.paper.jobs import EpochLimit, Job, Task, advances, find, is_done, make_resumable
 from proxprop.paper.measuring import look_at, provenance, test_accuracies
-from proxprop.paper.recorded import read_result, write_result
-from proxprop.paper.result import Data, Provenance, Result
+from proxprop.paper.result import Data, Provenance, Result, read_result, write_result
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
@@ -53,7 +50,9 @@ class PaperRuns:
         self._folder = folder
         self._tasks = tasks
         self._console = console
-        self._everything = Everything([weight for task in tasks for weight in weights_of(task)])
+        self._everything = Everything(
+            [job.seconds(task.epochs) for task in tasks for job in task.jobs]
+        )
         self._about: tuple[Provenance, Data] | None = None
 
     def carry_out(self) -> int:
@@ -93,7 +92,7 @@ class PaperRuns:
         store, about = self._store, self._look(job.config.data)
         if run is not None:
             run = make_resumable(store, run)
-        before = standings(store, job, run) if run is not None else ()
+        before = advances(store, job, run) if run is not None else ()
         run_id = begin(
             store, job.config if run is None else None, job.name, None if run is None else run.id
         )
@@ -131,7 +130,7 @@ class PaperRuns:
         tested = noted_tests(self._store, run.id)
         known = all(
             member in tested and tested[member][0] == one.epoch
-            for member, one in enumerate(standings(self._store, job, run))
+            for member, one in enumerate(advances(self._store, job, run))
             if one.ended is None or one.ended.outcome != "diverged"
         )
         if not known:
@@ -159,11 +158,11 @@ class Everything:
     """How much of all jobs is done, in estimated seconds, and how long the rest will take.
 
     Args:
-        weights: Estimated seconds of each job, in order.
+        seconds: Estimated for each job, in order.
     """
 
-    def __init__(self, weights: Sequence[float]) -> None:
-        self._weights = weights
+    def __init__(self, seconds: Sequence[float]) -> None:
+        self._seconds = seconds
         self._done = self._skipped = 0.0
         self._began: float | None = None
         self._number = 0
@@ -178,24 +177,24 @@ class Everything:
         """
         self._number += 1
         self._share = share
-        self._skipped += min(1.0, fraction / share) * self._weights[self._number - 1]
+        self._skipped += min(1.0, fraction / share) * self._seconds[self._number - 1]
         self._began = self._began or time.monotonic()
 
     def end(self) -> None:
         """Note that the job is done."""
-        self._done += self._weights[self._number - 1]
+        self._done += self._seconds[self._number - 1]
 
     def fraction(self, current: float) -> float:
         """Return the fraction done, with that fraction of the current job's budget."""
-        weight = self._weights[self._number - 1] if self._number else 0.0
-        return (self._done + min(1.0, current / self._share) * weight) / sum(self._weights)
+        whole = self._seconds[self._number - 1] if self._number else 0.0
+        return (self._done + min(1.0, current / self._share) * whole) / sum(self._seconds)
 
     def message(self, current: float) -> str:
         """Return which job it is and how long all the rest takes, at the pace so far."""
-        total = sum(self._weights)
+        total = sum(self._seconds)
         done = self.fraction(current) * total
         here = done - self._skipped
         elapsed = time.monotonic() - (self._began or time.monotonic())
         # Until there is a pace, the estimates are all there is.
         pace = elapsed / here if here > 0.02 * total else 1.0
-        return f"{self._number} of {len(self._weights)}, {duration((total - done) * pace)} left"
+        return f"{self._number} of {len(self._seconds)}, {duration((total - done) * pace)} left"

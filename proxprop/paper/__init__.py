@@ -1,23 +1,29 @@
 """The paper's experiments on CIFAR-10: plans, what came of them, and what that says of each claim.
 
-Frerix et al. 2018, section 5. `proxprop paper` carries them out; the results shipped with the
-package are files of `results/`. Nothing imported from here loads torch.
+Frerix et al. 2018, section 5. `plan` says what is run, `jobs` and `collect` what the run store has
+of it, `result` what is kept in files (those shipped with the package are in `results/`), `rules`
+and `claims` what that says; only `measuring` loads torch. How runs are carried out and followed
+belongs elsewhere: `proxprop.engine`, `proxprop.runs`, `proxprop.cli`.
 """
 
 from __future__ import annotations
 
 from proxprop.paper.claims import CLAIMS, Assessment, Claim, assess
-from proxprop.paper.recorded import Found, latest, made_here, results_folder, shipped
 from proxprop.paper.result import (
     AnyResult,
     Contender,
     Data,
     Provenance,
+    Recorded,
     Result,
     Seed,
     StabilityMethod,
     StabilityResult,
+    latest,
+    made_here,
     parse_result,
+    results_folder,
+    shipped,
 )
 
 __all__ = [
@@ -40,6 +46,6 @@ __all__ = [
     "shipped",
     "made_here",
     "latest",
-    "Found",
+    "Recorded",
     "results_folder",
 ]

@@ -6,14 +6,14 @@ out against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-from proxprop.paper import control_rules, rules, step_size_rules
-from proxprop.paper.finding import AnyResult, Rule, basis
-from proxprop.paper.recorded import latest
-from proxprop.paper.result import Result, Scale, StabilityResult
+from proxprop.paper import rules
+from proxprop.paper.result import AnyResult, Scale, latest
+from proxprop.paper.rules import Rule, on_race, on_sweep
 
 Verdict = Literal["confirmed", "partly", "not confirmed", "not measured"]
 
@@ -27,8 +27,7 @@ class Claim:
         source: Where it is made: a section of the paper, or "ours".
         statement: What it says, in our words.
         place: "<experiment>-<part>" of the result that decides it.
-        decide: Reads the verdict and the measured figures, in words, off that result; the second
-            argument holds all results of the scale, for rules that need another part too.
+        decide: Reads the verdict and the measured figures off that result.
     """
 
     key: str
@@ -63,94 +62,96 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "exact-per-epoch", "section 5.1, figure 2 left",
         "Implicit steps make more progress per epoch than backprop.",
-        "mlp-main", rules.faster_per_epoch("exact", "plain"),
+        "mlp-main", on_race(rules.faster_per_epoch, "exact", "plain"),
     ),
     Claim(
         "cg3-beats-plain", "section 5.1, figure 2 left",
         "Even three CG iterations outperform backprop.",
-        "mlp-main", rules.faster_per_epoch("cg3", "plain"),
+        "mlp-main", on_race(rules.faster_per_epoch, "cg3", "plain"),
     ),
     Claim(
         "precision-orders", "section 5.1, figure 2 left",
         "The more precise the solve, the faster the convergence: CG 3, CG 5, CG 10, exact.",
-        "mlp-main", rules.ordered(("cg3", "cg5", "cg10", "exact")),
+        "mlp-main", on_race(rules.ordered, "cg3", "cg5", "cg10", "exact"),
     ),
     Claim(
         "exact-seconds", "section 5.1, figure 2 centre",
         "The exact step is competitive with backprop in training time too.",
-        "mlp-main", rules.competitive_in_time("exact", "plain"),
+        "mlp-main", on_race(rules.competitive_in_time, "exact", "plain"),
     ),
     Claim(
         "mlp-accuracy", "section 5.1, figure 2 right",
         "Implicit steps generalise better: about 56 % on the test images against 54 %.",
-        "mlp-main", rules.more_accurate(("cg3", "cg5", "cg10", "exact"), ("plain",)),
+        "mlp-main", on_race(rules.more_accurate, "cg3", "cg5", "cg10", "exact", "plain"),
     ),
     Claim(
         "cg-accuracy", "section 5.1",
         "CG steps generalise better than backprop and than the exact step.",
-        "mlp-main", rules.more_accurate(("cg3", "cg5", "cg10"), ("plain", "exact")),
+        "mlp-main", on_race(
+            partial(rules.more_accurate, rivals=2), "cg3", "cg5", "cg10", "plain", "exact"
+        ),
     ),
     Claim(
         "tau-sensitivity", "section 5.1",
         "The exact step is more sensitive to τ than its CG approximations.",
-        "batch-main", step_size_rules.more_sensitive_to_tau(batch=500),
+        "batch-main", on_race(partial(rules.more_sensitive_to_tau, batch=500)),
     ),
     Claim(
         "stable-range", "section 5.2, table 1",
         "With CG steps training stays stable over a much larger range of η than with backprop.",
-        "stability-main", step_size_rules.wider_range(("cg3", "cg5"), "plain"),
+        "stability-main", on_sweep(rules.wider_range, "cg3", "cg5", "plain"),
     ),
     Claim(
         "tenfold-step", "section 5.2, table 1",
         "Ten times the best η makes backprop diverge; CG 3 and CG 5 still train.",
-        "stability-main", step_size_rules.survives_tenfold(("cg3", "cg5"), "plain"),
+        "stability-main", on_sweep(rules.survives_tenfold, "cg3", "cg5", "plain"),
     ),
     Claim(
         "adam-per-epoch", "section 5.3, figure 3",
         "On the ConvNet, Adam is faster per epoch on implicit directions.",
-        "convnet-main", rules.all_faster_per_epoch(("adam-cg3", "adam-cg10"), "adam"),
+        "convnet-main", on_race(rules.faster_per_epoch, "adam-cg3", "adam-cg10", "adam"),
     ),
     Claim(
         "adam-seconds", "section 5.3, figure 3",
         "On the ConvNet, implicit directions cost more time than backprop.",
-        "convnet-main", rules.dearer(("adam-cg3", "adam-cg10"), "adam"),
+        "convnet-main", on_race(rules.dearer, "adam-cg3", "adam-cg10", "adam"),
     ),
     Claim(
         "adam-accuracy", "section 5.3, figure 3",
         "On the ConvNet they generalise better: best validation accuracy 72.9 % against 71.7 %.",
-        "convnet-main", rules.more_accurate(("adam-cg3", "adam-cg10"), ("adam",)),
+        "convnet-main", on_race(rules.more_accurate, "adam-cg3", "adam-cg10", "adam"),
     ),
     Claim(
         "whose-gain", "ours (control)",
         "The gain on the MLP is the implicit step's, not that of the last layer, which runs at η 1 "
         "instead of 0.05 in the paper's setting.",
-        "mlp-controls", control_rules.gain_is_the_implicit_steps,
+        "mlp-controls", on_race(rules.gain_is_the_implicit_steps, *rules.GAIN_KEYS),
     ),
     Claim(
         "larger-eta", "ours (control)",
         "The paper's η 1 is not the best: exact steps gain from η 10 or 30 with the last layer at "
         "0.05.",
-        "mlp-controls", control_rules.larger_eta_is_better,
+        "mlp-controls", on_race(rules.all_lower, "exact", "exact-eta-10", "exact-eta-30"),
     ),
     Claim(
         "adam-mlp", "ours (beyond the paper)",
         "Adam is faster per epoch on exact directions on the MLP as well.",
-        "mlp-adam", rules.faster_per_epoch("adam-exact", "adam"),
+        "mlp-adam", on_race(rules.faster_per_epoch, "adam-exact", "adam"),
     ),
     Claim(
         "exact-convnet", "ours (beyond the paper)",
         "Exact steps for convolutions, which the paper has none of, beat CG 10 per epoch.",
-        "convnet-main", rules.faster_per_epoch("adam-exact", "adam-cg10"),
+        "convnet-main", on_race(rules.faster_per_epoch, "adam-exact", "adam-cg10"),
     ),
     Claim(
         "batch-size", "ours (beyond the paper)",
         "The best τ depends on the batch size, since the Gram is a sum over the batch.",
-        "batch-main", step_size_rules.best_tau_moves,
+        "batch-main", on_race(rules.best_tau_moves),
     ),
 )  # fmt: skip
 
 
-def assess(results: Iterable[Result | StabilityResult], scale: Scale) -> tuple[Assessment, ...]:
+def assess(results: Iterable[AnyResult], scale: Scale) -> tuple[Assessment, ...]:
     """Return what results say of every claim.
 
     Args:
@@ -158,17 +159,15 @@ def assess(results: Iterable[Result | StabilityResult], scale: Scale) -> tuple[A
         scale: Only results of this scale count.
     """
     found = latest(results, scale)
-    return tuple(_assessed(claim, found) for claim in CLAIMS)
+    return tuple(_assessed(claim, found.get(claim.place)) for claim in CLAIMS)
 
 
-def _assessed(claim: Claim, found: Mapping[str, AnyResult]) -> Assessment:
-    result = found.get(claim.place)
-    finding = None if result is None else claim.decide(result, found)
-    if result is None or finding is None:
+def _assessed(claim: Claim, result: AnyResult | None) -> Assessment:
+    decision = None if result is None else claim.decide(result)
+    about = (claim.key, claim.source, claim.statement)
+    if result is None or decision is None:
         experiment, _, part = claim.place.partition("-")
-        words = f"proxprop paper --experiment {experiment} --part {part} measures it"
-        return Assessment(claim.key, claim.source, claim.statement, "not measured", words, "")
-    rests_on = basis(result, finding.epochs)
-    return Assessment(
-        claim.key, claim.source, claim.statement, finding.verdict, finding.words, rests_on
-    )
+        remedy = f"proxprop paper --experiment {experiment} --part {part} measures it"
+        return Assessment(*about, "not measured", remedy, "")
+    rests_on = rules.basis(result, decision.epochs)
+    return Assessment(*about, decision.verdict, decision.measured, rests_on)

@@ -15,18 +15,18 @@ def comparable(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
 
     While the first seed is under way, with the seeds that all have begun.
     """
-    settled = [{s.seed for s in one.seeds if s.outcome != "unfinished"} for one in contenders]
-    begun = [{s.seed for s in one.seeds} for one in contenders]
+    settled = [{s.seed for s in entry.seeds if s.outcome != "unfinished"} for entry in contenders]
+    begun = [{s.seed for s in entry.seeds} for entry in contenders]
     shared = set.intersection(*settled) or set.intersection(*begun)
     return tuple(
-        one.model_copy(update={"seeds": tuple(s for s in one.seeds if s.seed in shared)})
-        for one in contenders
+        entry.model_copy(update={"seeds": tuple(s for s in entry.seeds if s.seed in shared)})
+        for entry in contenders
     )
 
 
 def common_epochs(contenders: Sequence[Contender]) -> float:
     """Return the last epoch that all have been evaluated at; those that diverged do not count."""
-    lasts = [seed.epoch[-1] for one in contenders for seed in one.seeds if _alive(seed)]
+    lasts = [seed.epoch[-1] for entry in contenders for seed in entry.seeds if _alive(seed)]
     return min(lasts, default=0.0)
 
 
@@ -42,25 +42,18 @@ def losses_until(contender: Contender, epoch: float) -> tuple[float, ...]:
     return tuple(loss_at(contender, done) for done in range(1, int(epoch) + 1))
 
 
-def diverged(contender: Contender) -> bool:
-    """Return whether any of its seeds diverged."""
-    return any(seed.outcome == "diverged" for seed in contender.seeds)
-
-
-def arrival(contender: Contender, target: float, axis: str) -> Stat:
-    """Return the epochs or training seconds until the loss is at `target`, over its seeds.
+def arrival(seeds: Iterable[Seed], target: float, axis: str) -> Stat:
+    """Return the epochs or training seconds until seeds are at a training loss.
 
     Args:
-        contender: Whose curves.
-        target: Training loss.
+        seeds: Whose curves.
+        target: The loss.
         axis: "epoch" or "seconds".
 
     Returns:
-        Mean, spread and number of the seeds that get there (`proxprop.spec.curves`).
+        Mean, spread and number of those that get there (`proxprop.spec.curves`).
     """
-    return Stat.of(
-        crossing(getattr(seed, axis), seed.train_loss, target) for seed in contender.seeds
-    )
+    return Stat.of(crossing(getattr(seed, axis), seed.train_loss, target) for seed in seeds)
 
 
 def seconds_per_epoch(contender: Contender, epoch: float) -> float:

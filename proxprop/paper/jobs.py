@@ -1,16 +1,34 @@
-"""What is to be carried out for a part, and how far the run store says it has come."""
+"""What is to be carried out for a part, how long it takes, and how far it has come."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proxprop.paper.plan import Part
 from proxprop.runs.errors import RunError
+from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
+from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import RaceConfig, SweepConfig
-from proxprop.spec.events import Ended
+from proxprop.spec.config.run import split_sizes
+from proxprop.spec.controls import Control
+from proxprop.spec.events import Ended, Event, Point, State
+
+# Measured on two idle cores: seconds of a step at batch 500, by model and direction, …
+_STEP = {
+    "paper-mlp": {"explicit": 0.32, "exact": 0.37, "cg": 0.42},
+    "paper-convnet": {"explicit": 0.08, "exact": 0.11, "cg": 0.11},
+    "mlp": {"explicit": 0.02, "exact": 0.03, "cg": 0.03},
+}
+# … to evaluate one image, …
+_IMAGE = {"paper-mlp": 4e-4, "paper-convnet": 1.5e-4, "mlp": 3e-5}
+# … of a step of one run of the sweep, trained in company, …
+_SWEPT_STEP = {"mlp": 0.012, "paper-mlp": 0.4}
+_BEGIN = 4.0  # … and to load data, warm up and save.
 
 _GONE = "Its process ended without a word. Resume continues from the checkpoint."
 
@@ -32,11 +50,28 @@ class Job:
     @property
     def name(self) -> str:
         """What the run store calls it."""
-        words = f"Paper: {self.part.place}, {self.part.scale} scale"
+        name = f"Paper: {self.part.place}, {self.part.scale} scale"
         if isinstance(self.config, SweepConfig):
-            return words
+            return name
         batch = f", batch {self.config.batch_size}" if len(self.part.fields) > 1 else ""
-        return f"{words}{batch}, seed {self.config.seed}"
+        return f"{name}{batch}, seed {self.config.seed}"
+
+    def seconds(self, epochs: int) -> float:
+        """Return about how long it takes on two idle CPU cores."""
+        config = self.config
+        if isinstance(config, SweepConfig):
+            runs = len(config.cells()) * config.seeds
+            return _BEGIN + runs * config.steps * _SWEPT_STEP.get(config.model.name, 1.0)
+        total = DATA["cifar10"].train_size or 0
+        samples = min(config.data.samples or total, total)
+        train, validation, _ = split_sizes(samples, config.data.validation, official_test=True)
+        # A step's fixed costs (the optimizer's above all) do not shrink with the batch.
+        size = 0.3 + 0.7 * config.batch_size / 500
+        steps = math.ceil(train / config.batch_size) * size
+        evaluation = (train + validation) * _IMAGE[config.model.name]
+        of = _STEP[config.model.name]
+        contenders = [steps * of[c.direction.solver] + evaluation for c in config.contenders]
+        return _BEGIN + epochs * sum(contenders)
 
 
 @dataclass(frozen=True)
@@ -60,8 +95,22 @@ class Task:
         return cls(part, jobs_of(part, seeds), chosen)
 
 
+def jobs_of(part: Part, seeds: int) -> tuple[Job, ...]:
+    """Return the races of a part, seed after seed; the sweep has its own seeds."""
+    if part.sweep is not None:
+        return (Job(part, part.sweep),)
+    return tuple(
+        Job(part, field.seeded(field.config.seed + index), field.keys)
+        for index in range(seeds)
+        for field in part.fields
+    )
+
+
+# -- what the run store has of them ------------------------------------------------------------
+
+
 @dataclass(frozen=True)
-class Standing:
+class Advance:
     """How far one contender of a stored race has come.
 
     Attributes:
@@ -78,17 +127,6 @@ class Standing:
         return dead or self.epoch >= epochs
 
 
-def jobs_of(part: Part, seeds: int) -> tuple[Job, ...]:
-    """Return the races of a part, seed after seed; the sweep has its own seeds."""
-    if part.sweep is not None:
-        return (Job(part, part.sweep),)
-    return tuple(
-        Job(part, one.seeded(one.config.seed + index), one.keys)
-        for index in range(seeds)
-        for one in part.fields
-    )
-
-
 def find(store: Reading, job: Job) -> Run | None:
     """Return the stored run of a job: a finished one, else the latest."""
     config = job.config
@@ -97,15 +135,15 @@ def find(store: Reading, job: Job) -> Run | None:
     return next(iter([*finished, *same]), None)
 
 
-def standings(store: Reading, job: Job, run: Run) -> tuple[Standing, ...]:
+def advances(store: Reading, job: Job, run: Run) -> tuple[Advance, ...]:
     """Return how far each contender of a stored race has come."""
-    ends = {row.event.member: row.event for row in store.events(run.id) if _is_end(row.event)}
+    events = (row.event for row in store.events(run.id))
+    ends = {event.member: event for event in events if isinstance(event, Ended)}
     found = []
     for member in range(len(job.keys)):
         points = store.points(run.id, "evaluations", member)
         last = float(points["epoch"].iloc[-1]) if len(points) else -1.0
-        end = ends.get(member)
-        found.append(Standing(last, end if isinstance(end, Ended) else None))
+        found.append(Advance(last, ends.get(member)))
     return tuple(found)
 
 
@@ -115,7 +153,7 @@ def is_done(store: Reading, job: Job, run: Run | None, epochs: int) -> bool:
         return False
     if run.outcome == "finished":
         return True
-    return bool(job.keys) and all(one.through(epochs) for one in standings(store, job, run))
+    return bool(job.keys) and all(one.through(epochs) for one in advances(store, job, run))
 
 
 def make_resumable(store: Store, run: Run) -> Run:
@@ -132,5 +170,36 @@ def make_resumable(store: Store, run: Run) -> Run:
     return store.run(run.id)
 
 
-def _is_end(event: object) -> bool:
-    return isinstance(event, Ended)
+class EpochLimit:
+    """Lets a race run to the end of an epoch, then stops it with a checkpoint.
+
+    Sent "to the end of the epoch" while all are in the last one, the contenders hold one by one,
+    each after its evaluation; when all do, the race pauses, and is stopped.
+
+    Args:
+        advances: How far the contenders are already.
+        contenders: How many there are.
+        epochs: Epochs to do, fewer than the race's budget.
+    """
+
+    def __init__(self, advances: Sequence[Advance], contenders: int, epochs: int) -> None:
+        self._last = float(epochs - 1)
+        self._epochs = dict.fromkeys(range(contenders), -1.0)
+        self._epochs |= {member: one.epoch for member, one in enumerate(advances)}
+        through = {member for member, one in enumerate(advances) if one.through(epochs)}
+        self._active = set(range(contenders)) - through
+        self._holding = self._stopped = False
+
+    def __call__(self, event: Event, mailbox: Mailbox) -> None:
+        """Take in an event of the race; leave commands in its mailbox."""
+        if isinstance(event, Point) and event.table == "evaluations":
+            self._epochs[event.member] = event.epoch
+        elif isinstance(event, Ended):
+            self._active.discard(event.member)
+        elif isinstance(event, State) and event.state == "paused" and self._holding:
+            if not self._stopped:
+                mailbox.put(Control("stop"))
+            self._stopped = True
+        if not self._holding and all(self._epochs[m] >= self._last for m in self._active):
+            self._holding = True
+            mailbox.put(Control("epoch"))

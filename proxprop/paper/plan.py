@@ -8,18 +8,24 @@ Frerix et al. 2018 write τ for our η and τ_θ for our τ. The experiments:
 - convnet/main: figure 3, and exact steps, which the paper has none of.
 - stability/main: table 1, loss after a fixed number of steps against η at τ = 1.
 - batch/main: ours. The Gram is a sum over the batch, so the batch size scales τ's effect.
-
-Loads no torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from proxprop.paper.result import Experiment, Scale
-from proxprop.spec.config import Contender, DataConfig, RaceConfig, SweepConfig
+from proxprop.spec.config import (
+    Contender,
+    DataConfig,
+    DirectionConfig,
+    RaceConfig,
+    SweepConfig,
+)
+from proxprop.spec.racing import direction_label
 
 PAPER_EPOCHS = 50
 BATCH = 500
@@ -118,30 +124,29 @@ def _parts(scale: Scale, data: DataConfig) -> Iterator[Part]:
         only = _field(scale, place, data, model, BATCH, entries)
         return Part(experiment, name, scale, title, (only,), references=references)  # type: ignore[arg-type]
 
+    adam = partial(_entry, lr=ADAM_ETA, tau=ADAM_TAU, optimizer="adam", prefix="Adam, ")
+    control = partial(_entry, solver="exact", explicit_lr=PLAIN_ETA)
     yield part(
         "mlp/main", "MLP, Nesterov momentum (the paper's figure 2)",
-        _plain("plain"), _exact("exact"), _cg(3), _cg(5), _cg(10),
+        _entry("plain", "explicit", PLAIN_ETA), _entry("exact", "exact"),
+        *(_entry(f"cg{steps}", "cg", steps=steps) for steps in (3, 5, 10)),
     )  # fmt: skip
     yield part(
         "convnet/main", "ConvNet, Adam on implicit directions (the paper's figure 3)",
-        _adam("adam", "Adam, explicit", "explicit"),
-        _adam("adam-cg3", "Adam, implicit (CG 3)", "cg", 3),
-        _adam("adam-cg10", "Adam, implicit (CG 10)", "cg", 10),
-        _adam("adam-exact", "Adam, implicit (exact)", "exact"),
+        adam("adam", "explicit"), adam("adam-cg3", "cg"), adam("adam-cg10", "cg", steps=10),
+        adam("adam-exact", "exact"),
     )  # fmt: skip
     yield part(
         "mlp/controls", "MLP: whose gain is it, the implicit step's or the last layer's?",
-        _plain("plain-last-1", "explicit, last layer η 1", 1.0),
-        _exact("exact-last-.05", "exact, last layer η 0.05", ETA, PLAIN_ETA),
-        _exact("exact-eta-10", "exact, η 10, last layer η 0.05", 10.0, PLAIN_ETA),
-        _exact("exact-eta-30", "exact, η 30, last layer η 0.05", 30.0, PLAIN_ETA),
+        _entry("plain-last-1", "explicit", PLAIN_ETA, 1.0, label="explicit, last layer η 1"),
+        control("exact-last-.05", label="exact, last layer η 0.05"),
+        control("exact-eta-10", lr=10.0, label="exact, η 10, last layer η 0.05"),
+        control("exact-eta-30", lr=30.0, label="exact, η 30, last layer η 0.05"),
         references=("plain", "exact"),
     )  # fmt: skip
     yield part(
         "mlp/adam", "MLP, Adam on implicit directions",
-        _adam("adam", "Adam, explicit", "explicit"),
-        _adam("adam-exact", "Adam, implicit (exact)", "exact"),
-        _adam("adam-cg3", "Adam, implicit (CG 3)", "cg", 3),
+        adam("adam", "explicit"), adam("adam-exact", "exact"), adam("adam-cg3", "cg"),
         references=("plain", "exact"),
     )  # fmt: skip
     yield _stability(scale, data)
@@ -152,15 +157,20 @@ def _stability(scale: Scale, data: DataConfig) -> Part:
     """Table 1: η from 5e-4 to 50 in half decades, at τ = 1 and Nesterov 0.95."""
     optimizer = {"name": "nesterov", "momentum": 0.95}
     eta = {"low": 5e-4, "high": 50.0, "count": 11}
-    directions = (
-        ("explicit", {"solver": "explicit"}),
-        ("implicit (CG 3)", {"solver": "cg", "cg_steps": 3, "tau": ADAM_TAU}),
-        ("implicit (CG 5)", {"solver": "cg", "cg_steps": 5, "tau": ADAM_TAU}),
-        ("implicit (exact)", {"solver": "exact", "tau": ADAM_TAU}),
+    directions: tuple[dict[str, Any], ...] = (
+        {"solver": "explicit"},
+        {"solver": "cg", "cg_steps": 3, "tau": ADAM_TAU},
+        {"solver": "cg", "cg_steps": 5, "tau": ADAM_TAU},
+        {"solver": "exact", "tau": ADAM_TAU},
     )
     methods = [
-        {"label": label, "direction": direction, "optimizer": optimizer, "lr": eta}
-        for label, direction in directions
+        {
+            "label": direction_label(DirectionConfig.parse(direction)),
+            "direction": direction,
+            "optimizer": optimizer,
+            "lr": eta,
+        }
+        for direction in directions
     ]
     sweep = SweepConfig.parse(
         {"data": data, "batch_size": BATCH, "methods": methods, **_SWEPT[scale]}
@@ -177,15 +187,17 @@ def _batches(scale: Scale, data: DataConfig) -> Part:
     """Exact and CG 3 steps at three values of τ for each of three batch sizes."""
     fields = []
     for batch in STUDIED_BATCHES:
-        exact = [
-            _exact(f"exact-batch-{batch}-tau-{tau:g}", f"exact, batch {batch}, τ {tau:g}", tau=tau)
+        entries = tuple(
+            _entry(
+                f"{key}-batch-{batch}-tau-{tau:g}",
+                solver,
+                tau=tau,
+                label=f"{label}, batch {batch}, τ {tau:g}",
+            )
+            for key, solver, label in (("exact", "exact", "exact"), ("cg3", "cg", "CG 3"))
             for tau in STUDIED_TAU
-        ]
-        inexact = [
-            _cg(3, f"cg3-batch-{batch}-tau-{tau:g}", f"CG 3, batch {batch}, τ {tau:g}", tau)
-            for tau in STUDIED_TAU
-        ]
-        fields.append(_field(scale, "batch/main", data, _SMALL_MLP, batch, (*exact, *inexact)))
+        )
+        fields.append(_field(scale, "batch/main", data, _SMALL_MLP, batch, entries))
     return Part("batch", "main", scale, "Small MLP: τ against the batch size", tuple(fields))
 
 
@@ -214,37 +226,20 @@ def _field(
     return Field(keys, config)
 
 
-def _plain(key: str, label: str = "explicit", explicit_lr: float | None = None) -> Entry:
-    return _entry(key, label, {"solver": "explicit"}, PLAIN_ETA, explicit_lr)
-
-
-def _exact(
-    key: str,
-    label: str = "implicit (exact)",
-    lr: float = ETA,
-    explicit_lr: float | None = None,
-    tau: float = TAU,
-) -> Entry:
-    return _entry(key, label, {"solver": "exact", "tau": tau}, lr, explicit_lr)
-
-
-def _cg(steps: int, key: str = "", label: str = "", tau: float = TAU) -> Entry:
-    direction = {"solver": "cg", "cg_steps": steps, "tau": tau}
-    return _entry(key or f"cg{steps}", label or f"implicit (CG {steps})", direction, ETA, None)
-
-
-def _adam(key: str, label: str, solver: str, steps: int = 3) -> Entry:
-    direction = {"solver": solver, "cg_steps": steps, "tau": ADAM_TAU}
-    return _entry(key, label, direction, ADAM_ETA, None, "adam")
-
-
 def _entry(
     key: str,
-    label: str,
-    direction: dict[str, Any],
-    lr: float,
-    explicit_lr: float | None,
+    solver: str,
+    lr: float = ETA,
+    explicit_lr: float | None = None,
+    *,
+    tau: float = TAU,
+    steps: int = 3,
     optimizer: str = "nesterov",
+    label: str = "",
+    prefix: str = "",
 ) -> Entry:
+    """Return a contender and its key; without a label it is called by its direction."""
+    direction = DirectionConfig.parse({"solver": solver, "cg_steps": steps, "tau": tau})
     chosen = {"name": optimizer, "lr": lr, "explicit_lr": explicit_lr}
+    label = label or f"{prefix}{direction_label(direction)}"
     return key, Contender.parse({"label": label, "direction": direction, "optimizer": chosen})

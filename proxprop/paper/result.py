@@ -1,12 +1,21 @@
-"""What an experiment of the paper left behind: one JSON file a part. Loads no torch."""
+"""What an experiment of the paper left behind: one JSON file a part, shipped or made here."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
+from proxprop import paths
+from proxprop.files import write_atomically
 from proxprop.spec.config import RunConfig
+
+SHIPPED = Path(__file__).parent / "results"
 
 Scale = Literal["laptop", "full"]
 Experiment = Literal["mlp", "convnet", "batch", "stability"]
@@ -15,7 +24,17 @@ SCALES: tuple[Scale, ...] = ("laptop", "full")
 EXPERIMENTS: tuple[Experiment, ...] = ("mlp", "convnet", "batch", "stability")
 
 Outcome = Literal["finished", "diverged", "collapsed", "unfinished"]
-Numbers = tuple[float | None, ...]
+
+
+def _six_digits(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
+
+
+# Numbers are kept to six digits; None stands for one that is not finite.
+Measured = Annotated[float, BeforeValidator(_six_digits)]
+Number = Annotated[float | None, BeforeValidator(_six_digits)]
 
 
 class _Plain(BaseModel):
@@ -76,11 +95,11 @@ class Seed(_Plain):
     seed: int
     outcome: Outcome = "unfinished"
     words: str = ""
-    epoch: tuple[float, ...] = ()
-    train_loss: Numbers = ()
-    validation_accuracy: Numbers = ()
-    seconds: tuple[float, ...] = ()
-    test_accuracy: float | None = None
+    epoch: tuple[Measured, ...] = ()
+    train_loss: tuple[Number, ...] = ()
+    validation_accuracy: tuple[Number, ...] = ()
+    seconds: tuple[Measured, ...] = ()
+    test_accuracy: Number = None
 
 
 class Contender(_Plain):
@@ -113,11 +132,12 @@ class Contender(_Plain):
         return str(self.config["direction"]["solver"])
 
 
-class _Recorded(_Plain):
+class _Part(_Plain):
     """What every file says first.
 
     Attributes:
         format: Of the file.
+        experiment: Which experiment.
         part: "main", "controls", … within the experiment.
         scale: "laptop" (a part of the images, few epochs) or "full".
         title: What a person reads.
@@ -128,6 +148,7 @@ class _Recorded(_Plain):
     """
 
     format: Literal[1] = 1
+    experiment: Experiment
     part: str
     scale: Scale
     title: str
@@ -139,10 +160,15 @@ class _Recorded(_Plain):
     @property
     def name(self) -> str:
         """Name of its file without the suffix, "<experiment>-<part>-<scale>"."""
-        return f"{getattr(self, 'experiment')}-{self.part}-{self.scale}"  # noqa: B009
+        return f"{self.place}-{self.scale}"
+
+    @property
+    def place(self) -> str:
+        """The part's name among all of a scale, "<experiment>-<part>"."""
+        return f"{self.experiment}-{self.part}"
 
 
-class Result(_Recorded):
+class Result(_Part):
     """Curves of several contenders.
 
     Attributes:
@@ -159,7 +185,7 @@ class Result(_Recorded):
 
     def contender(self, key: str) -> Contender | None:
         """Return the contender of that key, or None."""
-        return next((one for one in self.contenders if one.key == key), None)
+        return next((entry for entry in self.contenders if entry.key == key), None)
 
 
 class StabilityMethod(_Plain):
@@ -180,14 +206,14 @@ class StabilityMethod(_Plain):
     key: str
     label: str
     solver: Literal["explicit", "exact", "cg"]
-    lr: tuple[float, ...]
-    tau: tuple[float | None, ...]
-    step_size: tuple[float, ...]
-    losses: tuple[Numbers, ...]
+    lr: tuple[Measured, ...]
+    tau: tuple[Number, ...]
+    step_size: tuple[Measured, ...]
+    losses: tuple[tuple[Number, ...], ...]
     outcomes: tuple[tuple[Outcome, ...], ...]
 
 
-class StabilityResult(_Recorded):
+class StabilityResult(_Part):
     """How far each method's step size may grow.
 
     Attributes:
@@ -204,23 +230,113 @@ class StabilityResult(_Recorded):
     config: dict[str, Any]
     steps: int
     seeds: tuple[int, ...]
-    initial_loss: float | None
-    constant_loss: float
+    initial_loss: Number
+    constant_loss: Measured
     methods: tuple[StabilityMethod, ...]
 
     def method(self, key: str) -> StabilityMethod | None:
         """Return the method of that key, or None."""
-        return next((one for one in self.methods if one.key == key), None)
+        return next((method for method in self.methods if method.key == key), None)
 
 
 AnyResult = Annotated[Result | StabilityResult, Field(discriminator="experiment")]
-_ADAPTER: TypeAdapter[Result | StabilityResult] = TypeAdapter(AnyResult)
+_ADAPTER: TypeAdapter[AnyResult] = TypeAdapter(AnyResult)
 
 
-def parse_result(text: str | bytes) -> Result | StabilityResult:
+def parse_result(text: str | bytes) -> AnyResult:
     """Return the result that a file's text holds.
 
     Raises:
         ValueError: If it is no such result, or one of another format (pydantic's error is one).
     """
     return _ADAPTER.validate_json(text)
+
+
+# -- files ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a folder holds.
+
+    Attributes:
+        results: In the order of the experiments.
+        problems: Files that could not be read, in words.
+    """
+
+    results: tuple[AnyResult, ...]
+    problems: tuple[str, ...] = ()
+
+
+def shipped() -> Recorded:
+    """Return the results shipped with the package."""
+    return read_folder(SHIPPED)
+
+
+def made_here(root: Path | None = None) -> Recorded:
+    """Return the results of `proxprop paper` in this data directory.
+
+    Args:
+        root: The data directory; None for `PROXPROP_HOME`.
+    """
+    return read_folder(results_folder(root))
+
+
+def results_folder(root: Path | None = None) -> Path:
+    """Return where `proxprop paper` writes unless told otherwise."""
+    return (root or paths.home()) / "paper"
+
+
+def read_folder(folder: Path) -> Recorded:
+    """Return the results in `folder`; none where it does not exist."""
+    results, problems = [], []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            status = path.stat()
+            results.append(_parsed(path, status.st_ino, status.st_mtime_ns))
+        except (OSError, ValueError) as error:
+            cause = (str(error).splitlines() or ["no message"])[0]
+            problems.append(f"{path.name} cannot be read ({cause}); delete it or record it again")
+    results.sort(
+        key=lambda result: (
+            EXPERIMENTS.index(result.experiment),
+            result.part != "main",
+            result.part,
+        )
+    )
+    return Recorded(tuple(results), tuple(problems))
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: Path, inode: int, modified: int) -> AnyResult:
+    """Parse a file once for everybody who looks at it; files are replaced, never rewritten."""
+    return parse_result(path.read_bytes())
+
+
+def read_result(path: Path) -> AnyResult | None:
+    """Return the result at `path`, or None where there is none that can be read."""
+    try:
+        return parse_result(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def latest(results: Iterable[AnyResult], scale: Scale) -> dict[str, AnyResult]:
+    """Return "<experiment>-<part>" → the most recent result of that scale."""
+    chosen: dict[str, AnyResult] = {}
+    for result in results:
+        known = chosen.get(result.place)
+        if result.scale == scale and (known is None or result.recorded > known.recorded):
+            chosen[result.place] = result
+    return chosen
+
+
+def write_result(result: AnyResult, folder: Path) -> Path:
+    """Write `result` to its file in `folder`, whole or not at all, and return the path.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    path = folder / f"{result.name}.json"
+    write_atomically(path, result.model_dump_json() + "\n")
+    return path

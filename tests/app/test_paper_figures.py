@@ -9,7 +9,7 @@ import pytest
 from app.charts.theme import BLUE, GREEN, ORANGE, VERMILION
 from app.components.race_link import decode
 from app.paper import claims
-from app.paper.curves import arrival, baseline, curves
+from app.paper.curves import baseline, curves
 from app.paper.picture import training_picture
 from app.paper.recordings import (
     EXPERIMENTS,
@@ -24,6 +24,7 @@ from app.paper.study import batch_picture, stability_picture
 from app.paper.tiles import study_tiles, training_tiles
 from proxprop.paper import Result
 from proxprop.paper.claims import CLAIMS, Assessment
+from proxprop.paper.curves import arrival
 from tests.app.paper_results import PLAIN, batch, contender, mlp, seed, stability
 
 
@@ -152,8 +153,8 @@ def test_adams_rival_is_adam() -> None:
 
 def test_reached_at_once() -> None:
     line = curves(mlp(contenders=(contender("exact", seed((0.5, 0.4))),)))[0]
-    assert arrival(line, 0.6, "seconds").mean == 0.0
-    assert arrival(line, 0.1, "seconds").n == 0
+    assert arrival(line.seeds, 0.6, "seconds").mean == 0.0
+    assert arrival(line.seeds, 0.1, "seconds").n == 0
 
 
 def test_seeds_arrive_one_by_one_and_those_that_do_not_are_counted() -> None:

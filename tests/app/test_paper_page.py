@@ -9,7 +9,7 @@ import pytest
 
 from app.components.race_link import decode
 from proxprop import paper
-from proxprop.paper.recorded import write_result
+from proxprop.paper.result import write_result
 from proxprop.runs.store import Store
 from proxprop.spec.racing import default_race
 from tests.app.conftest import open_page, query, text
@@ -36,7 +36,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder in place of the results that come with the package."""
     folder = tmp_path / "shipped"
     folder.mkdir()
-    monkeypatch.setattr(paper.recorded, "SHIPPED", folder)
+    monkeypatch.setattr(paper.result, "SHIPPED", folder)
     return folder
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from benchmarks import paper_table
-from proxprop.paper.recorded import SHIPPED, Found, parse_result
+from proxprop.paper.result import SHIPPED, Recorded, parse_result
 
 
 def recorded(name: str):
@@ -16,7 +16,7 @@ def recorded(name: str):
 
 def only(monkeypatch: pytest.MonkeyPatch, *raw) -> str:
     results = tuple(parse_result(json.dumps(one)) for one in raw)
-    monkeypatch.setattr(paper_table, "shipped", lambda: Found(results))
+    monkeypatch.setattr(paper_table, "shipped", lambda: Recorded(results))
     return paper_table.paper_tables()
 
 

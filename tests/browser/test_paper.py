@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from proxprop.paper.recorded import write_result
+from proxprop.paper.result import write_result
 from tests.app.paper_results import batch, mlp, stability
 from tests.browser.conftest import start_server, stop_server
 

@@ -23,16 +23,19 @@ def test_losses_are_means_over_seeds() -> None:
 def test_epochs_and_seconds_to_a_loss_are_means_over_seeds() -> None:
     one = contender(seed([2.0, 0.5], seconds=10.0), seed([1.0, 0.8], seconds=20.0, number=1))
     # 1 is reached after 1.5 epochs or 15 s, and after 1 epoch or 20 s.
-    assert curves.arrival(one, 1.0, "epoch").mean == pytest.approx(1.25)
-    assert curves.arrival(one, 1.0, "seconds").mean == pytest.approx(17.5)
-    assert curves.arrival(one, 1.0, "epoch").n == 2
-    assert (curves.arrival(one, 0.6, "epoch").n, curves.arrival(one, 0.4, "epoch").n) == (1, 0)
-    assert curves.arrival(one, 2.3, "epoch").mean == 0.0
+    assert curves.arrival(one.seeds, 1.0, "epoch").mean == pytest.approx(1.25)
+    assert curves.arrival(one.seeds, 1.0, "seconds").mean == pytest.approx(17.5)
+    assert curves.arrival(one.seeds, 1.0, "epoch").n == 2
+    assert (
+        curves.arrival(one.seeds, 0.6, "epoch").n,
+        curves.arrival(one.seeds, 0.4, "epoch").n,
+    ) == (1, 0)
+    assert curves.arrival(one.seeds, 2.3, "epoch").mean == 0.0
 
 
 def test_a_diverged_seed_never_arrives_and_ends_no_comparison() -> None:
     gone = contender(seed([None], outcome="diverged"))
-    assert curves.arrival(gone, 1.0, "epoch").n == 0
+    assert curves.arrival(gone.seeds, 1.0, "epoch").n == 0
     assert curves.loss_at(gone, 1) == math.inf
     assert curves.common_epochs([gone, contender(seed([2.0, 1.0, 0.5]))]) == 3.0
     assert curves.common_epochs([gone]) == 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from proxprop.paper.recorded import read_folder, shipped, write_result
+from proxprop.paper.result import read_folder, shipped, write_result
 
 
 def test_a_file_is_parsed_once_until_it_is_replaced(tmp_path: Path) -> None:

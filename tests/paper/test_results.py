@@ -16,7 +16,7 @@ from proxprop.paper import (
     results_folder,
     shipped,
 )
-from proxprop.paper.recorded import read_folder, read_result, write_result
+from proxprop.paper.result import read_folder, read_result, write_result
 from tests.paper.made_up import result, seed, stability
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from proxprop.paper.jobs import Standing
-from proxprop.paper.limit import EpochLimit
+from proxprop.paper.jobs import Advance, EpochLimit
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.store import Store
 from proxprop.spec.events import Ended, Event, Point, State
@@ -44,12 +43,12 @@ def test_contenders_that_have_ended_are_not_waited_for(tmp_path: Path) -> None:
     assert told(limit, mailbox, evaluated(0, 0.0)) == []
     assert told(limit, mailbox, evaluated(0, 1.0)) == []
     assert told(limit, mailbox, gone) == ["epoch"]
-    resumed = EpochLimit((Standing(1.0, None), Standing(0.0, gone)), 2, 2)
+    resumed = EpochLimit((Advance(1.0, None), Advance(0.0, gone)), 2, 2)
     assert told(resumed, mailbox, State("running", 0)) == ["epoch"]
 
 
 def test_how_far_a_contender_has_come() -> None:
     stopped = Ended("stopped", 3, 1.5, 0.0, "stopped")
-    assert Standing(2.0, stopped).through(2)
-    assert not Standing(1.0, stopped).through(2)
-    assert Standing(0.0, Ended("diverged", 3, 0.3, 0.0, "")).through(2)
+    assert Advance(2.0, stopped).through(2)
+    assert not Advance(1.0, stopped).through(2)
+    assert Advance(0.0, Ended("diverged", 3, 0.3, 0.0, "")).through(2)
