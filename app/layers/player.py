@@ -8,50 +8,50 @@ from typing import Any
 import streamlit as st
 
 from app.charts.theme import BLUE, DARK_LINES, VERMILION
-from app.layers.tracing import Part, TracingFailed, digest, get_tracer
 from app.live.component import mount
 from app.mathml import mathml
-from proxprop.analysis.slow_motion import TraceRequest
+from app.questions import QuestionFailed, get_questions
+from proxprop.analysis.questions import StepQuestion
 
 MOST_LAYERS = 2  # hidden ones whose energies have bars of their own
 
 
-def traced(request: TraceRequest) -> dict[str, Any] | None:
-    """Return the stages of a step, telling how it goes meanwhile; words if there are none."""
-    return _part(request, "motion", "Computing the step in float64")
+def traced(question: StepQuestion) -> dict[str, Any] | None:
+    """Return the stages of a step, showing how it goes meanwhile; None where it shows why not."""
+    return _part(question, "motion", "Computing the step in float64")
 
 
-def checked(request: TraceRequest) -> dict[str, Any] | None:
+def checked(question: StepQuestion) -> dict[str, Any] | None:
     """Return measures and checks of a step, while its stages play already."""
-    return _part(request, "findings", "Measuring and checking the step")
+    return _part(question, "findings", "Measuring and checking the step")
 
 
-def _part(request: TraceRequest, part: Part, doing: str) -> dict[str, Any] | None:
+def _part(question: StepQuestion, part: str, title: str) -> dict[str, Any] | None:
     place, start = st.empty(), time.monotonic()
 
-    def tell(words: str, share: float | None) -> None:
+    def report(doing: str, share: float | None) -> None:
         elapsed = f" ({time.monotonic() - start:.0f} s)"
-        place.progress(share or 0.0, text=f"{doing}: {words} …{elapsed}")
+        place.progress(share or 0.0, text=f"{title}: {doing} …{elapsed}")
 
     try:
-        found = get_tracer().trace(request, part, tell)
-    except TracingFailed as error:
+        answer = get_questions().answer(question, part, report)
+    except QuestionFailed as error:
         with place.container():
             st.error(str(error))
             st.button("Try again", key=f"layers.again-{part}", icon=":material/replay:")
         return None
     place.empty()
-    return found
+    return answer
 
 
-def player(request: TraceRequest, trace: dict[str, Any], *, lecture: bool) -> None:
+def player(question: StepQuestion, trace: dict[str, Any], *, lecture: bool) -> None:
     """Show the player."""
     parts = energy_parts(len(trace["layers"]) - 1)
     data = {
         "trace": {name: trace[name] for name in ("layers", "frames")},
         "energies": parts,
         "formulas": {tex: mathml(tex) for tex in formulas(trace, parts)},
-        "digest": digest(request),
+        "digest": question.digest,
         "lecture": lecture,
         "colors": {"explicit": VERMILION, "implicit": BLUE},
         "darkLines": DARK_LINES,

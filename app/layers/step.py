@@ -17,7 +17,7 @@ from app.layers.player import checked, player, traced
 from app.layers.results import checks, measures_table, overshoots
 from app.services import get_service, get_store
 from app.state import url_state
-from proxprop.analysis.slow_motion import TraceRequest
+from proxprop.analysis.questions import StepQuestion
 from proxprop.spec.config import ConfigError, RunConfig
 from proxprop.spec.controls import Control
 
@@ -36,13 +36,13 @@ LOOK_SECONDS = 0.1
 
 def one_step(state: LayersState) -> None:
     """Show the controls, the step as it plays, then its measures and checks."""
-    request = _controls(state)
-    step = traced(request)
+    question = _controls(state)
+    step = traced(question)
     if step is None:
         return
-    player(request, step, lecture=state.lecture)
+    player(question, step, lecture=state.lecture)
     st.caption(_description(step["setting"]))
-    if (results := checked(request)) is None:
+    if (results := checked(question)) is None:
         return
     left, right = st.columns([1.1, 1], gap="large")
     with left:
@@ -60,11 +60,11 @@ def one_step(state: LayersState) -> None:
     )
 
 
-def _controls(state: LayersState) -> TraceRequest:
-    """Show the controls; return the step to trace."""
+def _controls(state: LayersState) -> StepQuestion:
+    """Show the controls; return whose step is to be shown."""
     runs = known_runs(state)
     with st.container(key="layers-bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
-        url_state.show(WEIGHTS_KEY, state.run or state.of)
+        url_state.show_value(WEIGHTS_KEY, state.run or state.of)
         st.selectbox(
             "Weights",
             [*NETS, *runs],
@@ -133,9 +133,9 @@ def _controls(state: LayersState) -> TraceRequest:
         # An optimizer that takes no such direction: the step itself is shown all the same.
         config = base.replace(**changes, **{"optimizer.name": "sgd"})
     if run is None:
-        return TraceRequest(config)
+        return StepQuestion(config=config)
     newest = _newest(run.id)
-    return TraceRequest(config, run.id, newest[0] if newest else 0)
+    return StepQuestion(config=config, run=run.id, step=newest[0] if newest else 0)
 
 
 def _take_weights(state: LayersState) -> None:

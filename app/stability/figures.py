@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from app.charts.theme import DARK_LINES, line_style, template
 from app.components.notation import number
 from proxprop.analysis.filters import exact_gain, explicit_gain
-from proxprop.analysis.probe import LayerView
+from proxprop.analysis.spectra import LayerResponse
 
 LOW, HIGH = -2.0, 1.25  # of the factors, as on the quadratic
 GAINS = (1e-3, 1e3)
@@ -23,7 +23,7 @@ MUTED = {False: "#57606A", True: "#A5ADB8"}
 
 
 def layers_figure(
-    views: Sequence[LayerView],
+    responses: Sequence[LayerResponse],
     *,
     gain: bool = False,
     dark: bool = False,
@@ -32,41 +32,47 @@ def layers_figure(
     """Draw what each kind of step leaves, or delivers, over each layer's measured spectrum.
 
     Args:
-        views: The layers, at most `MAX_LAYERS` are drawn.
+        responses: The layers, at most `MAX_LAYERS` are drawn.
         gain: Draw the gain (delivered over requested) in place of the factor (left over).
         dark: Dark theme.
         lecture: Type of at least 18 pt and thick lines.
     """
-    shown = list(views)[:MAX_LAYERS]
+    shown = list(responses)[:MAX_LAYERS]
     figure = make_subplots(
         1,
         len(shown),
         shared_yaxes=True,
         horizontal_spacing=0.02,
-        subplot_titles=[_title(view, lecture) for view in shown],
+        subplot_titles=[_title(response, lecture) for response in shown],
     )
-    for column, view in enumerate(shown, start=1):
-        _panel(figure, view, column, gain=gain, dark=dark, lecture=lecture)
+    for column, response in enumerate(shown, start=1):
+        _panel(figure, response, column, gain=gain, dark=dark, lecture=lecture)
     _style(figure, shown, gain=gain, dark=dark, lecture=lecture)
     _words(figure, shown, gain=gain, dark=dark, lecture=lecture)
     return figure
 
 
 def _panel(
-    figure: go.Figure, view: LayerView, column: int, *, gain: bool, dark: bool, lecture: bool
+    figure: go.Figure,
+    response: LayerResponse,
+    column: int,
+    *,
+    gain: bool,
+    dark: bool,
+    lecture: bool,
 ) -> None:
-    values = view.probe.eigenvalues
+    values = response.layer.eigenvalues
     low = max(float(values.min()), float(values.max()) * 10**-DECADES)
     grid = np.geomspace(low, float(values.max()), 200)
     curves = {
-        "explicit": (grid, explicit_gain(grid, view.tau)),
-        "exact": (grid, exact_gain(grid, view.tau)),
-        "cg": (values, view.gains["cg"]),
+        "explicit": (grid, explicit_gain(grid, response.tau)),
+        "exact": (grid, exact_gain(grid, response.tau)),
+        "cg": (values, response.gains["cg"]),
     }
     for step in STEPS:
         at, delivered = curves[step]
         figure.add_trace(
-            _line(step, at, delivered if gain else 1 - delivered, view, dark, lecture),
+            _line(step, at, delivered if gain else 1 - delivered, response, dark, lecture),
             row=1,
             col=column,
         )
@@ -82,15 +88,15 @@ def _panel(
         row=1,
         col=column,
     )
-    if (limit := _limit(view)) is not None:
+    if (limit := _limit(response)) is not None:
         figure.add_vline(limit, line={"width": 1.5, "dash": "dot", "color": muted}, col=column)
 
 
-def _limit(view: LayerView) -> float | None:
+def _limit(response: LayerResponse) -> float | None:
     """Return the eigenvalue 2/s past which an explicit step overshoots, if it is in the picture."""
-    values = view.probe.eigenvalues
+    values = response.layer.eigenvalues
     low = max(float(values.min()), float(values.max()) * 10**-DECADES)
-    limit = 2 / view.tau
+    limit = 2 / response.tau
     return limit if low < limit < 1.5 * float(values.max()) else None
 
 
@@ -98,7 +104,7 @@ def _line(
     step: str,
     at: np.ndarray,
     y: np.ndarray,
-    view: LayerView,
+    response: LayerResponse,
     dark: bool,
     lecture: bool,
 ) -> go.Scatter:
@@ -107,39 +113,39 @@ def _line(
     return go.Scatter(
         x=at.tolist(),  # plain lists: the browser reads them too
         y=np.asarray(y).tolist(),
-        name=step_name(step, view),
-        meta=short_name(step, view),  # the browser writes it beside the line
+        name=step_name(step, response),
+        meta=short_name(step, response),  # the browser writes it beside the line
         mode="lines+markers" if step == "cg" else "lines",
         line={"color": color, "dash": style.dash, "width": 5 if lecture else 2.5},
         marker={"size": 7 if lecture else 4},
-        hovertemplate=f"{step_name(step, view)}: %{{y:.3g}} at λ = %{{x:.3g}}<extra></extra>",
+        hovertemplate=f"{step_name(step, response)}: %{{y:.3g}} at λ = %{{x:.3g}}<extra></extra>",
     )
 
 
-def step_name(step: str, view: LayerView) -> str:
+def step_name(step: str, response: LayerResponse) -> str:
     """Return what a step is called, with its settings."""
-    tau = number(view.tau)
+    tau = number(response.tau)
     names = {"explicit": f"explicit, s = {tau}", "exact": f"implicit (exact), τ = {tau}"}
-    return names.get(step, f"implicit (CG {view.cg_steps})")
+    return names.get(step, f"implicit (CG {response.cg_steps})")
 
 
-def short_name(step: str, view: LayerView) -> str:
+def short_name(step: str, response: LayerResponse) -> str:
     """Return what a step is called beside its line."""
-    return {"explicit": "explicit", "exact": "implicit"}.get(step, f"CG {view.cg_steps}")
+    return {"explicit": "explicit", "exact": "implicit"}.get(step, f"CG {response.cg_steps}")
 
 
-def _title(view: LayerView, lecture: bool) -> str:
-    probe = view.probe
-    words = "implicit" if probe.implicit else "explicit"
-    limit = f"2/λ<sub>max</sub> = {number(probe.subproblem_limit, 2 if lecture else 3)}"
+def _title(response: LayerResponse, lecture: bool) -> str:
+    layer = response.layer
+    words = "implicit" if layer.implicit else "explicit"
+    limit = f"2/λ<sub>max</sub> = {number(layer.subproblem_limit, 2 if lecture else 3)}"
     if lecture:
-        return f"<b>{probe.name}</b><br>{limit}"
-    return f"<b>{probe.name}</b><br>{words} layer, {limit}"
+        return f"<b>{layer.name}</b><br>{limit}"
+    return f"<b>{layer.name}</b><br>{words} layer, {limit}"
 
 
 def _style(
     figure: go.Figure,
-    shown: list[LayerView],
+    shown: list[LayerResponse],
     *,
     gain: bool,
     dark: bool,
@@ -156,8 +162,8 @@ def _style(
     figure.update_annotations(font_size=font, yshift=-2)
     ticks = {"tickfont": {"size": 24 if lecture else 13}, "title_font": {"size": font}}
     figure.update_xaxes(type="log", title="eigenvalue λ", dtick=2, **ticks)
-    for column, view in enumerate(shown, start=1):
-        top = float(np.log10(view.probe.eigenvalues.max()))
+    for column, response in enumerate(shown, start=1):
+        top = float(np.log10(response.layer.eigenvalues.max()))
         figure.update_xaxes(range=[top - DECADES, top + 0.15], col=column)
     if gain:
         figure.update_yaxes(type="log", range=np.log10(GAINS).tolist(), dtick=2, **ticks)
@@ -172,14 +178,14 @@ def _style(
 
 
 def _words(
-    figure: go.Figure, shown: list[LayerView], *, gain: bool, dark: bool, lecture: bool
+    figure: go.Figure, shown: list[LayerResponse], *, gain: bool, dark: bool, lecture: bool
 ) -> None:
     font = {"size": 24 if lecture else 14, "color": MUTED[dark]}
-    for column, view in enumerate(shown, start=1):
-        limit = _limit(view)
+    for column, response in enumerate(shown, start=1):
+        limit = _limit(response)
         if limit is None:
             continue
-        near = limit < 10 * float(view.probe.eigenvalues.max()) * 10**-DECADES
+        near = limit < 10 * float(response.layer.eigenvalues.max()) * 10**-DECADES
         figure.add_annotation(
             x=np.log10(limit),
             y=np.log10(GAINS[1]) - 0.6 if gain else LOW + 0.55,

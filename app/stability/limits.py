@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.components.notation import count, number
 from proxprop.analysis.momentum import limit_factor
-from proxprop.analysis.probe import ProbeResult
+from proxprop.analysis.spectra import NetworkSpectra
 from proxprop.spec.config import RunConfig
 from proxprop.spec.sweeping import MapPayload, MethodPayload
 
@@ -42,7 +42,9 @@ def explanation(predictions: Sequence[str] = ()) -> None:
         st.markdown("\n".join(f"- {line}" for line in predictions))
 
 
-def limit_tiles(result: ProbeResult, config: RunConfig, tau: float) -> list[tuple[str, str, str]]:
+def limit_tiles(
+    spectra: NetworkSpectra, config: RunConfig, tau: float
+) -> list[tuple[str, str, str]]:
     """Return label, value and help of the network's own limits."""
     factor, with_momentum = momentum_factor(config)
 
@@ -51,19 +53,19 @@ def limit_tiles(result: ProbeResult, config: RunConfig, tau: float) -> list[tupl
             return "–"
         return f"η < {number(factor / sharpness)}" if sharpness > 0 else "any η"
 
-    whole = result.sharpness_at(tau)
+    whole = spectra.sharpness_at(tau)
     matched = f", that is η·τ < {number(factor * tau / whole)}" if whole else ""
     ratio = config.optimizer.last_lr / config.optimizer.lr
     last = "η" if ratio == 1 else f"{number(ratio)}·η"
     return [
         (
             "Loss J here",
-            number(result.loss),
-            f"Mean over {count(result.samples)} samples, after {count(result.step)} steps.",
+            number(spectra.loss),
+            f"Mean over {count(spectra.samples)} samples, after {count(spectra.step)} steps.",
         ),
         (
             "Network, explicit",
-            limit(result.sharpness),
+            limit(spectra.sharpness),
             f"2/λ_max(∇²J), the local limit of plain descent{with_momentum}.",
         ),
         (
@@ -75,7 +77,7 @@ def limit_tiles(result: ProbeResult, config: RunConfig, tau: float) -> list[tupl
         ),
         (
             "Its implicit layers alone",
-            limit(result.sharpness_at(tau, alone=True)),
+            limit(spectra.sharpness_at(tau, alone=True)),
             f"The same with the explicit layers standing still{with_momentum}: where this is far "
             "larger, it is the explicit layer that sets the network's limit.",
         ),

@@ -14,13 +14,13 @@ from app.components.notation import count, number
 from app.components.run_titles import data_of, title_of
 from app.live.assets import plotly_url
 from app.live.component import mount
+from app.questions import QuestionFailed, get_questions
 from app.services import get_store
 from app.stability import limits
 from app.stability.figures import layers_figure
 from app.stability.page import DEFAULT_NET, StabilityState
-from app.stability.probing import PROBER
-from proxprop import paths
-from proxprop.analysis.probe import LayerView, ProbeRequest, ProbeResult, layer_views
+from proxprop.analysis.questions import SpectraQuestion
+from proxprop.analysis.spectra import LayerResponse, LayerSpectrum, NetworkSpectra
 from proxprop.runs.record import Run
 from proxprop.spec.config import ConfigError, RunConfig
 
@@ -46,34 +46,34 @@ CHART = {"displayModeBar": False, "displaylogo": False, "doubleClick": "reset"}
 
 def real_layers(state: StabilityState) -> None:
     """Show the controls, and the picture once it is measured."""
-    request = _controls(state)
-    if request is None or (result := _measured(request)) is None:
+    question = _controls(state)
+    if question is None or (spectra := _measured(question)) is None:
         return
-    views = layer_views(result.layers, state.tau, state.cg)
+    responses = [layer.response(state.tau, state.cg) for layer in spectra.layers]
     figure = layers_figure(
-        views,
+        responses,
         gain=state.drawn == "gain",
         dark=st.context.theme.type == "dark",
         lecture=state.lecture,
     )
-    _picture(figure, views, state.lecture)
-    _limits(result, request.config, state.tau)
+    _picture(figure, responses, state.lecture)
+    _limits(spectra, question.config, state.tau)
     with st.container(key="below"):
         st.markdown(SHORT if state.lecture else CAPTION)
         if state.lecture:
             return
         with st.expander("Numbers of each layer", icon=":material/table_rows:"):
-            st.dataframe(layer_table(views), hide_index=True, width="stretch")
+            st.dataframe(layer_table(responses), hide_index=True, width="stretch")
             st.caption(
                 "Measured in float64 on the first training batch of "
-                f"{count(result.samples)} samples ({data_of(request.config)}). The Gram ÃᵀÃ is a "
+                f"{count(spectra.samples)} samples ({data_of(question.config)}). The Gram ÃᵀÃ is a "
                 "sum over the batch: its spectrum grows with the batch. Left over: "
                 "‖φ(θ⁺, a) − z½‖ / ‖φ(θ, a) − z½‖ of the change asked of the layer."
             )
         limits.explanation()
 
 
-def _controls(state: StabilityState) -> ProbeRequest | None:
+def _controls(state: StabilityState) -> SpectraQuestion | None:
     """Show the controls; return what is to be measured, if anything can be."""
     with st.container(key="controls"):
         columns = st.columns([2.1, 1.1, 1.5, 1.1, 1], vertical_alignment="bottom")
@@ -102,8 +102,8 @@ def _controls(state: StabilityState) -> ProbeRequest | None:
             **state.bind("drawn"),
         )
     if run is None:
-        return ProbeRequest(config=INITIAL[state.net])
-    return _request(run, initial=state.weights == "initial")
+        return SpectraQuestion(config=INITIAL[state.net])
+    return _question(run, initial=state.weights == "initial")
 
 
 def _network(state: StabilityState) -> Run | None:
@@ -156,7 +156,7 @@ def _weights(state: StabilityState, *, initial: bool) -> None:
     )
 
 
-def _request(run: Run, *, initial: bool) -> ProbeRequest | None:
+def _question(run: Run, *, initial: bool) -> SpectraQuestion | None:
     """Return what is to be measured of a run, or say why nothing can be."""
     try:
         config = run.config
@@ -165,36 +165,40 @@ def _request(run: Run, *, initial: bool) -> ProbeRequest | None:
         return None
     assert isinstance(config, RunConfig)
     if initial:
-        return ProbeRequest(config=config)
+        return SpectraQuestion(config=config)
     saved = get_store().checkpoints(run.id)
     if not saved:
         st.warning("This run has saved no weights yet. Choose another, or wait for its first save.")
         return None
-    file = (get_store().home or paths.home()) / saved[0].path
-    return ProbeRequest(config=config, weights=str(file), step=saved[0].step)
+    return SpectraQuestion(config=config, run=run.id, step=saved[0].step)
 
 
-def _measured(request: ProbeRequest) -> ProbeResult | None:
-    """Return the result, waiting for it with progress; a rerun or another visitor joins."""
-    if (known := PROBER.result(request)) is not None:
-        return known
-    job = PROBER.start(request)
-    place = st.empty()
-    bar = place.progress(0.0, "Starting")
-    while not job.done.wait(0.15):
-        bar.progress(job.progress or 0.0, f"{job.words} …")
-    place.empty()
-    if job.error:
-        st.warning(f"This network could not be measured: {job.error}")
-        return None
-    return PROBER.result(request)
+def _measured(question: SpectraQuestion) -> NetworkSpectra | None:
+    """Return the spectra, waiting for them with progress; a rerun or another visitor joins."""
+    questions, (part,) = get_questions(), question.parts
+    answer = questions.known(question, part)
+    if answer is None:
+        place = st.empty()
+        bar = place.progress(0.0, "Starting")
+
+        def report(doing: str, share: float | None) -> None:
+            bar.progress(share or 0.0, f"{doing[:1].upper()}{doing[1:]} …")
+
+        try:
+            answer = questions.answer(question, part, report)
+        except QuestionFailed as error:
+            place.empty()
+            st.warning(f"This network could not be measured: {error}")
+            return None
+        place.empty()
+    return NetworkSpectra.parse(answer)
 
 
-def _picture(figure: go.Figure, views: Sequence[LayerView], lecture: bool) -> None:
+def _picture(figure: go.Figure, responses: Sequence[LayerResponse], lecture: bool) -> None:
     """Show the figure; the browser gives it the room the window has."""
     data = {
         "figure": json.loads(figure.to_json(engine="json")),
-        "layers": [view.probe.name for view in views],
+        "layers": [response.layer.name for response in responses],
         "plotly": plotly_url(),
         "config": CHART,
         "lecture": lecture,
@@ -204,38 +208,39 @@ def _picture(figure: go.Figure, views: Sequence[LayerView], lecture: bool) -> No
     mount("layers_view", data, key="layers.figure", height=None)
 
 
-def _limits(result: ProbeResult, config: RunConfig, tau: float) -> None:
-    if result.unavailable:
-        st.info(result.unavailable)
+def _limits(spectra: NetworkSpectra, config: RunConfig, tau: float) -> None:
+    if spectra.unavailable:
+        st.info(spectra.unavailable)
         return
     with st.container(key="limits"):
         columns = st.columns(4)
-    tiles = limits.limit_tiles(result, config, tau)
+    tiles = limits.limit_tiles(spectra, config, tau)
     for column, (label, value, description) in zip(columns, tiles, strict=True):
         column.metric(label, value, help=description)
 
 
-def layer_table(views: Sequence[LayerView]) -> pd.DataFrame:
+def layer_table(responses: Sequence[LayerResponse]) -> pd.DataFrame:
     """Return the measured numbers of each layer."""
+    layers = [response.layer for response in responses]
     return pd.DataFrame(
         {
-            "layer": [view.probe.name for view in views],
-            "weight step": ["implicit" if v.probe.implicit else "explicit" for v in views],
-            "rows × columns": [f"{v.probe.rows} × {v.probe.columns}" for v in views],
-            "λ_max": [number(view.probe.lambda_max, 4) for view in views],
-            "± error": [number(view.probe.lambda_max_error, 1) for view in views],
-            "own limit 2/λ_max": [number(view.probe.subproblem_limit) for view in views],
-            "condition at τ": [number(view.condition) for view in views],
-            "left over, explicit": [number(view.overshoot["explicit"]) for view in views],
-            "left over, implicit": [number(view.overshoot["exact"]) for view in views],
-            "left over, CG": [number(view.overshoot["cg"]) for view in views],
-            "CG seen on": [_coverage(view) for view in views],
+            "layer": [layer.name for layer in layers],
+            "weight step": ["implicit" if layer.implicit else "explicit" for layer in layers],
+            "rows × columns": [f"{layer.rows} × {layer.columns}" for layer in layers],
+            "λ_max": [number(layer.lambda_max, 4) for layer in layers],
+            "± error": [number(layer.lambda_max_error, 1) for layer in layers],
+            "own limit 2/λ_max": [number(layer.subproblem_limit) for layer in layers],
+            "condition at τ": [number(r.layer.condition(r.tau)) for r in responses],
+            "left over, explicit": [number(r.overshoot["explicit"]) for r in responses],
+            "left over, implicit": [number(r.overshoot["exact"]) for r in responses],
+            "left over, CG": [number(r.overshoot["cg"]) for r in responses],
+            "CG seen on": [_coverage(layer) for layer in layers],
         }
     )
 
 
-def _coverage(view: LayerView) -> str:
-    probe, kept = view.probe, len(view.probe.components)
-    if kept == probe.units:
+def _coverage(layer: LayerSpectrum) -> str:
+    kept = len(layer.components)
+    if kept == layer.units:
         return "all units"
-    return f"{kept} of {count(probe.units)} units, {100 * probe.coverage:.0f} % of the request"
+    return f"{kept} of {count(layer.units)} units, {100 * layer.coverage:.0f} % of the request"

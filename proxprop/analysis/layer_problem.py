@@ -8,6 +8,7 @@ the request's component ``uᵀΔ``, of which a weight step delivers a share that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -181,12 +182,12 @@ class LayerProblem:
                 all.
 
         Raises:
-            ValueError: Δ is zero or not finite.
+            ValueError: Δ is not finite.
         """
         size = float(torch.linalg.vector_norm(grad_output, dtype=self._dtype))
-        if not 0 < size < float("inf"):
-            raise ValueError(f"grad_output must be finite and not zero, got norm {size}")
-        along = self.components(grad_output) / size
+        if not math.isfinite(size):
+            raise ValueError(f"grad_output must be finite, got norm {size}")
+        along = self.components(grad_output) / (size or 1.0)
         energy, strength = along.square().sum(dim=0), along.square().sum(dim=1)
         kept = strength.argsort(descending=True)[:units].sort().values
         total = float(strength.sum())

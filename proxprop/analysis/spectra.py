@@ -148,21 +148,21 @@ class NetworkSpectra(Config):
         samples: Samples in the batch.
         step: Optimizer steps behind the weights; 0 for initial ones.
         loss: J on the batch.
+        layers: The layers, first to last.
         sharpness: ``λ_max(∇²J)``; None where it was not computed.
         proximal: (τ, ``λ_max(P∇²J)``), ascending in τ, explicit layers at their share of η.
         implicit: The same with explicit layers as good as still: the implicit layers' own limit.
         unavailable: Why there are no limits; empty where there are.
-        layers: The layers, first to last.
     """
 
     samples: int
     step: int
     loss: float
-    sharpness: float | None
-    proximal: tuple[tuple[float, float], ...]
-    implicit: tuple[tuple[float, float], ...]
-    unavailable: str
     layers: tuple[LayerSpectrum, ...]
+    sharpness: float | None = None
+    proximal: tuple[tuple[float, float], ...] = ()
+    implicit: tuple[tuple[float, float], ...] = ()
+    unavailable: str = ""
 
     def sharpness_at(self, tau: float, *, alone: bool = False) -> float | None:
         """Return ``λ_max(P∇²J)`` at τ, between measured τ by a straight line in log-log.

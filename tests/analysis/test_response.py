@@ -128,7 +128,7 @@ def test_groups_answer_for_their_own_channels() -> None:
     [
         ({"tau": 0.0}, 1.0, "tau must be finite and > 0"),
         ({"tau": 1.0, "cg_steps": 0}, 1.0, "cg_steps must be >= 1, got 0"),
-        ({"tau": 1.0}, 0.0, "finite and not zero, got norm 0"),
+        ({"tau": 1.0}, torch.inf, "grad_output must be finite, got norm inf"),
     ],
 )
 def test_bad_requests_are_refused(options: dict, scale: float, message: str) -> None:
@@ -136,3 +136,9 @@ def test_bad_requests_are_refused(options: dict, scale: float, message: str) -> 
     inputs = torch.ones(4, 3).double()
     with pytest.raises(ValueError, match=message):
         respond(layer, inputs, scale * torch.ones(4, 2).double(), **options)
+
+
+def test_without_a_request_nothing_is_left_and_nothing_overshot() -> None:
+    layer, inputs = nn.Linear(3, 2).double(), torch.ones(4, 3).double()
+    found = respond(layer, inputs, torch.zeros(4, 2).double(), tau=1.0, cg_steps=2)
+    assert found.overshoot == {"explicit": 1.0, "exact": 1.0, "cg": 1.0}

@@ -6,8 +6,10 @@ import re
 
 import pytest
 
-from proxprop.analysis.slow_motion import TraceRequest
-from proxprop.analysis.slow_motion import trace as step_trace
+from proxprop.analysis.questions import StepQuestion
+from proxprop.analysis.slow_motion.step import trace as step_trace
+from proxprop.analysis.state import load_state
+from proxprop.data.source import quiet
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
@@ -37,7 +39,8 @@ def opened(browser, server):
     window.on("console", lambda said: errors.append(said.text) if is_ours(said) else None)
     window.goto(f"{server.url}/layers", wait_until="commit")
     # Meanwhile the server's own process computes the same.
-    expected = step_trace(TraceRequest(RunConfig().replace(**{"direction.solver": "cg"})))
+    question = StepQuestion(config=RunConfig().replace(**{"direction.solver": "cg"}))
+    expected = step_trace(load_state(question, quiet))
     window.wait_for_selector(f"{PLAYER} [data-go=next]")
     yield window, expected
     context.close()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from proxprop.analysis.slow_motion.fields import largest, picture
-from proxprop.analysis.slow_motion.numbers import Number, Steps, matched_overshoot, numbers_of
-from proxprop.analysis.slow_motion.words import words_of
+from proxprop.analysis.layer_problem import LayerProblem
+from proxprop.analysis.slow_motion.captions import caption_of
+from proxprop.analysis.slow_motion.findings import StepSizes, SweepNotes
+from proxprop.analysis.slow_motion.pictures import largest, picture
 from proxprop.penalty import (
     EQUATIONS,
     Energy,
@@ -28,7 +29,7 @@ _WEIGHTS = (StageKind.THETA_EXPLICIT, StageKind.THETA_IMPLICIT, StageKind.CG_ITE
 
 
 @dataclass
-class Paired:
+class PairedSweeps:
     """Two sweeps advanced together; where they agree, one stage stands for both.
 
     Attributes:
@@ -75,18 +76,17 @@ class FrameWriter:
         steps: η, the last layer's η, τ.
         sigmas: Name of each hidden layer's transfer function.
         cg_steps: Iterations of CG; None for the exact solve.
-
-    Attributes:
-        matched: Overshoot of the explicit step at s = τ, by layer, as frames have told it.
+        notes: Takes the overshoots of explicit steps at s = τ.
     """
 
     def __init__(
         self,
         network: PenaltyNetwork,
         start: Variables,
-        steps: Steps,
+        steps: StepSizes,
         sigmas: list[str],
         cg_steps: int | None,
+        notes: SweepNotes,
     ) -> None:
         self.network = network
         self.start = start
@@ -97,7 +97,7 @@ class FrameWriter:
         self._explicit_change: dict[int, dict[str, Any]] = {}
         self._halves: dict[int, Tensor] = {}
         self._given: dict[int, list[dict[str, Any]]] = {}  # pictures of many patches are slow
-        self.matched: dict[int, float] = {}
+        self._notes = notes
 
     def frame(self, side: Side, stage: Stage, other: Stage) -> dict[str, Any]:
         """Return the frame of a stage (`other` is the second algorithm's, where both move)."""
@@ -110,9 +110,9 @@ class FrameWriter:
         if stage.kind is StageKind.LOSS:
             before = dict(self._energy)  # E begins here
         if stage.kind is StageKind.THETA_IMPLICIT:
-            # The whole implicit step is told, from before its CG iterations.
+            # The frame is of the whole implicit step, from before its CG iterations.
             before["implicit"] = energy_json(stage.energy_before)
-        words = words_of(stage, self.network.depth, self.sigmas[stage.layer - 1], self.cg_steps)
+        sigma = self.sigmas[stage.layer - 1]
         iteration = stage.cg.iteration if stage.cg is not None else None
         return {
             "kind": stage.kind.value,
@@ -120,9 +120,7 @@ class FrameWriter:
             "layer": stage.layer,
             "side": side,
             "iteration": iteration,
-            "title": words.title,
-            "what": words.what,
-            "why": words.why,
+            **caption_of(stage, self.network.depth, sigma, self.cg_steps)._asdict(),
             "equation": with_numbers(
                 EQUATIONS[stage.equation],
                 stage.layer + (stage.kind is StageKind.A_HALF),  # its l is the layer that asks
@@ -142,10 +140,10 @@ class FrameWriter:
         if stage.kind is StageKind.THETA_EXPLICIT and stage.subproblem is not None:
             half = self._halves[stage.layer]
             value = matched_overshoot(self.network, self.start, stage.layer, half, self.steps.tau)
-            self.matched[stage.layer] = value
+            self._notes.matched[stage.layer] = value
             matched = Number("overshoot_matched", r"\text{the same for } s = \tau", value)
-            numbers.insert(1, asdict(matched))
-        return numbers
+            numbers.insert(1, matched)
+        return [number._asdict() for number in numbers]
 
     def _define(self, stage: Stage) -> None:
         if stage.kind is StageKind.Z_HALF:
@@ -202,6 +200,100 @@ class FrameWriter:
             _tile(rf"\tilde A_{{{index - 1}}}", seen, layer.rows(self.start.a[index - 1])),
             _tile(rf"\theta_{index}^k", "rows: units", self.start.theta[index]),
         ]
+
+
+class Number(NamedTuple):
+    """One number of a frame.
+
+    Attributes:
+        key: What it is called in the frame's JSON, and in tests.
+        tex: Its formula in LaTeX.
+        value: In float64.
+    """
+
+    key: str
+    tex: str
+    value: float
+
+
+def numbers_of(
+    stage: Stage, network: PenaltyNetwork, start: Variables, steps: StepSizes
+) -> list[Number]:
+    """Return the numbers of a stage, each with its formula, the most important ones first."""
+    l, kind, after = stage.layer, stage.kind, stage.after  # noqa: E741 (the paper's index)
+    if kind is StageKind.FORWARD_Z:
+        return [
+            Number("norm", rf"\|z_{l}\|", float(after.norm())),
+            Number("theta_norm", rf"\|\theta_{l}\|", float(network.layer(l).theta().norm())),
+        ]
+    if kind is StageKind.FORWARD_A:
+        zeros = float((after == 0).double().mean())
+        return [
+            Number("norm", rf"\|a_{l}\|", float(after.norm())),
+            Number("zeros", rf"\text{{share of zeros in }} a_{l}", zeros),
+        ]
+    if kind is StageKind.LOSS:
+        assert stage.energy is not None
+        return [Number("loss", "J", stage.energy.data), Number("lr", r"\eta", steps.lr)]
+    if kind in (StageKind.A_HALF, StageKind.Z_HALF):
+        assert stage.before is not None
+        name, change = f"{_variable(stage)}_{l}", after - stage.before
+        length, size = float(change.norm()), float(stage.before.norm())
+        still = float((change == 0).double().mean())
+        return [
+            Number("change", rf"\|{name}^{{1/2}} - {name}^k\|", length),
+            Number(
+                "relative", rf"\text{{relative to }} \|{name}^k\|", length / size if size else 0.0
+            ),
+            Number("still", r"\text{share that does not move}", still),
+            Number("lr", r"\eta", steps.lr),
+        ]
+    return _weight_numbers(stage, start, steps)
+
+
+def _weight_numbers(stage: Stage, start: Variables, steps: StepSizes) -> list[Number]:
+    l, problem, theta = stage.layer, stage.subproblem, start.theta[stage.layer]  # noqa: E741
+    length, tau = float((stage.after - theta).norm()), Number("tau", r"\tau", steps.tau)
+    moved = [
+        Number("change", rf"\|\Delta\theta_{l}\|", length),
+        Number("relative", rf"\text{{relative to }} \|\theta_{l}\|", length / float(theta.norm())),
+    ]
+    if problem is None:
+        return [*moved, Number("lr", r"\eta_n", steps.explicit_lr)]
+    left = Number("overshoot", r"\text{share left over}", problem.overshoot)
+    if stage.cg is not None:
+        j, before, after = stage.cg.iteration, problem.proximal_before, problem.proximal_after
+        return [
+            Number("residual", rf"\|r_{j}\| / \|r_0\|", stage.cg.relative_residual),
+            Number("proximal_before", r"\text{proximal objective at } \theta^k", before),
+            Number("proximal_after", rf"\text{{and at }} \theta^k + C_{j}", after),
+            left,
+            moved[0],
+            tau,
+        ]
+    misfit = rf"\| \varphi(\theta, a_{l - 1}^k) - z_{l}^{{1/2}} \|"
+    return [
+        left,
+        Number("misfit_before", rf"{misfit} \text{{ before}}", problem.misfit_before),
+        Number("misfit_after", r"\text{and after}", problem.misfit_after),
+        *moved,
+        tau if stage.kind is StageKind.THETA_IMPLICIT else Number("lr", r"\eta", steps.lr),
+    ]
+
+
+def matched_overshoot(
+    network: PenaltyNetwork, start: Variables, index: int, z_half: Tensor, step: float
+) -> float:
+    """Return the overshoot of one explicit step s on a layer's own problem.
+
+    ``‖φ(θ − s ∇½‖φ(θ, a) − z^{1/2}‖², a) − z^{1/2}‖ / ‖φ(θ, a) − z^{1/2}‖``; 1 where there is
+    nothing to do.
+    """
+    layer, a = network.layer(index), start.a[index - 1]
+    problem = LayerProblem(layer.module, a)
+    misfit = problem.request(layer(start.theta[index], a) - z_half)
+    before = float(misfit.norm())
+    return float(problem.explicit_step(misfit, step)[0].norm()) / before if before > 0 else 1.0
 
 
 def energy_json(energy: Energy | None) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ PRODUCTS = {
 EXACT = 12.0  # a dense solve; larger for wide layers and small batches, where it is fast anyway
 
 
-class Progress:
+class StageProgress:
     """Turns stages into the fraction done.
 
     Args:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from proxprop.analysis.slow_motion.build import trace_state
-from proxprop.analysis.slow_motion.source import State
+from proxprop.analysis.slow_motion.step import trace
+from proxprop.analysis.state import State
 from proxprop.spec.config import RunConfig
 
 LR, EXPLICIT_LR, TAU = 0.7, 0.3, 0.2
@@ -60,4 +60,4 @@ def state(case: str, solver: str = "cg", **changes: Any) -> State:
 def traced(case: str, solver: str = "cg", **changes: Any) -> tuple[State, dict[str, Any]]:
     """Return a state and its trace."""
     found = state(case, solver, **changes)
-    return found, trace_state(found)
+    return found, trace(found)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from proxprop.analysis.slow_motion.numbers import matched_overshoot
+from proxprop.analysis.slow_motion.frames import matched_overshoot
 from proxprop.penalty import PenaltyNetwork, Variables
 
 

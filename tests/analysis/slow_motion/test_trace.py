@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
 import pytest
 import torch
 
-from proxprop.analysis.slow_motion.build import StepTrace, TraceError, trace_state
-from proxprop.analysis.slow_motion.fields import decoded
+from proxprop.analysis.slow_motion import findings
+from proxprop.analysis.slow_motion.pictures import decoded
+from proxprop.analysis.slow_motion.step import StepTrace
+from proxprop.analysis.slow_motion.step import trace as trace_state
+from proxprop.analysis.state import StateError
 from proxprop.penalty import EQUATIONS
 from tests.analysis.slow_motion.cases import CASES, EXPLICIT_LR, LR, TAU, state, traced
 from tests.analysis.slow_motion.reference import Reference
@@ -153,7 +157,7 @@ def test_pictures_show_the_tensors(both):
             if values.dim() == 4:
                 values = values[0, : image["count"]]
             if list(values.shape[-2:]) != [image["rows"], image["cols"]]:
-                continue  # reduced: tests/analysis/slow_motion/test_fields.py
+                continue  # reduced: tests/analysis/slow_motion/test_pictures.py
             # Half a level of 127, and the scale may be that of a neighbouring tile.
             error = (decoded(image) - values).abs().max()
             assert error <= image["scale"] / 254 * (1 + 1e-9), frame["title"]
@@ -203,19 +207,15 @@ def test_all_checks_hold(both):
 
 
 def test_a_wrong_layer_is_found_out(monkeypatch):
-    from proxprop.analysis.slow_motion import build
-
-    honest = build.layer_steps
+    honest = findings.layer_steps
 
     def wrong(*args):
-        import dataclasses
-
         return [
             dataclasses.replace(step, direction=-1.001 * step.direction, cosine=-step.cosine)
             for step in honest(*args)
         ]
 
-    monkeypatch.setattr(build, "layer_steps", wrong)
+    monkeypatch.setattr(findings, "layer_steps", wrong)
     holds = {c["key"]: c["holds"] for c in trace_state(state("mlp"))["checks"]}
     assert holds == {
         "autograd": True,
@@ -267,7 +267,7 @@ def test_weights_that_diverged_are_refused():
     found = state("mlp")
     with torch.no_grad():
         found.model[0].weight.fill_(math.inf)
-    with pytest.raises(TraceError, match="diverged"):
+    with pytest.raises(StateError, match="diverged"):
         trace_state(found)
 
 

@@ -7,22 +7,22 @@ import pytest
 from app.charts.overshoot import overshoot_figure
 from app.layers import player, step
 from app.layers.results import measures_frame
-from app.layers.tracing import TracingFailed
+from app.questions import QuestionFailed
 from proxprop.spec.config import RunConfig
 from tests.app.conftest import known_run, open_page, query, text
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Requests the page makes; the tracing process itself is tested beside."""
+    """Questions the page asks; the process that answers is tested beside."""
     made = []
 
     class Fake:
-        def trace(self, request, part, tell):
-            made.append(request)
-            raise TracingFailed("The loss is not finite: choose another run.")
+        def answer(self, question, part, report):
+            made.append(question)
+            raise QuestionFailed("The loss is not finite: choose another run.")
 
-    monkeypatch.setattr(player, "get_tracer", Fake)
+    monkeypatch.setattr(player, "get_questions", Fake)
     return made
 
 

@@ -1,15 +1,14 @@
-"""A known probe result and a known stored sweep."""
+"""Known spectra and a known stored sweep."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
-import numpy as np
 import pytest
 
-from proxprop.analysis.probe import ProbeRequest
+from app.questions import answer_path
+from proxprop.analysis.questions import SpectraQuestion
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.spec.config import SweepConfig
@@ -36,28 +35,19 @@ LAYER = {
 
 
 @pytest.fixture
-def cached_probe(tmp_path: Path) -> Callable[[ProbeRequest], None]:
-    """Write the known result where the answer to a request is looked for."""
+def known_spectra() -> Callable[[SpectraQuestion], None]:
+    """Write the known spectra where the answer to a question is looked for."""
 
-    def put(request: ProbeRequest) -> None:
-        folder = tmp_path / "cache" / "probes"
-        folder.mkdir(parents=True, exist_ok=True)
-        layers = [
-            {**LAYER, "name": "linear1", "columns": 2, "lambda_max": 8.0, "lambda_min": 2.0}
-            | {"trace": 10.0, "implicit": True},
-            {**LAYER, "name": "linear2", "columns": 1, "lambda_max": 4.0, "lambda_min": 4.0}
-            | {"trace": 4.0, "implicit": False},
-        ]
-        arrays = {
-            "0.eigenvalues": np.array([8.0, 2.0]),
-            "0.energy": np.array([0.64, 0.36]),
-            "0.components": np.array([[0.8, 0.6]]),
-            "1.eigenvalues": np.array([4.0]),
-            "1.energy": np.array([1.0]),
-            "1.components": np.array([[1.0]]),
-        }
-        meta = np.array(json.dumps({**META, "layers": layers}))
-        np.savez(folder / f"{request.digest}.npz", meta=meta, **arrays)
+    def put(question: SpectraQuestion) -> None:
+        first = {**LAYER, "name": "linear1", "columns": 2, "lambda_max": 8.0, "lambda_min": 2.0}
+        first |= {"trace": 10.0, "implicit": True, "eigenvalues": [8.0, 2.0]}
+        first |= {"energy": [0.64, 0.36], "components": [[0.8, 0.6]]}
+        last = {**LAYER, "name": "linear2", "columns": 1, "lambda_max": 4.0, "lambda_min": 4.0}
+        last |= {"trace": 4.0, "implicit": False, "eigenvalues": [4.0]}
+        last |= {"energy": [1.0], "components": [[1.0]]}
+        path = answer_path(question, "spectra")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({**META, "layers": [first, last]}))
 
     return put
 

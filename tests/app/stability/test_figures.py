@@ -8,17 +8,29 @@ import pytest
 from app.charts.theme import DARK_LINES
 from app.stability.figures import MAX_LAYERS, layers_figure
 from proxprop.analysis.filters import cg_filter, cg_polynomial
-from proxprop.analysis.probe import LayerProbe, layer_views
+from proxprop.analysis.spectra import LayerResponse, LayerSpectrum
 
 VALUES = np.array([40.0, 5.0, 0.5])
 REQUEST = np.array([[0.6, 0.0, 0.8]])
 
 
-def probe(name: str = "linear1") -> LayerProbe:
-    energy = (REQUEST**2).sum(axis=0)
-    return LayerProbe(
-        name, 9, 3, 1, "primal", 40.0, 0.0, 0.5, 45.5, True, 1.0, VALUES, energy, REQUEST
-    )
+def response(cg_steps: int, name: str = "linear1") -> LayerResponse:
+    return LayerSpectrum(
+        name=name,
+        rows=9,
+        columns=3,
+        units=1,
+        method="primal",
+        lambda_max=40.0,
+        lambda_max_error=0.0,
+        lambda_min=0.5,
+        trace=45.5,
+        implicit=True,
+        coverage=1.0,
+        eigenvalues=VALUES,
+        energy=(REQUEST**2).sum(axis=0),
+        components=REQUEST,
+    ).response(0.2, cg_steps)
 
 
 def traces(figure: object) -> dict[str, object]:
@@ -27,7 +39,7 @@ def traces(figure: object) -> dict[str, object]:
 
 @pytest.mark.parametrize("gain", [False, True])
 def test_lines_are_the_closed_forms(gain: bool) -> None:
-    figure = layers_figure(layer_views((probe(),), 0.2, 1), gain=gain)
+    figure = layers_figure([response(1)], gain=gain)
     lines = traces(figure)
     explicit, exact = lines["explicit, s = 0.2"], lines["implicit (exact), τ = 0.2"]
     grid = np.asarray(exact.x)
@@ -43,24 +55,26 @@ def test_lines_are_the_closed_forms(gain: bool) -> None:
 
 
 def test_limit_is_marked_where_the_explicit_factor_passes_minus_one() -> None:
-    figure = layers_figure(layer_views((probe(),), 0.2, 1))
+    figure = layers_figure([response(1)])
     assert [shape.x0 for shape in figure.layout.shapes if shape.x0 == shape.x1] == [10.0]
     assert "λ = 2/s = 10" in [note.text for note in figure.layout.annotations]
 
 
 def test_every_line_carries_its_name_for_the_picture() -> None:
-    names = [trace.meta for trace in layers_figure(layer_views((probe(),), 0.2, 4)).data]
+    names = [trace.meta for trace in layers_figure([response(4)]).data]
     assert names == ["explicit", "implicit", "CG 4", None]
 
 
 def test_lecture_is_large_and_dark_takes_the_dark_palette() -> None:
-    figure = layers_figure(layer_views((probe(),), 0.2, 1), dark=True, lecture=True)
+    figure = layers_figure([response(1)], dark=True, lecture=True)
     assert figure.layout.font.size == 24  # CSS pixels, 18 pt
     assert figure.layout.xaxis.tickfont.size == 24
     assert traces(figure)["explicit, s = 0.2"].line.color == DARK_LINES["#D55E00"]
 
 
 def test_a_deep_network_shows_its_first_layers() -> None:
-    views = layer_views(tuple(probe(f"linear{i}") for i in range(9)), 0.2, 1)
-    titles = [note.text for note in layers_figure(views).layout.annotations if "<b>" in note.text]
+    responses = [response(1, f"linear{i}") for i in range(9)]
+    titles = [
+        note.text for note in layers_figure(responses).layout.annotations if "<b>" in note.text
+    ]
     assert len(titles) == MAX_LAYERS

@@ -9,10 +9,10 @@ import pytest
 
 from app.stability.limits import limit_tiles, momentum_factor
 from app.stability.page import DEFAULT_NET, StabilityState
-from app.stability.probing import PROBER
 from app.stability.real_layers import INITIAL
 from app.stability.whole_network import PRESETS, cell_query
-from proxprop.analysis.probe import ProbeRequest
+from proxprop.analysis.questions import SpectraQuestion
+from proxprop.analysis.spectra import NetworkSpectra
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig, from_query
 from proxprop.spec.sweeping import default_sweep
@@ -60,9 +60,9 @@ def test_link_holds_what_belongs_to_the_view() -> None:
 
 
 def test_layers_show_the_measured_numbers(
-    store: Store, cached_probe: Callable[[ProbeRequest], None]
+    store: Store, known_spectra: Callable[[SpectraQuestion], None]
 ) -> None:
-    cached_probe(ProbeRequest(config=RunConfig()))
+    known_spectra(SpectraQuestion(config=RunConfig()))
     at = open_page("stability", view="Real layers", tau="0.5", cg="1")
     values = {metric.label: metric.value for metric in at.metric}
     # Nesterov at β = .95: 2(1 + β)/(1 + 2β) = 3.9/2.9 in place of 2.
@@ -85,32 +85,31 @@ def test_layers_show_the_measured_numbers(
 
 
 def test_layers_of_a_run_that_is_gone_are_told_in_words(
-    store: Store, cached_probe: Callable[[ProbeRequest], None]
+    store: Store, known_spectra: Callable[[SpectraQuestion], None]
 ) -> None:
-    cached_probe(ProbeRequest(config=RunConfig()))
+    known_spectra(SpectraQuestion(config=RunConfig()))
     at = open_page("stability", view="Real layers", net="nothere1")
     assert "There is no run 'nothere1'" in text(at)
     assert at.selectbox(key="net").value == DEFAULT_NET
 
 
 def test_link_to_a_run_opens_its_layers(
-    store: Store, cached_probe: Callable[[ProbeRequest], None]
+    store: Store, known_spectra: Callable[[SpectraQuestion], None]
 ) -> None:
     run_id = known_run(store)
     store.add_checkpoint(run_id, 40, "checkpoints/x.safetensors")
-    file = str(store.home / "checkpoints/x.safetensors")
-    cached_probe(ProbeRequest(config=RunConfig(), weights=file, step=40))
+    known_spectra(SpectraQuestion(config=RunConfig(), run=run_id, step=40))
     at = open_page("stability", net=run_id)
     assert at.selectbox(key="net").value == run_id
     assert at.metric[0].value == "2.25"
 
 
 def test_weights_that_a_run_began_with_are_a_choice(
-    store: Store, cached_probe: Callable[[ProbeRequest], None]
+    store: Store, known_spectra: Callable[[SpectraQuestion], None]
 ) -> None:
     run_id = known_run(store)
     store.add_checkpoint(run_id, 40, "checkpoints/x.safetensors")
-    cached_probe(ProbeRequest(config=store.run(run_id).config))  # nothing of the saved weights
+    known_spectra(SpectraQuestion(config=store.run(run_id).config))  # nothing of the saved weights
     at = open_page("stability", net=run_id, weights="initial")
     assert at.metric[0].value == "2.25"
     assert not at.warning
@@ -118,9 +117,9 @@ def test_weights_that_a_run_began_with_are_a_choice(
 
 @pytest.mark.parametrize("name", INITIAL)
 def test_common_networks_can_be_linked_to(
-    store: Store, cached_probe: Callable[[ProbeRequest], None], name: str
+    store: Store, known_spectra: Callable[[SpectraQuestion], None], name: str
 ) -> None:
-    cached_probe(ProbeRequest(config=INITIAL[name]))
+    known_spectra(SpectraQuestion(config=INITIAL[name]))
     at = open_page("stability", net=name)
     assert at.selectbox(key="net").value == name
     lines = component(at, "layers_view")["figure"]["data"]  # type: ignore[index]
@@ -128,9 +127,9 @@ def test_common_networks_can_be_linked_to(
 
 
 def test_failed_measurement_is_told_in_words(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PROBER, "_timeout", 0.0)
+    monkeypatch.setattr(SpectraQuestion, "limit", 0.0)
     at = open_page("stability", view="Real layers")
-    assert "could not be measured: The measurement took longer than 0 s" in text(at)
+    assert "could not be measured: The computation took longer than 0 s" in text(at)
     assert not at.exception
 
 
@@ -201,8 +200,6 @@ def test_cell_opens_as_the_run_it_is() -> None:
 
 
 def test_tiles_say_where_there_is_nothing_to_limit() -> None:
-    from proxprop.analysis.probe import ProbeResult
-
-    flat = ProbeResult(10, 0, 0.5, -1.0, (), (), "", ())
+    flat = NetworkSpectra(samples=10, step=0, loss=0.5, sharpness=-1.0, layers=())
     values = [value for _, value, _ in limit_tiles(flat, RunConfig(), 0.1)]
     assert values == ["0.5", "any η", "–", "–"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from proxprop.analysis.slow_motion.fields import MAX_CELLS, MAX_MAPS, decoded, largest, picture
+from proxprop.analysis.slow_motion.pictures import MAX_CELLS, MAX_MAPS, decoded, largest, picture
 
 
 def test_small_matrices_are_shown_cell_by_cell():

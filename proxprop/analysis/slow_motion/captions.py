@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from proxprop.penalty import Stage, StageKind
 
 
-@dataclass(frozen=True)
-class Words:
-    """Words of one frame.
+class Caption(NamedTuple):
+    """What one frame says.
 
     Attributes:
         title: What is computed.
@@ -22,8 +21,8 @@ class Words:
     why: str
 
 
-def words_of(stage: Stage, depth: int, sigma: str, cg_steps: int | None) -> Words:
-    """Return the words of a stage.
+def caption_of(stage: Stage, depth: int, sigma: str, cg_steps: int | None) -> Caption:
+    """Return the caption of a stage.
 
     Args:
         stage: The stage.
@@ -33,20 +32,20 @@ def words_of(stage: Stage, depth: int, sigma: str, cg_steps: int | None) -> Word
     """
     l, kind = stage.layer, stage.kind  # noqa: E741 (the paper's index)
     if kind is StageKind.FORWARD_Z:
-        return Words(
+        return Caption(
             f"Forward: z{_sub(l)}",
             f"Layer {l} applies its weights to its input.",
             "The forward pass gives every z and a exactly the value its layer computes, so every "
             "penalty starts at zero.",
         )
     if kind is StageKind.FORWARD_A:
-        return Words(
+        return Caption(
             f"Forward: a{_sub(l)}",
             f"{sigma} turns z{_sub(l)} into a{_sub(l)}, the input of layer {l + 1}.",
             "What is cut off here cannot be asked to change on the way back.",
         )
     if kind is StageKind.LOSS:
-        return Words(
+        return Caption(
             "Loss",
             "The last layer's output is compared with the true classes.",
             "Every layer fits its neighbours, so the energy E is the loss J alone. Now the sweep "
@@ -63,16 +62,16 @@ def words_of(stage: Stage, depth: int, sigma: str, cg_steps: int | None) -> Word
     return _implicit(stage, cg_steps)
 
 
-def _a_half(stage: Stage, depth: int) -> Words:
+def _a_half(stage: Stage, depth: int) -> Caption:
     a = f"a{_sub(stage.layer)}"
     if stage.layer == depth - 1:
-        return Words(
+        return Caption(
             f"Request: {a}",
             f"The last layer asks for a better input: {a} moves downhill on the loss.",
             "From here on requests travel down: each variable moves so that the one above gets "
             "closer to what it asked for.",
         )
-    return Words(
+    return Caption(
         f"Request: {a}",
         f"{a} moves so that layer {stage.layer + 1}, with its old weights, comes closer to the "
         f"z{_sub(stage.layer + 1)} asked for.",
@@ -81,15 +80,15 @@ def _a_half(stage: Stage, depth: int) -> Words:
     )
 
 
-def _z_half(stage: Stage, depth: int, sigma: str) -> Words:
+def _z_half(stage: Stage, depth: int, sigma: str) -> Caption:
     z, l = f"z{_sub(stage.layer)}", stage.layer  # noqa: E741
     if l == depth:
-        return Words(
+        return Caption(
             f"Request: {z}",
             f"{z} moves downhill on the loss; it is what the last layer's weights are asked for.",
             "The paper leaves the last layer explicit; here it is implicit, too.",
         )
-    return Words(
+    return Caption(
         f"Request: {z}",
         f"{z} moves so that its output σ({z}) comes closer to the a{_sub(l)} asked for.",
         f"Here σ is {_lower(sigma)}. Where its output does not depend on z nothing moves: no "
@@ -97,10 +96,10 @@ def _z_half(stage: Stage, depth: int, sigma: str) -> Words:
     )
 
 
-def _explicit(stage: Stage, depth: int) -> Words:
+def _explicit(stage: Stage, depth: int) -> Caption:
     theta, l = f"θ{_sub(stage.layer)}", stage.layer  # noqa: E741
     if l == depth:
-        return Words(
+        return Caption(
             f"{theta}, explicit",
             "The last layer's weights take a gradient step on the loss.",
             "Its problem is the loss itself, not a least-squares fit; the paper takes this step in "
@@ -114,7 +113,7 @@ def _explicit(stage: Stage, depth: int) -> Words:
         if left > 1
         else f"What is left to z{_sub(l)} as asked for is {left:.2f} of the distance before."
     )
-    return Words(
+    return Caption(
         f"{theta}, explicit",
         f"Algorithm 1 takes one gradient step towards the z{_sub(l)} asked for. Plain gradient "
         "descent does the same to this layer.",
@@ -122,7 +121,7 @@ def _explicit(stage: Stage, depth: int) -> Words:
     )
 
 
-def _cg(stage: Stage, cg_steps: int | None) -> Words:
+def _cg(stage: Stage, cg_steps: int | None) -> Caption:
     assert stage.cg is not None
     theta, j = f"θ{_sub(stage.layer)}", stage.cg.iteration
     why = (
@@ -131,19 +130,19 @@ def _cg(stage: Stage, cg_steps: int | None) -> Words:
         if j == 1
         else "Each new direction is conjugate to the ones before: what they achieved stays."
     )
-    return Words(
+    return Caption(
         f"{theta}, implicit: CG {j} of {cg_steps}",
         "Algorithm 2 solves for the best weights step by step, with conjugate gradients from zero.",
         why,
     )
 
 
-def _implicit(stage: Stage, cg_steps: int | None) -> Words:
+def _implicit(stage: Stage, cg_steps: int | None) -> Caption:
     theta = f"θ{_sub(stage.layer)}"
     by = "exact" if cg_steps is None else f"CG {cg_steps}"
     assert stage.subproblem is not None
     left = stage.subproblem.overshoot
-    return Words(
+    return Caption(
         f"{theta}, implicit ({by})",
         "Algorithm 2 goes where fit and distance balance: close to the z asked for, not far from "
         "the old weights.",

@@ -1,4 +1,4 @@
-"""Stands in for `python -m proxprop.analysis.slow_motion`: answers as its first argument says."""
+"""Stands in for `python -m proxprop.analysis`: answers as its first argument says."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ def say(**fields: object) -> None:
 
 
 def write(asked: dict, part: str) -> None:
-    path = Path(asked["results"][part])
+    path = Path(asked["answers"][part])
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({part: asked["parameters"]["config"]["direction"]["tau"]}))
+    path.write_text(json.dumps({part: asked["question"]["config"]["direction"]["tau"]}))
     say(id=asked["id"], ready=part)
 
 
 def work(asked: dict, lines) -> None:
     name = asked["id"]
-    say(id=name, words="half way", progress=0.5)
+    say(id=name, doing="half way", progress=0.5)
     write(asked, "motion")
     if sys.argv[1] == "lingers":  # over the findings, until it is told that nobody waits
         while "cancel" not in (message := json.loads(next(lines))):
@@ -31,6 +31,7 @@ def work(asked: dict, lines) -> None:
         return
     write(asked, "findings")
     say(id=name, done=True)
+    say(id=name, doing="half way", progress=0.5)  # a sign of life that comes late
 
 
 lines = iter(sys.stdin)
@@ -42,5 +43,10 @@ for line in lines:
         work(asked, lines)
     elif sys.argv[1] == "refuses":
         say(id=asked["id"], error="The loss is not finite.")
+    elif sys.argv[1] == "stammers":
+        print("no message", flush=True)
+    elif sys.argv[1] == "beats":  # alive for ever
+        while True:
+            say(id=asked["id"], doing="half way", progress=0.5)
     elif sys.argv[1] == "dies":
         sys.exit(1)

@@ -1,0 +1,287 @@
+"""Asks a process with torch what the server, which has none, needs to know.
+
+The process starts on first use, stays, and answers one question after another. Whoever asks what
+is asked already joins; answers are kept under the data directory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import proxprop
+from proxprop import paths
+from proxprop.analysis.questions import Question
+from proxprop.data.source import Progress
+from proxprop.runs.threads import wait_politely
+
+SILENCE = 60.0  # seconds without a sign of life; a process at work gives one every second
+LOOK = 0.2  # seconds between looks at whether anybody still waits
+KEPT = 400  # files in the cache; the least recently used go first
+COMMAND = (sys.executable, "-m", "proxprop.analysis")
+
+
+class QuestionFailed(RuntimeError):
+    """There is no answer; the message says why and what to do."""
+
+
+@dataclass
+class Job:
+    """A question that is being answered or waits for its turn.
+
+    Attributes:
+        question: What is asked.
+        waiting: How many wait for it.
+        reports: What was done so far, each with the fraction done (None where it is unknown).
+        ready: The parts that are written.
+        ended: Nothing more is to come.
+        cancelled: It ended because nobody waited.
+        error: Why there is no answer.
+    """
+
+    question: Question
+    waiting: int = 0
+    reports: list[tuple[str, float | None]] = field(default_factory=list)
+    ready: set[str] = field(default_factory=set)
+    ended: bool = False
+    cancelled: bool = False
+    error: str = ""
+
+
+class Questions:
+    """One process with torch for the whole server; questions take turns.
+
+    An answer may come in parts. A person who turns a knob meanwhile leaves a question behind; it is
+    cancelled once another waits for its turn and nobody waits for this one.
+
+    Args:
+        command: How to start the process.
+        silence: Seconds without a sign of life after which it is given up.
+    """
+
+    def __init__(
+        self, command: tuple[str, ...] | list[str] = COMMAND, silence: float = SILENCE
+    ) -> None:
+        self._command = command
+        self._silence = silence
+        self._changed = threading.Condition()  # guards the jobs and tells of news
+        self._jobs: dict[str, Job] = {}  # by digest, in the order of their turns
+        self._process: subprocess.Popen[bytes] | None = None
+        self._rest = b""  # of a message not yet complete
+
+    def known(self, question: Question, part: str) -> dict[str, Any] | None:
+        """Return a part of an answer that is kept, or None. Not to be written to."""
+        path = answer_path(question, part)
+        try:
+            written = path.stat().st_mtime_ns
+            answer = _read(path, written)
+            os.utime(path, ns=(time.time_ns(), written))  # the least recently used go first
+        except (OSError, ValueError):
+            return None
+        return answer
+
+    def answer(self, question: Question, part: str, report: Progress) -> dict[str, Any]:
+        """Return a part of the answer to a question, once it is there. Not to be written to.
+
+        Args:
+            question: What is asked.
+            part: One of the question's parts.
+            report: Called with what is done and the fraction done, a few times a second; what it
+                raises ends the waiting.
+
+        Raises:
+            QuestionFailed: With the reason for the person who asked.
+        """
+        while (known := self.known(question, part)) is None:
+            job = self._join(question)
+            damaged = part in job.ready  # to be computed again, once the job is through
+            try:
+                self._wait(job, "" if damaged else part, report)
+            finally:
+                with self._changed:
+                    job.waiting -= 1
+            if not (damaged or job.cancelled or self.known(question, part)):
+                raise QuestionFailed(
+                    job.error or "What was computed cannot be read. Is the disk full?"
+                )
+        return known
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process, self._rest = self._process, None, b""
+        if process is not None:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def _join(self, question: Question) -> Job:
+        with self._changed:
+            job = self._jobs.get(question.digest)
+            if job is None:
+                job = self._jobs[question.digest] = Job(question)
+                if len(self._jobs) == 1:
+                    threading.Thread(target=self._take_turns, daemon=True).start()
+                else:
+                    job.reports.append(("waiting for another computation", None))
+            job.waiting += 1
+            return job
+
+    def _wait(self, job: Job, part: str, report: Progress) -> None:
+        """Report until the part is ready, or the job ended without it."""
+        seen, over = 0, False
+        while not over:
+            with self._changed:
+                if len(job.reports) == seen and part not in job.ready and not job.ended:
+                    self._changed.wait(LOOK)
+                over = part in job.ready or job.ended
+                news, seen = job.reports[seen:] or job.reports[-1:], len(job.reports)
+            for doing, share in news:
+                report(doing, share)
+
+    def _take_turns(self) -> None:
+        """Have one question answered after another, until there is none."""
+        more = True
+        while more:
+            with self._changed:
+                job = next(iter(self._jobs.values()))
+            try:
+                self._compute(job)
+            except QuestionFailed as error:
+                job.error = str(error)
+            except (OSError, ValueError, KeyError):
+                self.close()
+                job.error = "The computing process ended. Try again."
+            with self._changed:
+                del self._jobs[job.question.digest]
+                more = bool(self._jobs)
+                job.ended = True
+                self._changed.notify_all()
+
+    def _compute(self, job: Job) -> None:
+        """Have an answer computed; its parts are in the cache then."""
+        if self._is_left(job):
+            job.cancelled = True
+            return
+        question = job.question
+        if all(self.known(question, part) for part in question.parts):
+            return  # since somebody looked
+        process = self._running()
+        self._note(job, "starting", None)
+        paths_of = {part: str(answer_path(question, part)) for part in question.parts}
+        asked = {"question": question.model_dump(mode="json"), "answers": paths_of}
+        _send(process, id=question.digest, **asked)
+        for message in self._messages(process, job):
+            if message["id"] != question.digest:
+                continue  # a sign of life that came late
+            if "error" in message:
+                raise QuestionFailed(message["error"])
+            if "doing" in message:
+                self._note(job, message["doing"], message["progress"])
+            elif "ready" in message:
+                _forget_old(answer_path(question, "").parent)
+                with self._changed:
+                    job.ready.add(message["ready"])
+                    self._changed.notify_all()
+            else:
+                job.cancelled = "cancelled" in message
+                break
+
+    def _messages(self, process: subprocess.Popen[bytes], job: Job) -> Iterator[dict[str, Any]]:
+        """Yield what the process says of a job, which is cancelled once nobody waits for it."""
+        assert process.stdout is not None
+        started = heard = time.monotonic()
+        cancelled = False
+        while True:
+            ready, _, _ = select.select([process.stdout], [], [], min(LOOK, self._silence))
+            now = time.monotonic()
+            if ready:
+                data, heard = os.read(process.stdout.fileno(), 65536), now
+                if not data:
+                    self._give_up("ended unexpectedly, perhaps for lack of memory. Choose")
+                *lines, self._rest = (self._rest + data).split(b"\n")
+                yield from map(json.loads, lines)
+            elif now - heard > self._silence:
+                self._give_up(
+                    f"gave no sign of life for {self._silence:.0f} s and was ended. Try again; if "
+                    "it happens again, choose"
+                )
+            if now - started > job.question.limit:
+                self._give_up(f"took longer than {job.question.limit:.0f} s. Choose")
+            if not cancelled and self._is_left(job):
+                cancelled = True
+                _send(process, cancel=job.question.digest)
+
+    def _give_up(self, problem: str) -> None:
+        self.close()
+        raise QuestionFailed(f"The computation {problem} a smaller network or batch.")
+
+    def _note(self, job: Job, doing: str, share: float | None) -> None:
+        with self._changed:
+            if job.reports[-1:] != [(doing, share)]:
+                job.reports.append((doing, share))
+                self._changed.notify_all()
+
+    def _is_left(self, job: Job) -> bool:
+        """Whether nobody waits for a job, but somebody for another."""
+        with self._changed:
+            return not job.waiting and any(other.waiting for other in self._jobs.values())
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            environment = dict(os.environ)
+            wait_politely(environment)
+            search = [str(Path(proxprop.__file__).parents[1]), environment.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,  # its end tells the process that the server is gone
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                env=environment,
+            )
+        return self._process
+
+
+def answer_path(question: Question, part: str) -> Path:
+    """Return the file that keeps a part of an answer."""
+    return paths.home() / "cache" / "answers" / f"{question.digest}.{part}.json"
+
+
+def _send(process: subprocess.Popen[bytes], **message: Any) -> None:
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(message).encode() + b"\n")
+    process.stdin.flush()
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, written: int) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(path.read_text())
+    return answer
+
+
+def _forget_old(folder: Path) -> None:
+    found = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_atime_ns)
+    for path in found[:-KEPT]:
+        path.unlink(missing_ok=True)
+
+
+_QUESTIONS = Questions()
+
+
+def get_questions() -> Questions:
+    """Return the server's one."""
+    return _QUESTIONS
