@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from app.paper.recordings import Library, Recording
-from proxprop.paper import CLAIMS, Assessment, assess
+from proxprop.paper.claims import CLAIMS, Assessment, assess
 
 VERDICTS = {
     "confirmed": "✓ confirmed",

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.charts.theme import BLUE, SKY, LineStyle, line_style
 from app.components.contender_styles import looks
-from proxprop.paper import Contender, Result, Seed
+from proxprop.paper.result import Contender, Result, Seed
 from proxprop.spec.config import ConfigError
 from proxprop.spec.config import Contender as RaceContender
 from proxprop.spec.curves import band

@@ -16,7 +16,7 @@ from app.paper.curves import curves
 from app.paper.recordings import SENTENCES, Library, Recording, deviations, library, provenance
 from app.paper.show import picture_of, show
 from app.state.url_state import UrlState
-from proxprop.paper import Result
+from proxprop.paper.result import Result
 
 STYLE = Path(__file__).with_name("style.css")
 FIRST = "mlp"

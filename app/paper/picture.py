@@ -10,8 +10,8 @@ from typing import Any
 from app.charts.theme import LineStyle
 from app.components.notation import number
 from app.paper.curves import COLUMNS, Curve, baseline, curves
-from proxprop.paper import Result, Seed
 from proxprop.paper.curves import arrival
+from proxprop.paper.result import Result, Seed
 
 Numbers = list[float | None]
 LOSS = "full training loss J"

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.components.notation import count
-from proxprop import paper
-from proxprop.paper import AnyResult, Result, StabilityResult
+from proxprop.paper.result import AnyResult, Result, StabilityResult, made_here, shipped
 
 SCALES = {"full": "full data", "laptop": "laptop scale"}
 # What a link calls an experiment → what a person picks. Others appear by their own titles.
@@ -112,8 +111,8 @@ class Library:
 
 def library() -> Library:
     """Return what is on disk now."""
-    shipped, here = paper.shipped(), paper.made_here()
-    return Library(shipped.results, here.results, (*shipped.problems, *here.problems))
+    packaged, here = shipped(), made_here()
+    return Library(packaged.results, here.results, (*packaged.problems, *here.problems))
 
 
 def title(result: AnyResult) -> str:

@@ -9,7 +9,7 @@ from app.components.links import Link
 from app.components.race_link import encode
 from app.components.run_titles import ADDRESSES, config_of, state_of, title_of
 from app.services import get_store
-from proxprop.paper import AnyResult, Result
+from proxprop.paper.result import AnyResult, Result
 from proxprop.spec.config import ConfigError, RaceConfig, RunConfig, to_query
 
 NETWORKS = ("paper-mlp", "paper-convnet")

@@ -8,7 +8,7 @@ from app.live.component import mount
 from app.paper.picture import CURVES, Picture, training_picture
 from app.paper.recordings import Recording, title
 from app.paper.study import batch_picture, stability_picture
-from proxprop.paper import AnyResult, StabilityResult
+from proxprop.paper.result import AnyResult, StabilityResult
 
 HEIGHT, FILL = 330, 372  # pixels at least; what the rest of the first screen takes
 TALLER = 90  # pixels more that large type takes from the picture

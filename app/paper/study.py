@@ -12,7 +12,7 @@ from app.components.contender_styles import COOL, WARM, looks
 from app.components.notation import number
 from app.paper.curves import Curve, curves
 from app.paper.picture import LOSS, Line, Panel, Picture, clean
-from proxprop.paper import Result, StabilityMethod, StabilityResult
+from proxprop.paper.result import Result, StabilityMethod, StabilityResult
 from proxprop.spec.config import Contender, DirectionConfig, RunConfig
 
 TAU = "proximal step τ"

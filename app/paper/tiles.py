@@ -8,8 +8,8 @@ from app.components.notation import duration, number
 from app.components.tiles import Tile
 from app.paper.curves import Curve, baseline, curves
 from app.paper.picture import Picture
-from proxprop.paper import Result
 from proxprop.paper.curves import arrival
+from proxprop.paper.result import Result
 
 MAX_TILES = 6  # contenders of a race
 

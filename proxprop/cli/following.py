@@ -7,10 +7,10 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Protocol
+from typing import cast
 
 from rich.console import Console
 from rich.progress import (
@@ -23,6 +23,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from proxprop.cli.reports import duration
 from proxprop.engine import load_loops
 from proxprop.runs.errors import RunError
 from proxprop.runs.execution import execute
@@ -35,6 +36,7 @@ from proxprop.spec.config import AnyConfig, RaceConfig, SweepConfig
 from proxprop.spec.controls import Control
 from proxprop.spec.events import Artifact, Ended, Event, Notice, Point, Started
 from proxprop.spec.racing import place_of
+from proxprop.spec.sweeping import MapPayload
 
 _REFRESH = 0.1  # seconds between updates of the display
 
@@ -42,16 +44,6 @@ _REFRESH = 0.1  # seconds between updates of the display
 _SAME_PRESS = 0.5  # seconds
 
 Steer = Callable[[Event, Mailbox], None]
-
-
-class Whole(Protocol):
-    """What a run is a part of; shown on a line of its own."""
-
-    def fraction(self, current: float) -> float:
-        """Return the fraction done, with that fraction of the current run."""
-
-    def message(self, current: float) -> str:
-        """Return how far everything is, in words."""
 
 
 def begin(store: Store, config: AnyConfig | None, name: str, resume: str | None) -> str:
@@ -75,7 +67,7 @@ def follow(
     quiet: bool = False,
     steer: Steer | None = None,
     title: str = "",
-    whole: Whole | None = None,
+    whole: Everything | None = None,
 ) -> tuple[Ended, bool]:
     """Carry out a run to its end; return how it ended and whether Ctrl-C stopped it.
 
@@ -154,12 +146,15 @@ class Display:
     """
 
     def __init__(
-        self, console: Console, config: AnyConfig, title: str, whole: Whole | None = None
+        self, console: Console, config: AnyConfig, title: str, whole: Everything | None = None
     ) -> None:
         self._console = console
         self._whole = whole
         self._budget = Budget(config)
-        self._numbers = _numbers_of(config)
+        self._config = config
+        # The latest of each: (table, member) → point, and the map of a sweep.
+        self._points: dict[tuple[str, int], Point] = {}
+        self._map: MapPayload | None = None
         self._drawn = 0.0
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
@@ -183,12 +178,14 @@ class Display:
 
     def take(self, event: Event) -> None:
         """Take in an event."""
-        self._numbers.take(event)
         if isinstance(event, Started):
             self._budget.started(event)
         elif isinstance(event, Notice):
             self._notice(event)
+        elif isinstance(event, Artifact) and event.name == "map":
+            self._map = cast(MapPayload, event.payload)
         elif isinstance(event, Point):
+            self._points[event.table, event.member] = event
             self._budget.reached(event)
             now = time.monotonic()
             if now - self._drawn >= _REFRESH:
@@ -206,10 +203,54 @@ class Display:
 
     def _draw(self) -> None:
         done = self._budget.fraction()
-        self._progress.update(self._run, completed=done, numbers=str(self._numbers))
+        self._progress.update(self._run, completed=done, numbers=self._numbers())
         if self._whole is not None:
             fraction, message = self._whole.fraction(done or 0.0), self._whole.message(done or 0.0)
             self._progress.update(self._all, completed=fraction, numbers=message)
+
+    def _numbers(self) -> str:
+        if isinstance(self._config, SweepConfig):
+            return "loading …" if self._map is None else _counts(self._map)
+        if isinstance(self._config, RaceConfig):
+            return _race_numbers(self._config, self._points)
+        return _run_numbers(self._points.values())
+
+
+def _run_numbers(points: Iterable[Point]) -> str:
+    """Return the latest numbers of a run."""
+    latest: dict[str, float] = {"loss": math.nan, "validation_accuracy": math.nan}
+    epoch = 0.0
+    for point in points:
+        latest |= point.values
+        epoch = max(epoch, point.epoch)
+    accuracy = latest["validation_accuracy"]
+    shown = "" if math.isnan(accuracy) else f"  accuracy {accuracy:.1%}"
+    return f"epoch {epoch:.1f}  loss {latest['loss']:.3g}{shown}"
+
+
+def _race_numbers(config: RaceConfig, points: Mapping[tuple[str, int], Point]) -> str:
+    """Return which seed of a race is under way, and every contender's latest loss."""
+    losses, last = {}, 0
+    for (table, member), point in sorted(points.items(), key=lambda item: item[0]):
+        if table == "steps":
+            contender, last = place_of(config, member)
+            losses[contender] = f"{point.values['loss']:.2g}"
+    if not losses:
+        return "loading …"
+    seed = f"seed {last + 1} of {config.seeds}  " if config.seeds > 1 else ""
+    return f"{seed}losses {'  '.join(losses[contender] for contender in sorted(losses))}"
+
+
+def _counts(found: MapPayload) -> str:
+    """Return how many runs of a sweep have ended, and how."""
+    ended = Counter(
+        outcome
+        for method in found["methods"]
+        for outcomes in method["outcomes"]
+        for outcome in outcomes
+    )
+    bad = (f"{ended[name]} {name}" for name in ("diverged", "collapsed") if ended[name])
+    return "  ".join([f"{found['finished']} of {found['runs']} runs", *bad])
 
 
 class _Remaining(TimeRemainingColumn):
@@ -220,70 +261,47 @@ class _Remaining(TimeRemainingColumn):
         return Text() if task.fields.get("own") else super().render(task)
 
 
-class _RunNumbers:
-    """The latest numbers of a run."""
+class Everything:
+    """Several runs one after another: how much of them is done, and how long the rest will take.
 
-    def __init__(self) -> None:
-        self._latest: dict[str, float] = {"loss": math.nan}
-        self._epoch = 0.0
+    Args:
+        seconds: Estimated for each run, in order.
+    """
 
-    def take(self, event: Event) -> None:
-        """Take in an event."""
-        if isinstance(event, Point):
-            self._latest |= event.values
-            self._epoch = event.epoch
+    def __init__(self, seconds: Sequence[float]) -> None:
+        self._seconds = seconds
+        self._done = self._skipped = 0.0
+        self._began: float | None = None
+        self._number = 0
+        self._share = 1.0
 
-    def __str__(self) -> str:
-        accuracy = self._latest.get("validation_accuracy", math.nan)
-        shown = "" if math.isnan(accuracy) else f"  accuracy {accuracy:.1%}"
-        return f"epoch {self._epoch:.1f}  loss {self._latest['loss']:.3g}{shown}"
+    def begin(self, fraction: float, share: float = 1.0) -> None:
+        """Go on to the next run.
 
+        Args:
+            fraction: What of its config's budget is spent already.
+            share: What of it is asked for.
+        """
+        self._number += 1
+        self._share = share
+        self._skipped += min(1.0, fraction / share) * self._seconds[self._number - 1]
+        self._began = self._began or time.monotonic()
 
-class _RaceNumbers:
-    """Which seed of a race is under way, and every contender's latest loss."""
+    def end(self) -> None:
+        """Note that the run is done."""
+        self._done += self._seconds[self._number - 1]
 
-    def __init__(self, config: RaceConfig) -> None:
-        self._config = config
-        self._losses: dict[int, float] = {}
-        self._seed = ""
+    def fraction(self, current: float) -> float:
+        """Return the fraction done, with that fraction of the current run's budget."""
+        whole = self._seconds[self._number - 1] if self._number else 0.0
+        return (self._done + min(1.0, current / self._share) * whole) / sum(self._seconds)
 
-    def take(self, event: Event) -> None:
-        """Take in an event."""
-        if isinstance(event, Point) and event.table == "steps":
-            contender, index = place_of(self._config, event.member)
-            self._losses[contender] = event.values["loss"]
-            if self._config.seeds > 1:
-                self._seed = f"seed {index + 1} of {self._config.seeds}  "
-
-    def __str__(self) -> str:
-        losses = "  ".join(f"{loss:.2g}" for _, loss in sorted(self._losses.items()))
-        return f"{self._seed}losses {losses}" if losses else "loading …"
-
-
-class _SweepNumbers:
-    """How many runs of a sweep have ended, and how."""
-
-    def __init__(self) -> None:
-        self._counts = "loading …"
-
-    def take(self, event: Event) -> None:
-        """Take in an event."""
-        if isinstance(event, Artifact) and event.name == "map":
-            ended = Counter(
-                outcome
-                for method in event.payload["methods"]
-                for outcomes in method["outcomes"]
-                for outcome in outcomes
-            )
-            counts = [f"{event.payload['finished']} of {event.payload['runs']} runs"]
-            counts += [f"{ended[name]} {name}" for name in ("diverged", "collapsed") if ended[name]]
-            self._counts = "  ".join(counts)
-
-    def __str__(self) -> str:
-        return self._counts
-
-
-def _numbers_of(config: AnyConfig) -> _RunNumbers | _RaceNumbers | _SweepNumbers:
-    if isinstance(config, RaceConfig):
-        return _RaceNumbers(config)
-    return _SweepNumbers() if isinstance(config, SweepConfig) else _RunNumbers()
+    def message(self, current: float) -> str:
+        """Return which run it is and how long all the rest takes, at the pace so far."""
+        total = sum(self._seconds)
+        done = self.fraction(current) * total
+        here = done - self._skipped
+        elapsed = time.monotonic() - (self._began or time.monotonic())
+        # Until there is a pace, the estimates are all there is.
+        pace = elapsed / here if here > 0.02 * total else 1.0
+        return f"{self._number} of {len(self._seconds)}, {duration((total - done) * pace)} left"

@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, NamedTuple
 
 import typer
-from typer.models import OptionInfo
 
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import AnyConfig, ConfigError, Problem, RunConfig, load_config
 
 option = functools.partial(typer.Option, show_default=False)
-
-
-class Sets(OptionInfo):
-    """An option that sets a field of the config.
-
-    Args:
-        field: The field, dotted.
-        help: What `--help` says.
-        read: From what was typed to the field's value; None where it is the value.
-    """
-
-    def __init__(self, field: str, help: str, read: Callable[[Any], Any] | None = None) -> None:
-        super().__init__(default=..., help=help, show_default=False)
-        self.field = field
-        self.read = read
-
-
-def numbers(text: str) -> list[int | str]:
-    """Return "128,64" as numbers; what is none stays text, for the config to refuse by name."""
-    parts = [part.strip() for part in text.replace("-", ",").split(",")]
-    return [int(part) if part.isdecimal() else part for part in parts]
-
 
 ConfigFile = Annotated[Path | None, option(help="Config as JSON; options override it.")]
 Assignments = Annotated[
@@ -46,29 +24,88 @@ Name = Annotated[str, option(help="What to call it.")]
 Resume = Annotated[str | None, option(help="Continue this one from its last checkpoint.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
-Data = Annotated[str | None, Sets("data.name", "Data set, e.g. digits, spirals, fashion-mnist.")]
-Samples = Annotated[int | None, Sets("data.samples", "How many samples to use.")]
-Widths = Annotated[str | None, Sets("model.widths", "Hidden widths, e.g. 128,64.", numbers)]
-Activation = Annotated[str | None, Sets("model.activation", "Activation, e.g. relu.")]
-BatchSize = Annotated[int | None, Sets("batch_size", "Samples per step.")]
-Epochs = Annotated[float | None, Sets("budget.epochs", "Budget in passes through the data.")]
-Seconds = Annotated[float | None, Sets("budget.seconds", "Budget in training seconds.")]
-Steps = Annotated[int | None, Sets("budget.steps", "Budget in optimizer steps.")]
-Seed = Annotated[int | None, Sets("seed", "Seed of weights and batch order; the first of several.")]
-Seeds = Annotated[int | None, Sets("seeds", "How many seeds, 1 to 10.")]
-Device = Annotated[str | None, Sets("device", "auto, cpu or cuda.")]
-Precision = Annotated[str | None, Sets("precision", "float32, float64 or bfloat16.")]
+
+class Setting(NamedTuple):
+    """An option that sets a field of the config.
+
+    Attributes:
+        field: The field, dotted.
+        type: What is typed.
+        help: What `--help` says.
+    """
+
+    field: str
+    type: type
+    help: str
 
 
-def options_given(context: typer.Context) -> dict[str, Any]:
-    """Return dotted field → value of the options (`Sets`) that a command was given."""
-    given = {}
-    for name, hint in get_type_hints(context.command.callback, include_extras=True).items():
-        typed = context.params.get(name)
-        for mark in get_args(hint):
-            if isinstance(mark, Sets) and typed is not None:
-                given[mark.field] = mark.read(typed) if mark.read else typed
-    return given
+SETTINGS = {
+    "data": Setting("data.name", str, "Data set, e.g. digits, spirals, fashion-mnist."),
+    "data_path": Setting("data.path", str, "Image folder, .zip or .tar (data: folder)."),
+    "samples": Setting("data.samples", int, "How many samples to use."),
+    "model": Setting("model.name", str, "mlp, paper-mlp, paper-convnet or small-convnet."),
+    "widths": Setting("model.widths", str, "Hidden widths, e.g. 128,64."),
+    "activation": Setting("model.activation", str, "Activation, e.g. relu."),
+    "batch_size": Setting("batch_size", int, "Samples per step."),
+    "solver": Setting("direction.solver", str, "explicit, exact (implicit) or cg (implicit)."),
+    "tau": Setting("direction.tau", float, "Proximal step τ > 0."),
+    "cg_steps": Setting("direction.cg_steps", int, "CG iterations k ≥ 1."),
+    "optimizer": Setting("optimizer.name", str, "Optimizer, e.g. nesterov, adam."),
+    "lr": Setting("optimizer.lr", float, "Step size η > 0; default suits the optimizer."),
+    "explicit_lr": Setting("optimizer.explicit_lr", float, "η of explicit layers; default η."),
+    "momentum": Setting("optimizer.momentum", float, "Momentum, 0 ≤ m < 1."),
+    "epochs": Setting("budget.epochs", float, "Budget in passes through the data."),
+    "seconds": Setting("budget.seconds", float, "Budget in training seconds."),
+    "steps": Setting("budget.steps", int, "Budget in optimizer steps."),
+    "seed": Setting("seed", int, "Seed of initial weights and batch order; of several, the first."),
+    "seeds": Setting("seeds", int, "How many seeds, 1 to 10."),
+    "search": Setting("search.trials", int, "Trials per contender to find step sizes first."),
+    "search_epochs": Setting("search.epochs", float, "Length of a trial in epochs."),
+    "device": Setting("device", str, "auto, cpu or cuda."),
+    "precision": Setting("precision", str, "float32, float64 or bfloat16."),
+}
+
+
+def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each of these `SETTINGS`, in place of its parameter `options`.
+
+    The command is handed those that were typed as one dict, dotted field → value.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        parameters: list[inspect.Parameter] = []
+        for parameter in own.parameters.values():
+            if parameter.name != "options":
+                parameters.append(parameter)
+                continue
+            for name in names:
+                _, kind, help = SETTINGS[name]
+                hint = Annotated[kind | None, option(help=help)]  # type: ignore[valid-type]
+                parameters.append(parameter.replace(name=name, default=None, annotation=hint))
+
+        @functools.wraps(command)
+        def wrapped(**typed: Any) -> None:
+            values = {name: typed.pop(name) for name in names}
+            command(
+                options={
+                    SETTINGS[name].field: _numbers(value) if name == "widths" else value
+                    for name, value in values.items()
+                    if value is not None
+                },
+                **typed,
+            )
+
+        wrapped.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return wrapped
+
+    return decorate
+
+
+def _numbers(text: str) -> list[int | str]:
+    """Return "128,64" as numbers; what is none stays text, for the config to refuse by name."""
+    parts = [part.strip() for part in text.replace("-", ",").split(",")]
+    return [int(part) if part.isdecimal() else part for part in parts]
 
 
 def refuse_beside_resume(noun: str, resume: str | None, *choices: object) -> None:

@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from proxprop.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_STOPPED
-from proxprop.cli.following import begin, follow
-from proxprop.cli.reports import duration
+from proxprop.cli.following import Everything, begin, follow
 from proxprop.paper.collect import collect, note, noted_tests
 from proxprop.paper.images import Images
 from proxprop.paper.jobs import EpochLimit, Job, Task, advances, find, is_done, make_resumable
@@ -152,49 +151,3 @@ class PaperRuns:
 
                 self._about = provenance("auto"), look_at(self._images, config, report)
         return self._about
-
-
-class Everything:
-    """How much of all jobs is done, in estimated seconds, and how long the rest will take.
-
-    Args:
-        seconds: Estimated for each job, in order.
-    """
-
-    def __init__(self, seconds: Sequence[float]) -> None:
-        self._seconds = seconds
-        self._done = self._skipped = 0.0
-        self._began: float | None = None
-        self._number = 0
-        self._share = 1.0
-
-    def begin(self, fraction: float, share: float = 1.0) -> None:
-        """Go on to the next job.
-
-        Args:
-            fraction: What of its config's budget is spent already.
-            share: What of it is asked for.
-        """
-        self._number += 1
-        self._share = share
-        self._skipped += min(1.0, fraction / share) * self._seconds[self._number - 1]
-        self._began = self._began or time.monotonic()
-
-    def end(self) -> None:
-        """Note that the job is done."""
-        self._done += self._seconds[self._number - 1]
-
-    def fraction(self, current: float) -> float:
-        """Return the fraction done, with that fraction of the current job's budget."""
-        whole = self._seconds[self._number - 1] if self._number else 0.0
-        return (self._done + min(1.0, current / self._share) * whole) / sum(self._seconds)
-
-    def message(self, current: float) -> str:
-        """Return which job it is and how long all the rest takes, at the pace so far."""
-        total = sum(self._seconds)
-        done = self.fraction(current) * total
-        here = done - self._skipped
-        elapsed = time.monotonic() - (self._began or time.monotonic())
-        # Until there is a pace, the estimates are all there is.
-        pace = elapsed / here if here > 0.02 * total else 1.0
-        return f"{self._number} of {len(self._seconds)}, {duration((total - done) * pace)} left"

@@ -8,42 +8,19 @@ from typing import Annotated, Any, NoReturn, cast
 
 import typer
 
+from proxprop.cli import reports
 from proxprop.cli.errors import exit_code, without_traceback
 from proxprop.cli.following import begin, follow
 from proxprop.cli.options import (
-    Activation,
     AsJson,
     Assignments,
-    BatchSize,
     ConfigFile,
-    Data,
-    Device,
-    Epochs,
     Name,
-    Precision,
     Resume,
-    Samples,
-    Seconds,
-    Seed,
-    Seeds,
-    Sets,
-    Steps,
-    Widths,
     build,
     option,
-    options_given,
     refuse_beside_resume,
-)
-from proxprop.cli.reports import (
-    Report,
-    Result,
-    race_report,
-    race_result,
-    run_report,
-    run_result,
-    show,
-    sweep_report,
-    sweep_result,
+    takes_settings,
 )
 from proxprop.runs.results import find_sweep
 from proxprop.runs.store import Store
@@ -52,44 +29,18 @@ from proxprop.spec.curves import MEASURES, Measure
 from proxprop.spec.racing import RACE_PRESETS
 from proxprop.spec.sweeping import default_sweep, plane_sweep
 
+_TASK = ("data", "samples", "widths", "activation", "batch_size")
+_BUDGET = ("epochs", "seconds", "steps")
+_STEP = ("solver", "tau", "cg_steps", "optimizer", "lr", "explicit_lr", "momentum")
+
 
 @without_traceback
+@takes_settings(*_TASK, "data_path", "model", *_STEP, *_BUDGET, "seed", "device", "precision")
 def train(
-    context: typer.Context,
     config: ConfigFile = None,
     set_: Assignments = None,
-    data: Data = None,
-    data_path: Annotated[
-        str | None, Sets("data.path", "Image folder, .zip or .tar (data: folder).")
-    ] = None,
-    samples: Samples = None,
-    model: Annotated[
-        str | None, Sets("model.name", "mlp, paper-mlp, paper-convnet or small-convnet.")
-    ] = None,
-    widths: Widths = None,
-    activation: Activation = None,
-    batch_size: BatchSize = None,
-    solver: Annotated[
-        str | None, Sets("direction.solver", "explicit, exact (implicit) or cg (implicit).")
-    ] = None,
-    tau: Annotated[float | None, Sets("direction.tau", "Proximal step τ > 0.")] = None,
-    cg_steps: Annotated[int | None, Sets("direction.cg_steps", "CG iterations k ≥ 1.")] = None,
-    optimizer: Annotated[
-        str | None, Sets("optimizer.name", "Optimizer, e.g. nesterov, adam.")
-    ] = None,
-    lr: Annotated[
-        float | None, Sets("optimizer.lr", "Step size η > 0; default suits the optimizer.")
-    ] = None,
-    explicit_lr: Annotated[
-        float | None, Sets("optimizer.explicit_lr", "Step size of explicit layers; default η.")
-    ] = None,
-    momentum: Annotated[float | None, Sets("optimizer.momentum", "Momentum, 0 ≤ m < 1.")] = None,
-    epochs: Epochs = None,
-    seconds: Seconds = None,
-    steps: Steps = None,
-    seed: Seed = None,
-    device: Device = None,
-    precision: Precision = None,
+    *,
+    options: dict[str, Any],
     name: Name = "",
     resume: Resume = None,
     as_json: AsJson = False,
@@ -99,35 +50,23 @@ def train(
     Exit status: 0 when the run came to its end (a divergence is a result), 1 failed,
     2 a setting was refused, 3 interrupted, 130 stopped by Ctrl-C.
     """
-    options = options_given(context)
-    if data_path is not None:
+    if "data.path" in options:
         options = {"data.name": "folder", **options}
     refuse_beside_resume("run", resume, config, set_, options)
     plan = None if resume else build(config, options, set_)
-    carry_out(Store(), plan, name, resume, as_json, run_result, run_report)
+    carry_out(Store(), plan, name, resume, as_json, reports.run_result, reports.run_report)
 
 
 @without_traceback
+@takes_settings("data", *_BUDGET, "seed", "seeds", "search", "search_epochs", "device")
 def race(
-    context: typer.Context,
     config: ConfigFile = None,
     preset: Annotated[
         str | None, option(help="default, paper, controls, torch, optimizers, tau or cg.")
     ] = None,
     set_: Assignments = None,
-    data: Data = None,
-    epochs: Epochs = None,
-    seconds: Seconds = None,
-    steps: Steps = None,
-    seed: Seed = None,
-    seeds: Seeds = None,
-    search: Annotated[
-        int | None, Sets("search.trials", "Trials per contender to find step sizes first.")
-    ] = None,
-    search_epochs: Annotated[
-        float | None, Sets("search.epochs", "Length of a trial in epochs.")
-    ] = None,
-    device: Device = None,
+    *,
+    options: dict[str, Any],
     target: Annotated[float | None, option(help="Loss, or accuracy, whose time is told.")] = None,
     measure: Annotated[
         str, option(help="What the target is of: train_loss, validation_loss, …_accuracy.")
@@ -143,7 +82,6 @@ def race(
     stops with a checkpoint. Exit status: 0 when the race came to its end, 1 failed, 2 a setting
     was refused, 3 interrupted, 130 stopped by Ctrl-C.
     """
-    options = options_given(context)
     refuse_beside_resume("race", resume, config, preset, set_, options)
     start = _race_start(preset, config, options)
     plan = None if resume else build(config, options, set_, start)
@@ -165,32 +103,25 @@ def race(
     if problems:
         raise ConfigError(problems)
     result = partial(
-        race_result, target=target, measure=cast(Measure, measure), baseline=baseline - 1
+        reports.race_result, target=target, measure=cast(Measure, measure), baseline=baseline - 1
     )
-    carry_out(store, plan, name, resume, as_json, result, race_report)
+    carry_out(store, plan, name, resume, as_json, result, reports.race_report)
 
 
 @without_traceback
+@takes_settings(*_TASK, "seed", "seeds", "device", "precision")
 def sweep(
-    context: typer.Context,
     config: ConfigFile = None,
     plane: Annotated[bool, typer.Option("--plane", help="Map τ × η of the exact step.")] = False,
     set_: Assignments = None,
-    data: Data = None,
-    samples: Samples = None,
-    widths: Widths = None,
-    activation: Activation = None,
-    batch_size: BatchSize = None,
+    *,
+    options: dict[str, Any],
     optimizer: Annotated[
         str | None, option(help="Optimizer of every method, e.g. sgd, nesterov.")
     ] = None,
     momentum: Annotated[float | None, option(help="Momentum of every method, 0 ≤ m < 1.")] = None,
     points: Annotated[int | None, option(help="Values of each step size.")] = None,
-    steps: Annotated[int | None, Sets("steps", "Optimizer steps of every run.")] = None,
-    seed: Seed = None,
-    seeds: Seeds = None,
-    device: Device = None,
-    precision: Precision = None,
+    steps: Annotated[int | None, option(help="Optimizer steps of every run.")] = None,
     name: Name = "",
     resume: Resume = None,
     again: Annotated[
@@ -204,18 +135,10 @@ def sweep(
     is stored is shown, not computed. Ctrl-C stops with a checkpoint. Exit status: 0 when the map
     is complete, 1 failed, 2 a setting was refused, 3 interrupted, 130 stopped by Ctrl-C.
     """
-    options = options_given(context)
-    refuse_beside_resume(
-        "sweep",
-        resume,
-        config,
-        plane,
-        set_,
-        options,
-        optimizer,
-        momentum is not None,
-        points is not None,
-    )
+    if steps is not None:
+        options = {**options, "steps": steps}
+    chosen = any(value is not None for value in (optimizer, momentum, points))
+    refuse_beside_resume("sweep", resume, config, plane, set_, options, chosen)
     plan = None
     if not resume:
         if config and plane:
@@ -228,10 +151,10 @@ def sweep(
     store = Store()
     stored = None if again or plan is None else find_sweep(store, plan)
     if stored is not None:
-        report = partial(sweep_report, was_stored=True)
-        show(sweep_result(store, stored.id), report, as_json)
+        report = partial(reports.sweep_report, was_stored=True)
+        reports.show(reports.sweep_result(store, stored.id), report, as_json)
         return
-    carry_out(store, plan, name, resume, as_json, sweep_result, sweep_report)
+    carry_out(store, plan, name, resume, as_json, reports.sweep_result, reports.sweep_report)
 
 
 def carry_out(
@@ -240,8 +163,8 @@ def carry_out(
     name: str,
     resume: str | None,
     as_json: bool,
-    result: Callable[[Store, str], Result] = run_result,
-    report: Callable[[Result], Report] = run_report,
+    result: Callable[[Store, str], reports.Result] = reports.run_result,
+    report: Callable[[reports.Result], reports.Report] = reports.run_report,
 ) -> NoReturn:
     """Begin or resume a run, follow it, show what came of it, and end with its exit status.
 
@@ -256,7 +179,7 @@ def carry_out(
     """
     run_id = begin(store, plan, name, resume)
     ended, stopped = follow(store, run_id, quiet=as_json)
-    show(result(store, run_id), report, as_json)
+    reports.show(result(store, run_id), report, as_json)
     raise typer.Exit(exit_code(ended.outcome, stopped))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxprop.paper import (
+from proxprop.paper.result import (
     Contender,
     Data,
     Provenance,

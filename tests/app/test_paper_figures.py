@@ -22,9 +22,9 @@ from app.paper.run_here import command, links, race_of, run_of
 from app.paper.show import picture_of
 from app.paper.study import batch_picture, stability_picture
 from app.paper.tiles import study_tiles, training_tiles
-from proxprop.paper import Result
 from proxprop.paper.claims import CLAIMS, Assessment
 from proxprop.paper.curves import arrival
+from proxprop.paper.result import Result
 from tests.app.paper_results import PLAIN, batch, contender, mlp, seed, stability
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.components.race_link import decode
-from proxprop import paper
+from proxprop.paper import result as results
 from proxprop.paper.result import write_result
 from proxprop.runs.store import Store
 from proxprop.spec.racing import default_race
@@ -36,7 +36,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder in place of the results that come with the package."""
     folder = tmp_path / "shipped"
     folder.mkdir()
-    monkeypatch.setattr(paper.result, "SHIPPED", folder)
+    monkeypatch.setattr(results, "SHIPPED", folder)
     return folder
 
 
@@ -138,7 +138,7 @@ def test_a_damaged_file_is_told_and_left_out(store: Store, shipped: Path, tmp_pa
 
 
 def test_shipped_results_are_shown(store: Store) -> None:
-    found = paper.shipped()
+    found = results.shipped()
     assert not found.problems
     for result in found.results:
         name = result.experiment if result.part == "main" else f"{result.experiment}-{result.part}"

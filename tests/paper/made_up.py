@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proxprop.paper import Contender, Data, Provenance, Result, Seed, StabilityMethod
 from proxprop.paper.plan import METHOD_KEYS, Part, plans
-from proxprop.paper.result import Outcome, Scale, StabilityResult
+from proxprop.paper.result import (
+    Contender,
+    Data,
+    Outcome,
+    Provenance,
+    Result,
+    Scale,
+    Seed,
+    StabilityMethod,
+    StabilityResult,
+)
 from proxprop.spec.config import DataConfig
 
 COMMON: dict[str, Any] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxprop.paper import CLAIMS, Result, Seed, StabilityResult, assess
-from proxprop.paper.result import Outcome, Scale
+from proxprop.paper.claims import CLAIMS, assess
+from proxprop.paper.result import Outcome, Result, Scale, Seed, StabilityResult
 from tests.paper.made_up import parts, result, seed, stability
 
 C, P, N = "confirmed", "partly", "not confirmed"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from proxprop.paper import Result, StabilityResult
 from proxprop.paper.collect import collect, note
 from proxprop.paper.jobs import Job, find, is_done, jobs_of, make_resumable
+from proxprop.paper.result import Result, StabilityResult
 from proxprop.runs.errors import RunError
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store

@@ -14,8 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from proxprop.cli import app
-from proxprop.paper import Result
-from proxprop.paper.result import read_result
+from proxprop.paper.result import Result, read_result
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
 from proxprop.spec.catalog.data import DATA

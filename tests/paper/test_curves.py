@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from proxprop.paper import Contender, Seed, curves
+from proxprop.paper import curves
+from proxprop.paper.result import Contender, Seed
 from tests.paper.made_up import seed
 
 

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from proxprop.paper import (
+from proxprop.paper.result import (
     Result,
     StabilityResult,
     latest,
     made_here,
     parse_result,
+    read_folder,
+    read_result,
     results_folder,
     shipped,
+    write_result,
 )
-from proxprop.paper.result import read_folder, read_result, write_result
 from tests.paper.made_up import result, seed, stability
 
 

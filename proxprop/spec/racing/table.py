@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def rows(
         raise ValueError(f"measure must be one of {', '.join(MEASURES)}, got {measure!r}")
     if not 0 <= baseline < len(config.contenders):
         raise IndexError(f"baseline must be in 0…{len(config.contenders) - 1}, got {baseline}")
-    made = []
+    table = []
     for contender, label in enumerate(race_labels(config)):
         members = [m for m in members_of(config, contender) if m in steps or m in evaluations]
         member_ends = [(ends or {}).get(m) for m in members]
@@ -110,8 +110,24 @@ def rows(
             for m, ended in zip(members, member_ends)
         ]
         outcomes = tuple(ended.outcome if ended else "" for ended in member_ends)
-        made.append(_row(contender, label, tuple(members), outcomes, numbers))
-    return [row.beside(made[baseline], measure) for row in made]
+        stats: dict[str, Any] = {
+            name: Stat.of(member[name] for member in numbers)
+            for name in _numbers(None, None, None, None, measure)  # what a member without any has
+        }
+        row = Row(
+            contender,
+            label,
+            tuple(members),
+            outcomes,
+            diverged=outcomes.count("diverged"),
+            final={name: stats.pop(f"final_{name}") for name in MEASURES},
+            best={name: stats.pop(f"best_{name}") for name in MEASURES},
+            reached=stats["epochs_to_target"].n,
+            ratios={},
+            **stats,
+        )
+        table.append(row)
+    return [row.beside(table[baseline], measure) for row in table]
 
 
 def as_frame(table: Sequence[Row]) -> pd.DataFrame:
@@ -128,21 +144,23 @@ def _numbers(
     target: float | None,
     measure: Measure,
 ) -> dict[str, float]:
-    """Return one member's numbers by the names that `_row` averages; NaN where it has none."""
+    """Return one member's numbers by their names in a `Row`; NaN where it has none."""
     numbers = {}
     for name in MEASURES:
         values = _column(evaluations, name)
         finite = values[np.isfinite(values)]
         diverged = ended is not None and ended.outcome == "diverged"
-        numbers[f"final {name}"] = math.nan if diverged else _last(values)
+        numbers[f"final_{name}"] = math.nan if diverged else _last(values)
         best = np.max if rises(name) else np.min
-        numbers[f"best {name}"] = float(best(finite)) if finite.size else math.nan
+        numbers[f"best_{name}"] = float(best(finite)) if finite.size else math.nan
     for axis, plural in (("epoch", "epochs"), ("seconds", "seconds")):
         numbers[plural] = _last(_column(steps, axis))
-        numbers[f"{plural}_to_target"] = math.nan
-        if target is not None:
-            places, values = _column(evaluations, axis), _column(evaluations, measure)
-            numbers[f"{plural}_to_target"] = crossing(places, values, target, rises(measure))
+        numbers[f"{plural}_to_target"] = crossing(
+            _column(evaluations, axis),
+            _column(evaluations, measure),
+            math.nan if target is None else target,
+            rises(measure),
+        )
     durations = np.diff(_column(steps, "seconds"), prepend=0.0)
     numbers["step_seconds"] = float(np.median(durations)) if durations.size else math.nan
     numbers["test_accuracy"] = ended.summary.get("test_accuracy", math.nan) if ended else math.nan
@@ -157,35 +175,6 @@ def _column(frame: pd.DataFrame | None, name: str) -> np.ndarray:
 
 def _last(values: np.ndarray) -> float:
     return float(values[-1]) if values.size else math.nan
-
-
-def _row(
-    contender: int,
-    label: str,
-    members: tuple[int, ...],
-    outcomes: tuple[str, ...],
-    numbers: Sequence[Mapping[str, float]],
-) -> Row:
-    def over_seeds(name: str) -> Stat:
-        return Stat.of(member[name] for member in numbers)
-
-    return Row(
-        contender=contender,
-        label=label,
-        members=members,
-        outcomes=outcomes,
-        diverged=outcomes.count("diverged"),
-        final={name: over_seeds(f"final {name}") for name in MEASURES},
-        best={name: over_seeds(f"best {name}") for name in MEASURES},
-        test_accuracy=over_seeds("test_accuracy"),
-        step_seconds=over_seeds("step_seconds"),
-        epochs=over_seeds("epochs"),
-        seconds=over_seeds("seconds"),
-        reached=over_seeds("epochs_to_target").n,
-        epochs_to_target=over_seeds("epochs_to_target"),
-        seconds_to_target=over_seeds("seconds_to_target"),
-        ratios={},
-    )
 
 
 def _flat(row: Row) -> dict[str, object]:
