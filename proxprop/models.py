@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from proxprop.spec.catalog.models import LayerRow, layer_table
+from proxprop.spec.catalog.models import LayerRow
 from proxprop.spec.config import ModelConfig
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -48,9 +48,7 @@ def build_model(
     Raises:
         ValueError: If the model does not fit samples of `shape`.
     """
-    rows = layer_table(
-        config.name, config.widths, config.activation, shape, classes, bias=config.bias
-    )
+    rows = config.layers(shape, classes)
     generator = torch.Generator().manual_seed(seed)
     modules: OrderedDict[str, nn.Module] = OrderedDict()
     for row in rows:

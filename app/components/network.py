@@ -8,7 +8,7 @@ import streamlit as st
 from app.components.notation import count
 from app.forms.settings import CHOICES
 from proxprop.data.preview import dataset_shape
-from proxprop.spec.catalog.models import MODELS, LayerRow, layer_table
+from proxprop.spec.catalog.models import MODELS, LayerRow
 from proxprop.spec.config import RunConfig
 
 
@@ -26,17 +26,9 @@ def show_layers(config: RunConfig | None) -> None:
 
 def layer_rows(config: RunConfig) -> list[LayerRow]:
     """Return the layers of a config; none where an image folder cannot be read."""
-    model = config.model
     try:
         outline = dataset_shape(config.data)
-        return layer_table(
-            model.name,
-            model.widths,
-            model.activation,
-            outline.shape,
-            len(outline.classes),
-            model.bias,
-        )
+        return config.model.layers(outline.shape, len(outline.classes))
     except ValueError:  # an image folder that is missing, or whose images are too small
         return []
 

@@ -11,16 +11,7 @@ from proxprop.runs.errors import UnknownRunError
 from proxprop.runs.record import Run
 from proxprop.spec.config import AnyConfig, Change, RunConfig, SettingsChange
 from proxprop.spec.events import Mark
-
-# What a running run takes at once: config field → name of the value in its control.
-LIVE = {
-    "direction.solver": "solver",
-    "direction.tau": "tau",
-    "direction.cg_steps": "cg_steps",
-    "optimizer.lr": "lr",
-    "optimizer.explicit_lr": "explicit_lr",
-    "instruments.tier": "instruments",
-}
+from proxprop.spec.settings import LIVE
 
 
 def find_run(run_id: str | None, kind: str, other: str) -> Run | None:

@@ -14,7 +14,6 @@ import streamlit as st
 
 from app.components.network import model_title, show_layers
 from app.components.notation import count, exact_number
-from app.components.run_settings import LIVE
 from app.components.run_titles import SOLVERS
 from app.forms.fields import choose, fold, refusals, shown, slider, switch, text
 from app.forms.settings import CHOICES, SETTINGS
@@ -23,6 +22,7 @@ from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import MODELS
 from proxprop.spec.catalog.optimizers import OPTIMIZERS, Pairing
 from proxprop.spec.config import Change, ConfigError
+from proxprop.spec.settings import LIVE
 
 COUNTS = (*range(1, 11), 12, 15, 20, 25, 30, 40, 50, 60, 80, 100)  # CG steps on the slider
 MACHINE = ("device", "precision", "evaluation.", "instruments.", "checkpoint.")

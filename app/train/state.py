@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from app.components.run_settings import LIVE, find_run, settings_in_force
+from app.components.run_settings import find_run, settings_in_force
 from app.components.transport import owner
 from app.guard import reporting
 from app.services import get_service
@@ -17,6 +17,7 @@ from proxprop.runs.record import Run
 from proxprop.spec.config import RunConfig, to_query
 from proxprop.spec.config.query import flatten
 from proxprop.spec.controls import Control
+from proxprop.spec.settings import LIVE
 
 NO_RUN = "Run {id} is a {kind}; it has no page of its own yet."
 

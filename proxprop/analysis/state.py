@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from proxprop.analysis.questions import Question
-from proxprop.data.dataset import epoch_permutation, load
+from proxprop.data.dataset import Batches, load
 from proxprop.data.source import Progress
 from proxprop.models import build_model
 from proxprop.runs.checkpoints import MODEL_PREFIX, CheckpointError, read_snapshot
@@ -86,13 +86,10 @@ def load_state(question: Question, report: Progress, *, batch: int | None = None
         origin = f"weights of the run after {step} steps"
     elif question.run is not None:
         origin += "; the run has saved no weights yet"
-    train = dataset.train
-    size = min(config.batch_size, len(train))
-    epoch, index = divmod(step if batch is None else batch, -(-len(train) // size))
-    order = epoch_permutation(config.seed, epoch, len(train))
-    chosen = order[index * size : (index + 1) * size]
-    inputs = dataset.prepare(train.inputs[chosen], torch.float64)
-    return State(config, model.eval(), inputs, train.targets[chosen], step, origin)
+    batches = Batches(dataset.train, config.batch_size, config.seed)
+    samples, targets = batches.at(step if batch is None else batch)
+    inputs = dataset.prepare(samples, torch.float64)
+    return State(config, model.eval(), inputs, targets, step, origin)
 
 
 def _load_weights(model: nn.Sequential, snapshot: Snapshot) -> None:

@@ -168,6 +168,35 @@ def epoch_permutation(seed: int, epoch: int, n: int) -> Tensor:
     return torch.from_numpy(keyed_permutation(n, seed, epoch))
 
 
+class Batches:
+    """The training batches of one seed in order: a function of seed and step alone.
+
+    Args:
+        train: The training samples.
+        size: Samples of a batch; an epoch's last batch may have fewer.
+        seed: The run's seed.
+
+    Attributes:
+        per_epoch: Batches in one pass.
+    """
+
+    def __init__(self, train: Split, size: int, seed: int) -> None:
+        self.per_epoch = -(-len(train) // size)
+        self._train = train
+        self._size = size
+        self._seed = seed
+        self._order = (-1, torch.empty(0))
+
+    def at(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return stored samples and classes of the batch that follows `step` steps."""
+        epoch, index = divmod(step, self.per_epoch)
+        if self._order[0] != epoch:
+            order = epoch_permutation(self._seed, epoch, len(self._train))
+            self._order = (epoch, order.to(self._train.targets.device))
+        chosen = self._order[1][index * self._size : (index + 1) * self._size]
+        return self._train.inputs[chosen], self._train.targets[chosen]
+
+
 def _transform(train: Array, standardize: bool) -> Transform:
     scale = 255.0 if train.dtype == np.uint8 else 1.0
     if not standardize:

@@ -11,9 +11,8 @@ import proxprop
 from proxprop.data.dataset import load
 from proxprop.engine.racing.state import Standing
 from proxprop.engine.training.device import device_label, processor_name, resolve_device
-from proxprop.engine.training.outcomes import LossWatch, Summary
 from proxprop.engine.training.session import Session
-from proxprop.engine.training.state import restore
+from proxprop.engine.training.snapshot import restore
 from proxprop.paper.images import Images, check_classes, describe
 from proxprop.paper.result import Data, Provenance
 from proxprop.runs.checkpoints import Checkpoints
@@ -76,7 +75,7 @@ def test_accuracies(
     accuracies = {}
     for member, saved in Standing(len(config.contenders)).restore(snapshot).items():
         session = Session(config.run(member), dataset, device)
-        restore(saved, session, LossWatch(), Summary())
+        restore(saved, session)
         evaluation = session.evaluation("test")
         while not evaluation.done:
             evaluation.advance()

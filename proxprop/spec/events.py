@@ -8,7 +8,7 @@ them. Events of a race name the contender they belong to as `member`; a single r
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 # The member of an `Ended` that speaks for a whole race or sweep.
 WHOLE = -1
@@ -22,17 +22,13 @@ WHOLE = -1
 #   settings:     lr, explicit_lr, tau, cg_steps as set, and factor, the schedule's, on both step
 #                 sizes; at the start, at every change, and at evaluations if there is a schedule
 Table = Literal["steps", "evaluations", "layers", "settings"]
-TABLES: tuple[Table, ...] = ("steps", "evaluations", "layers", "settings")
+TABLES: tuple[Table, ...] = get_args(Table)
 
 Outcome = Literal["finished", "stopped", "diverged", "collapsed", "interrupted", "failed"]
-OUTCOMES: tuple[Outcome, ...] = (
-    "finished",
-    "stopped",
-    "diverged",
-    "collapsed",
-    "interrupted",
-    "failed",
-)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+# Why a snapshot is taken.
+Reason = Literal["cadence", "paused", "ended", "asked"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,7 @@ class Artifact:
     Attributes:
         name: "samples", "boundary" (2-D data), "predictions" (images) or "confusion".
         step: Step it shows.
-        payload: JSON-able plain data; the layout of each name is in `proxprop.engine.artifacts`.
+        payload: JSON-able plain data; each layout is in `proxprop.engine.training.pictures`.
     """
 
     name: str
@@ -160,13 +156,13 @@ class Snapshot:
         step: Steps done.
         tensors: Name → tensor: weights, optimizer moments, random states.
         extra: JSON-able rest: counters, clocks, settings in force.
-        reason: Why now: "cadence", "paused", "ended" or "asked".
+        reason: Why now.
     """
 
     step: int
     tensors: dict[str, Any]
     extra: dict[str, Any]
-    reason: Literal["cadence", "paused", "ended", "asked"]
+    reason: Reason
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 from proxprop.engine.racing.lane import Lane
 from proxprop.spec.controls import Control, Controls
-from proxprop.spec.events import Event, Notice, Snapshot, State
+from proxprop.spec.events import Event, Notice, Reason, Snapshot, State
 
 _WAIT_SECONDS = 0.2
 
 # Saving takes at most about this share of the time.
 _SAVING_SHARE = 0.05
 
-Reason = Literal["cadence", "paused", "ended", "asked"]
 # From "why now" to a snapshot of the whole race, made from the lanes' own.
 Capture = Callable[[Reason], Snapshot]
 

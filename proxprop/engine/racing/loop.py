@@ -9,14 +9,24 @@ from collections.abc import Callable, Iterator
 import torch
 
 from proxprop.data.dataset import Dataset, load
-from proxprop.engine.racing.conductor import Conductor, Reason
+from proxprop.engine.racing.conductor import Conductor
 from proxprop.engine.racing.lane import Lane
 from proxprop.engine.racing.state import Standing
 from proxprop.engine.training.device import resolve_device
 from proxprop.engine.training.session import Session
 from proxprop.spec.config import RaceConfig, RunConfig
 from proxprop.spec.controls import Controls
-from proxprop.spec.events import WHOLE, Artifact, Ended, Event, Notice, Outcome, Snapshot, State
+from proxprop.spec.events import (
+    WHOLE,
+    Artifact,
+    Ended,
+    Event,
+    Notice,
+    Outcome,
+    Reason,
+    Snapshot,
+    State,
+)
 from proxprop.spec.racing.labels import race_labels
 from proxprop.spec.racing.members import member_of, place_of
 from proxprop.spec.racing.search import ARTIFACT, as_raced, empty_search, with_result

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from proxprop.engine.training.snapshot import flatten, unflatten
-from proxprop.spec.events import Ended, Snapshot
+from proxprop.engine.training.snapshot import check_format, flatten, unflatten
+from proxprop.spec.events import Ended, Reason, Snapshot
 from proxprop.spec.racing.search import SearchPayload
 
 FORMAT = 1
@@ -36,7 +36,7 @@ class Standing:
     def capture(
         self,
         under_way: Iterable[tuple[int, Snapshot]],
-        reason: Literal["cadence", "paused", "ended", "asked"],
+        reason: Reason,
     ) -> Snapshot:
         """Return the race as it is.
 
@@ -75,9 +75,7 @@ class Standing:
             ValueError: If the snapshot is no race's, or another race's.
         """
         extra = snapshot.extra
-        if extra.get("race_format") != FORMAT:
-            found = extra.get("race_format")
-            raise ValueError(f"snapshot has race format {found!r}, this version reads {FORMAT}")
+        check_format(extra, "race_format", FORMAT)
         if len(extra["member_steps"]) != self._members:
             raise ValueError(
                 f"snapshot is of a race of {len(extra['member_steps'])} members, not of "

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from proxprop.core.copies import cg_copies, exact_copies, explicit_copies
-from proxprop.data.dataset import Dataset, Split, epoch_permutation
+from proxprop.data.dataset import Batches, Dataset, Split
 from proxprop.engine.sweeping.network import Pass, StackedNetwork, chosen_classes
 from proxprop.engine.sweeping.plan import Block
 from proxprop.engine.sweeping.rules import Rule
@@ -81,8 +81,7 @@ class BlockRun:
         self._cells = block.cells
         self._seed = config.seed + block.seed_index
         self._dtype = DTYPES[config.precision]
-        self._per_epoch = -(-len(dataset.train) // config.batch_size)
-        self._order: tuple[int, Tensor] | None = None
+        self._batches = Batches(dataset.train, config.batch_size, self._seed)
         shape, classes = dataset.shape, len(dataset.classes)
         model = build_model(config.model, shape, classes, self._seed, self._dtype).to(device)
         self._network = StackedNetwork(model, len(self._cells))
@@ -110,7 +109,8 @@ class BlockRun:
 
     def _advance(self) -> None:
         """Take one step with every run that has not diverged."""
-        passed = self._network.passes(*self._batch())
+        samples, targets = self._batches.at(self.step)
+        passed = self._network.passes(self._prepared(samples), targets)
         self._history[self._alive, self.step] = passed.losses
         start = 0
         for group in self._groups:
@@ -165,21 +165,11 @@ class BlockRun:
                 method.optimizer,
                 lr.to(self._dtype),
                 hidden,
-                self._per_epoch,
+                self._batches.per_epoch,
                 self._config.steps,
             )
             groups.append(_Group(method, tau, rule))
         return groups
-
-    def _batch(self) -> tuple[Tensor, Tensor]:
-        epoch, index = divmod(self.step, self._per_epoch)
-        if self._order is None or self._order[0] != epoch:
-            order = epoch_permutation(self._seed, epoch, len(self._dataset.train))
-            self._order = (epoch, order.to(self._device))
-        size = self._config.batch_size
-        chosen = self._order[1][index * size : (index + 1) * size]
-        train = self._dataset.train
-        return self._prepared(train.inputs[chosen]), train.targets[chosen]
 
     def _prepared(self, inputs: Tensor) -> Tensor:
         return self._dataset.prepare(inputs, self._dtype).flatten(1)
@@ -264,7 +254,7 @@ class BlockRun:
         names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
         columns = dict(zip(names, values))
         summary = Summary({k: v for k, v in columns.items() if not math.isnan(v)})
-        epoch = self.step / self._per_epoch
+        epoch = self.step / self._batches.per_epoch
         outcome, words = verdict(self.step, epoch, False, watch.words, summary, self._constant_loss)
         kept = {} if outcome == "diverged" else columns
         return RunResult(outcome, words, self.step, **kept)

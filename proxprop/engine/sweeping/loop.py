@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from typing import Literal
 
 import torch
@@ -17,9 +16,9 @@ from proxprop.engine.sweeping.lanes import Job, Lanes, lanes_on
 from proxprop.engine.sweeping.plan import Block, plan, reason_alone
 from proxprop.engine.sweeping.predictions import Predictions
 from proxprop.engine.training.control_state import ControlState
-from proxprop.engine.training.device import device_label, resolve_device
+from proxprop.engine.training.device import device_label, resolve_device, versions
 from proxprop.engine.training.outcomes import constant_loss
-from proxprop.spec.catalog.models import layer_table
+from proxprop.engine.training.snapshot import check_format
 from proxprop.spec.config import ConfigError, Problem, SweepConfig
 from proxprop.spec.controls import Controls
 from proxprop.spec.events import (
@@ -31,6 +30,7 @@ from proxprop.spec.events import (
     Notice,
     Outcome,
     Point,
+    Reason,
     Snapshot,
     Started,
     State,
@@ -95,10 +95,7 @@ class _Sweep:
         self._dataset = dataset
         self._device = device
         self._control_state = ControlState(steps_per_epoch=1)
-        model, shape = config.model, dataset.shape
-        self._layers = layer_table(
-            model.name, model.widths, model.activation, shape, len(dataset.classes), model.bias
-        )
+        self._layers = config.model.layers(dataset.shape, len(dataset.classes))
         self._constant = constant_loss(dataset.train.targets, len(dataset.classes))
         self._board = Board(config, self._constant)
         self._blocks: dict[Job, Block] = {}
@@ -110,9 +107,7 @@ class _Sweep:
 
     def resume(self, snapshot: Snapshot) -> None:
         """Go on from `snapshot` instead of the start."""
-        if snapshot.extra.get("format") != FORMAT:
-            found = snapshot.extra.get("format")
-            raise ValueError(f"snapshot has format {found!r}, this version reads {FORMAT}")
+        check_format(snapshot.extra, "format", FORMAT)
         self._board.load(snapshot.extra["board"])
         self._settled = set(self._board.results)
         self._seconds = snapshot.extra["seconds"]
@@ -151,7 +146,7 @@ class _Sweep:
             implicit=(names if every else names[:-1]) if implicit else (),
             train_samples=len(self._dataset.train),
             device=device_label(self._device),
-            versions={"proxprop": version("proxprop"), "torch": torch.__version__},
+            versions=versions(),
             member=WHOLE,
         )
         if self._resumed:
@@ -245,7 +240,7 @@ class _Sweep:
         """Steps asked of the runs that whole blocks have settled; those that diverged count too."""
         return self.config.steps * len(self._settled)
 
-    def _snapshot(self, reason: Literal["cadence", "paused", "asked"]) -> Snapshot:
+    def _snapshot(self, reason: Reason) -> Snapshot:
         """Everything that whole blocks have found; what is under way begins again."""
         members = range(self.config.members)
         results = self._board.results

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from proxprop.engine.training.schedule import schedule_factor
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import OptimizerConfig
 
@@ -50,7 +49,7 @@ class Rule:
             # torch's clip_grad_norm_ has this 1e-6
             direction *= (config.clip_norm / (norm + 1e-6)).clamp(max=1.0)
         schedule, per_epoch, total = self._schedule
-        factor = schedule_factor(schedule, self._step, per_epoch, total)
+        factor = schedule.factor(self._step, per_epoch, total)
         self._step += 1
         if config.name in ("adam", "adamw"):
             self._adam(parameters, direction, factor)

@@ -5,6 +5,5 @@ It knows neither the store nor the screen; see `proxprop.spec.events` for what i
 """
 
 from proxprop.engine.training.loop import train
-from proxprop.engine.training.settings import Settings
 
-__all__ = ["train", "Settings"]
+__all__ = ["train"]

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -32,6 +33,11 @@ def resolve_device(name: str) -> torch.device:
 def device_label(device: torch.device) -> str:
     """Return "cpu" or the GPU's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that numbers depend on, by package."""
+    return {"proxprop": version("proxprop"), "torch": torch.__version__}
 
 
 def processor_name() -> str:

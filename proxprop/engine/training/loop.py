@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from proxprop.analysis.recorder import LayerRecorder
+from proxprop.conversion import iter_prox_layers
 from proxprop.data.dataset import Dataset, load
-from proxprop.engine.training.announcer import Announcer
 from proxprop.engine.training.control_state import ControlState
-from proxprop.engine.training.device import resolve_device
-from proxprop.engine.training.outcomes import LossWatch, Summary, constant_loss, verdict
+from proxprop.engine.training.device import device_label, resolve_device, versions
+from proxprop.engine.training.outcomes import constant_loss, verdict
 from proxprop.engine.training.pictures import Pictures
 from proxprop.engine.training.session import Session
-from proxprop.engine.training.state import capture, restore
+from proxprop.engine.training.snapshot import capture, restore
 from proxprop.engine.training.stopwatch import StepReport
+from proxprop.models import weight_layers
 from proxprop.spec.config import ConfigError, Problem, RunConfig, SettingsChange
-from proxprop.spec.config.run import check_pairing
-from proxprop.spec.controls import Controls
-from proxprop.spec.events import Ended, Event, Notice, Snapshot, State
+from proxprop.spec.controls import Controls, Progress
+from proxprop.spec.events import (
+    Ended,
+    Event,
+    Mark,
+    Notice,
+    Point,
+    Reason,
+    Snapshot,
+    Started,
+    State,
+    Table,
+)
+from proxprop.spec.settings import changed, describe, difference
 
 _WAIT_SECONDS = 0.2
 
@@ -30,7 +42,7 @@ def train(
     controls: Controls,
     *,
     snapshot: Snapshot | None = None,
-    progress: Callable[[str, float | None], None] | None = None,
+    progress: Progress | None = None,
     dataset: Dataset | None = None,
 ) -> Iterator[Event]:
     """Train the run that `config` describes.
@@ -39,7 +51,7 @@ def train(
         config: The run.
         controls: Polled between steps and between the pieces of an evaluation.
         snapshot: Where to continue, bit for bit on the CPU; None to start.
-        progress: Called with words and a fraction while data is fetched.
+        progress: Called with a message and a fraction while data is fetched.
         dataset: The data of `config`, where the caller has loaded it already.
 
     Yields:
@@ -75,22 +87,17 @@ class _Run:
         self.config = config
         self.controls = controls
         self.session = session
-        self.announcer = Announcer(session)
         self.control_state = ControlState(session.steps_per_epoch)
-        self.watch = LossWatch()
-        self.summary = Summary()
         self._pictures = Pictures(session)
         self._recorder = LayerRecorder(session.model)
         self._planned = list(config.changes)
         self._resumed = False
-        self._evaluated_step = -1
         self._saved_at = time.monotonic()
         self._warned: set[str] = set()
 
     def resume(self, snapshot: Snapshot) -> None:
         """Go on from `snapshot` instead of the start."""
-        restore(snapshot, self.session, self.watch, self.summary)
-        self._evaluated_step = snapshot.extra["evaluated_step"]
+        restore(snapshot, self.session)
         self._planned = [change for change in self._planned if change.step > snapshot.step]
         self._resumed = True
 
@@ -101,20 +108,32 @@ class _Run:
             if self._evaluation_due():
                 yield from self._evaluate()
             yield from self._obey()
-            if self.control_state.stopping or self.session.spent or self.watch.words:
+            if self.control_state.stopping or self.session.spent or self.session.watch.words:
                 break
             yield from self._advance()
         yield from self._settle()
         yield from self._finish()
 
     def _opening(self) -> Iterator[Event]:
-        yield self.announcer.started()
+        session = self.session
+        proximal = tuple(name for name, _ in iter_prox_layers(session.model))
+        yield Started(
+            step=session.step,
+            steps_per_epoch=session.steps_per_epoch,
+            total_steps=session.limit,
+            parameters=sum(p.numel() for p in session.model.parameters() if p.requires_grad),
+            layers=tuple(weight_layers(session.model)),
+            implicit=proximal if session.settings.direction.solver != "explicit" else (),
+            train_samples=len(session.dataset.train),
+            device=device_label(session.device),
+            versions=versions(),
+        )
         if self._resumed:
-            yield self.announcer.mark("resumed", f"resumed at step {self.session.step}")
+            yield self._mark("resumed", f"resumed at step {session.step}")
         else:
-            yield self.announcer.settings()
-        for words in self.session.optimizer.ignored:
-            yield Notice("warning", words)
+            yield self._settings()
+        for reason in session.optimizer.ignored:
+            yield Notice("warning", reason)
         yield State("running", self.session.step)
         yield self._pictures.opening()
 
@@ -125,24 +144,28 @@ class _Run:
         yield from self._report(self.session.advance(recorder))
         if recorder is not None:
             yield from self._settle()
-            yield self.announcer.point("layers", recorder.values())
+            yield self._point("layers", recorder.values())
         yield from self._pictures.latest()
 
     def _recording_due(self) -> bool:
         step, every = self.session.step + 1, self.config.instruments.every
-        return self.session.settings.instruments != "off" and (step == 1 or step % every == 0)
+        return self.session.settings.instruments.tier != "off" and (step == 1 or step % every == 0)
 
     def _settle(self) -> Iterator[Event]:
         """Report what an accelerator still holds back; nothing on the CPU."""
         yield from self._report(self.session.flush())
 
     def _report(self, reports: list[StepReport]) -> Iterator[Event]:
-        for point in self.announcer.steps(reports):
-            yield point
-            self.watch.take(point.step, point.values["loss"])
-            if self.watch.words:
+        session = self.session  # whose clock holds these steps already
+        seconds = session.seconds - sum(report.seconds for report in reports)
+        for report in reports:
+            seconds += report.seconds
+            epoch = report.step / session.steps_per_epoch
+            yield Point("steps", report.step, epoch, seconds, report.columns)
+            session.watch.take(report.step, report.loss)
+            if session.watch.words:
                 # Later steps of the same block were computed from broken weights.
-                self.session.rewind_clock(point.step, point.seconds)
+                session.rewind_clock(report.step, seconds)
                 return
         if reports:
             yield from self._warn_of_failed_solves()
@@ -161,7 +184,7 @@ class _Run:
 
     def _evaluation_due(self) -> bool:
         step = self.session.step
-        if self._evaluated_step == step or self.watch.words:
+        if self.session.evaluated_step == step or self.session.watch.words:
             return False
         period = self.config.evaluation.every * self.session.steps_per_epoch
         crossed = math.floor(step / period + 1e-9) != math.floor((step - 1) / period + 1e-9)
@@ -176,14 +199,14 @@ class _Run:
         yield from self._measure("validation", values)
         if self.control_state.stopping:
             return
-        self._evaluated_step = self.session.step
+        self.session.evaluated_step = self.session.step
         if self.session.scheduled and self.session.step:
-            yield self.announcer.settings()
+            yield self._settings()
         if values:
-            yield self.announcer.point("evaluations", values)
+            yield self._point("evaluations", values)
         for name, value in values.items():
             if name.endswith("_loss"):
-                self.watch.take_whole_set(self.session.step, value)
+                self.session.watch.take_whole_set(self.session.step, value)
 
     def _measure(self, split: str, values: dict[str, float]) -> Iterator[Event]:
         """Put loss and accuracy over one split into `values`, unless stopped or empty."""
@@ -197,9 +220,9 @@ class _Run:
                 yield from self._hold()
             if self.control_state.stopping:
                 return
-        values[f"{split}_loss"] = evaluation.loss
-        values[f"{split}_accuracy"] = evaluation.accuracy
-        self.summary.take({name: value for name, value in values.items() if name.startswith(split)})
+        measured = {f"{split}_loss": evaluation.loss, f"{split}_accuracy": evaluation.accuracy}
+        values.update(measured)
+        self.session.summary.take(measured)
         if split == "validation":
             yield from self._pictures.confusion(evaluation.confusion, force=self.session.spent)
 
@@ -247,50 +270,75 @@ class _Run:
     def _set(self, change: SettingsChange) -> Iterator[Event]:
         yield from self._settle()
         before = self.session.settings
-        after = before.changed(change)
         try:
-            direction = self.config.direction.replace(solver=after.solver)
-            check_pairing(self.config.optimizer, direction)
-        except ValueError as error:
-            yield Notice("warning", f"not changed: {error}")
+            after = changed(before, change)
+        except ConfigError as error:
+            yield Notice("warning", f"not changed: {error.problems[0].message}")
             return
         if after != before:
             self.session.apply(after)
-            yield self.announcer.change(before, after)
-            yield self.announcer.settings()
+            yield self._mark("set", describe(before, after), difference(before, after))
+            yield self._settings()
 
-    def _save(self, reason: Literal["cadence", "paused", "ended", "asked"]) -> Iterator[Event]:
+    def _save(self, reason: Reason) -> Iterator[Event]:
         yield from self._settle()
         self.control_state.wants_checkpoint = False
-        if not self.watch.words:
-            yield capture(self.session, self.watch, self.summary, self._evaluated_step, reason)
+        if not self.session.watch.words:
+            yield capture(self.session, reason)
         self._saved_at = time.monotonic()
 
     # -- end ---------------------------------------------------------------------------------
 
     def _finish(self) -> Iterator[Event]:
         stopped = self.control_state.stopping
-        if not stopped and not self.watch.words:
-            if self._evaluated_step != self.session.step:
+        if not stopped and not self.session.watch.words:
+            if self.session.evaluated_step != self.session.step:
                 yield from self._evaluate()
-            if not self.watch.words:
+            if not self.session.watch.words:
                 yield from self._measure("test", {})
         yield from self._pictures.latest(force=True)
         session = self.session
-        if not self.watch.words and not session.finite:
-            self.watch.words = f"diverged at step {session.step}: a weight is not finite"
+        if not self.session.watch.words and not session.finite:
+            self.session.watch.words = f"diverged at step {session.step}: a weight is not finite"
         targets, classes = session.dataset.train.targets, len(session.dataset.classes)
         outcome, words = verdict(
             session.step,
             session.epoch,
             stopped,
-            self.watch.words,
-            self.summary,
+            self.session.watch.words,
+            self.session.summary,
             constant_loss(targets, classes),
         )
         if outcome == "diverged":
             # No snapshot: the last good one lets a person resume from before.
-            yield self.announcer.mark("diverged", words)
+            yield self._mark("diverged", words)
         yield from self._save("ended")
-        values = dict(self.summary.values)
+        values = dict(session.summary.values)
         yield Ended(outcome, session.step, session.epoch, session.seconds, words, values)
+
+    # -- what is said of this moment -----------------------------------------------------------
+
+    def _point(self, table: Table, values: dict[str, float]) -> Point:
+        session = self.session
+        return Point(table, session.step, session.epoch, session.seconds, values)
+
+    def _settings(self) -> Point:
+        """Return the settings in force; the schedule's factor stands beside them."""
+        optimizer, direction = self.session.settings.optimizer, self.session.settings.direction
+        values = {
+            "lr": optimizer.lr,
+            "explicit_lr": optimizer.last_lr,
+            "tau": direction.tau,
+            "cg_steps": float(direction.cg_steps),
+            "factor": self.session.factor,
+        }
+        return self._point("settings", values)
+
+    def _mark(
+        self,
+        kind: Literal["set", "resumed", "diverged"],
+        label: str,
+        changes: dict[str, Any] | None = None,
+    ) -> Mark:
+        session = self.session
+        return Mark(session.step, session.epoch, session.seconds, kind, label, changes or {})

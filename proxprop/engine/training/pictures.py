@@ -1,19 +1,38 @@
-"""Which pictures a run shows of itself, and how often."""
+"""The pictures a run shows of itself: plain data, so that a page needs no torch to draw them.
+
+- "samples": `{"classes": [name], "items": [{"png": base64, "target": i}]}` for images, or
+  `{"classes": [name], "points": {"x": [], "y": [], "target": []}}` for points in the plane.
+- "boundary": `{"classes", "x": [low, high], "y": [low, high], "size": n, "probability": [[…]],
+  "points"}`; `probability[row][column]` is the last class's, 0…255, at the centres of an n × n
+  grid, rows from low to high y.
+- "predictions": `{"classes", "items": [{"png", "target": i, "probabilities": [p]}]}`, p to three
+  digits.
+- "confusion": `{"classes", "split": "validation", "counts": [[…]]}`; row = true class, column =
+  predicted class.
+
+`png` is base64 of a PNG at the image's own size: `data:image/png;base64,…` shows it.
+"""
 
 from __future__ import annotations
 
+import base64
+import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
-from proxprop.engine import artifacts
 from proxprop.engine.training.session import Session
 from proxprop.spec.events import Artifact
 
-_SECONDS_BETWEEN = 0.5
+GRID = 60
+MOST_POINTS = 500
 _IMAGES = 12
+_SECONDS_BETWEEN = 0.5
+Payload = dict[str, Any]
 
 
 class Pictures:
@@ -26,17 +45,17 @@ class Pictures:
         self._is_plane = session.dataset.shape == (2,)
         data = session.dataset
         shown = data.validation if len(data.validation) else data.train
-        chosen = artifacts.spread(len(shown), _IMAGES).to(session.device)
+        chosen = spread(len(shown), _IMAGES).to(session.device)
         self._inputs, self._targets = shown.inputs[chosen], shown.targets[chosen].tolist()
-        self._pngs = [] if self._is_plane else artifacts.pngs(self._inputs)
+        self._pngs = [] if self._is_plane else pngs(self._inputs)
 
     def opening(self) -> Artifact:
         """Return a few training samples."""
         train, classes = self._session.dataset.train, self._session.dataset.classes
-        chosen = artifacts.spread(
-            len(train), artifacts.MOST_POINTS if self._is_plane else _IMAGES
-        ).to(self._session.device)
-        payload = artifacts.samples(train.inputs[chosen], train.targets[chosen], classes)
+        chosen = spread(len(train), MOST_POINTS if self._is_plane else _IMAGES).to(
+            self._session.device
+        )
+        payload = samples(train.inputs[chosen], train.targets[chosen], classes)
         return Artifact("samples", self._session.step, payload)
 
     def latest(self, force: bool = False) -> Iterator[Artifact]:
@@ -47,13 +66,11 @@ class Pictures:
         self._shown_at, self._shown_step = now, step
         data = self._session.dataset
         if self._is_plane:
-            payload = artifacts.boundary(
-                self._scores, data.train.inputs, data.train.targets, data.classes
-            )
+            payload = boundary(self._scores, data.train.inputs, data.train.targets, data.classes)
             yield Artifact("boundary", step, payload)
         else:
             scores = self._scores(self._inputs)
-            payload = artifacts.predictions(self._pngs, self._targets, scores, data.classes)
+            payload = predictions(self._pngs, self._targets, scores, data.classes)
             yield Artifact("predictions", step, payload)
 
     def confusion(self, counts: Tensor, force: bool = False) -> Iterator[Artifact]:
@@ -61,7 +78,7 @@ class Pictures:
         now = time.perf_counter()
         if force or now - self._confusion_at >= _SECONDS_BETWEEN:
             self._confusion_at = now
-            payload = artifacts.confusion(counts, self._session.dataset.classes)
+            payload = confusion(counts, self._session.dataset.classes)
             yield Artifact("confusion", self._session.step, payload)
 
     @torch.no_grad()
@@ -69,3 +86,109 @@ class Pictures:
         with self._session.autocast():
             scores: Tensor = self._session.model(self._session.prepare(inputs))
         return scores
+
+
+def samples(inputs: Tensor, targets: Tensor, classes: Sequence[str]) -> Payload:
+    """Return what the training samples look like.
+
+    Args:
+        inputs: uint8 images (N, C, H, W), or points (N, 2).
+        targets: Class indices, (N,).
+        classes: Class names.
+    """
+    if inputs.ndim == 2:
+        return {"classes": list(classes), "points": points(inputs, targets)}
+    items = [{"png": png, "target": target} for png, target in zip(pngs(inputs), targets.tolist())]
+    return {"classes": list(classes), "items": items}
+
+
+def points(inputs: Tensor, targets: Tensor) -> Payload:
+    """Return at most 500 points in the plane with their classes."""
+    chosen = spread(len(inputs), MOST_POINTS).to(inputs.device)
+    shown = inputs[chosen].double()
+    return {
+        "x": [round(x, 3) for x in shown[:, 0].tolist()],
+        "y": [round(y, 3) for y in shown[:, 1].tolist()],
+        "target": targets[chosen].tolist(),
+    }
+
+
+def spread(total: int, most: int) -> Tensor:
+    """Return at most `most` indices spread evenly over `total` samples.
+
+    Samples of one class may lie side by side; the first few would show that class only.
+    """
+    return torch.linspace(0, total - 1, min(total, most), dtype=torch.float64).round().long()
+
+
+@torch.no_grad()
+def boundary(
+    scores_of: Callable[[Tensor], Tensor],
+    inputs: Tensor,
+    targets: Tensor,
+    classes: Sequence[str],
+    size: int = GRID,
+) -> Payload:
+    """Return the decision boundary in the plane, with the training points.
+
+    Args:
+        scores_of: From stored samples (N, 2) to class scores (N, classes).
+        inputs: The training points, (N, 2).
+        targets: Their classes, (N,).
+        classes: Class names.
+        size: Cells of the grid along each axis, ≥ 1.
+    """
+    low, high = inputs.min(0).values, inputs.max(0).values
+    margin = 0.1 * (high - low)
+    low, high = low - margin, high + margin
+    centres = (torch.arange(size, device=inputs.device) + 0.5) / size
+    x, y = (low[i] + centres * (high[i] - low[i]) for i in (0, 1))
+    grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
+    cells = torch.stack([grid_x.flatten(), grid_y.flatten()], dim=1)
+    probability = scores_of(cells).float().softmax(1)[:, -1]
+    levels = (probability.nan_to_num() * 255).round().int().view(size, size)
+    return {
+        "classes": list(classes),
+        "x": [low[0].item(), high[0].item()],
+        "y": [low[1].item(), high[1].item()],
+        "size": size,
+        "probability": levels.tolist(),
+        "points": points(inputs, targets),
+    }
+
+
+def predictions(
+    images: Sequence[str], targets: Sequence[int], scores: Tensor, classes: Sequence[str]
+) -> Payload:
+    """Return what the model says of some images.
+
+    Args:
+        images: Their PNGs, as `pngs` returns them; encoded once, since the images stay.
+        targets: Their true classes.
+        scores: The model's class scores, (N, classes).
+        classes: Class names.
+    """
+    shares = scores.detach().float().softmax(1).nan_to_num().tolist()
+    return {
+        "classes": list(classes),
+        "items": [
+            {"png": png, "target": target, "probabilities": [round(p, 3) for p in row]}
+            for png, target, row in zip(images, targets, shares)
+        ],
+    }
+
+
+def confusion(counts: Tensor, classes: Sequence[str], split: str = "validation") -> Payload:
+    """Return how often which class was taken for which."""
+    return {"classes": list(classes), "split": split, "counts": counts.tolist()}
+
+
+def pngs(images: Tensor) -> list[str]:
+    """Return uint8 images (N, C, H, W) as base64 of PNGs; one or three channels, else the first."""
+    encoded = []
+    for image in images.cpu():
+        pixels = image.permute(1, 2, 0) if len(image) == 3 else image[0]
+        buffer = io.BytesIO()
+        Image.fromarray(pixels.contiguous().numpy()).save(buffer, format="PNG")
+        encoded.append(base64.b64encode(buffer.getvalue()).decode("ascii"))
+    return encoded

@@ -11,16 +11,14 @@ from torch import Tensor
 
 from proxprop.analysis.recorder import LayerRecorder
 from proxprop.conversion import convert, iter_prox_layers, set_prox
-from proxprop.data.dataset import Dataset, epoch_permutation
+from proxprop.data.dataset import Batches, Dataset
 from proxprop.diagnostics import SolveRecord
 from proxprop.engine.training.device import DTYPES, autocast_for
 from proxprop.engine.training.evaluation import SetEvaluation, piece_size
-from proxprop.engine.training.schedule import schedule_factor, step_limit
-from proxprop.engine.training.settings import Settings
+from proxprop.engine.training.outcomes import LossWatch, Summary
 from proxprop.engine.training.stopwatch import Moments, StepReport, stopwatch_for
 from proxprop.models import build_model
 from proxprop.optimizers import build_optimizer
-from proxprop.spec.catalog.models import layer_table
 from proxprop.spec.config import RunConfig
 
 FALLBACK = 1  # status of a solve that took the bounded direction
@@ -32,7 +30,10 @@ class Session:
     Attributes:
         step: Optimizer steps done.
         seconds: Training seconds of the steps reported so far.
-        settings: Settings in force.
+        settings: The config with the settings in force.
+        watch: Says when its loss has diverged.
+        summary: Final and best losses and accuracies.
+        evaluated_step: Step of the latest evaluation; −1 before the first.
         steps_per_epoch: Batches in one pass.
         limit: Steps the budget allows; None where seconds decide.
     """
@@ -45,16 +46,19 @@ class Session:
         self.autocast = autocast_for(config.precision, device)
         self.step = 0
         self.seconds = 0.0
-        self.settings = Settings.of(config)
-        self.steps_per_epoch = -(-len(dataset.train) // config.batch_size)
-        self.limit = step_limit(config.budget, self.steps_per_epoch)
+        self.settings = config
+        self.watch = LossWatch()
+        self.summary = Summary()
+        self.evaluated_step = -1
+        self._batches = Batches(dataset.train, config.batch_size, config.seed)
+        self.steps_per_epoch = self._batches.per_epoch
+        self.limit = config.budget.step_limit(self.steps_per_epoch)
         shape, classes = dataset.shape, len(dataset.classes)
         self.model = build_model(config.model, shape, classes, config.seed, self.dtype).to(device)
         self._convert()
         self.optimizer = build_optimizer(config.optimizer, self.model)
         self._stopwatch = stopwatch_for(device)
-        self._piece = piece_size(_rows(config, dataset))
-        self._permutation: tuple[int, Tensor] | None = None
+        self._piece = piece_size(config.model.layers(shape, classes))
         self._solve_seconds = 0.0
         self._failed: dict[str, Tensor] = {}
         self._recorder: LayerRecorder | None = None
@@ -72,8 +76,7 @@ class Session:
         total: float | None = self.limit
         if total is None and self.config.budget.seconds and self.seconds:
             total = self.step * self.config.budget.seconds / self.seconds
-        schedule = self.config.optimizer.schedule
-        return schedule_factor(schedule, self.step, self.steps_per_epoch, total)
+        return self.config.optimizer.schedule.factor(self.step, self.steps_per_epoch, total)
 
     @property
     def scheduled(self) -> bool:
@@ -89,10 +92,12 @@ class Session:
             seconds is not None and self.seconds >= seconds
         )
 
-    def apply(self, settings: Settings) -> None:
-        """Put `settings` in force from the next step on."""
-        self.settings = settings
-        set_prox(self.model, tau=settings.tau, solver=settings.solver, cg_steps=settings.cg_steps)
+    def apply(self, settings: RunConfig) -> None:
+        """Put the settings of a config in force from the next step on."""
+        self.settings, direction = settings, settings.direction
+        set_prox(
+            self.model, tau=direction.tau, solver=direction.solver, cg_steps=direction.cg_steps
+        )
         self._observe_solves()
         self._set_lr()
 
@@ -107,7 +112,7 @@ class Session:
         self._solve_seconds = 0.0
         self._recorder = recorder
         if recorder is not None:
-            recorder.begin("full" if self.settings.instruments == "full" else "cheap")
+            recorder.begin("full" if self.settings.instruments.tier == "full" else "cheap")
         reports = self._closure_step() if self.optimizer.spec.closure else self._plain_step()
         if recorder is not None:
             recorder.measure_updates()
@@ -154,7 +159,7 @@ class Session:
         loss.backward()  # type: ignore[no-untyped-call]
         backward_end = optimizer_start = moment()
         if self._recorder is not None:
-            self._recorder.measure_directions(self.settings.tau)
+            self._recorder.measure_directions(self.settings.direction.tau)
             optimizer_start = moment()
         self.optimizer.step()
         self.step += 1
@@ -178,7 +183,7 @@ class Session:
             ended = time.perf_counter()
             backward += ended - between
             if self._recorder is not None and not losses:
-                self._recorder.measure_directions(self.settings.tau)
+                self._recorder.measure_directions(self.settings.direction.tau)
                 aside = time.perf_counter() - ended
             losses.append(loss.detach())
             return loss
@@ -195,22 +200,16 @@ class Session:
             return F.cross_entropy(self.model(inputs), targets)
 
     def _batch(self) -> tuple[Tensor, Tensor]:
-        epoch, index = divmod(self.step, self.steps_per_epoch)
-        if self._permutation is None or self._permutation[0] != epoch:
-            order = epoch_permutation(self.config.seed, epoch, len(self.dataset.train))
-            self._permutation = (epoch, order.to(self.device))
-        size = self.config.batch_size
-        chosen = self._permutation[1][index * size : (index + 1) * size]
-        train = self.dataset.train
-        return self.prepare(train.inputs[chosen]), train.targets[chosen]
+        samples, targets = self._batches.at(self.step)
+        return self.prepare(samples), targets
 
     def _count(self, reports: list[StepReport]) -> None:
         for report in reports:
             self.seconds += report.seconds
 
     def _set_lr(self) -> None:
-        factor = self.factor
-        self.optimizer.set_lr(self.settings.lr * factor, self.settings.last_lr * factor)
+        optimizer, factor = self.settings.optimizer, self.factor
+        self.optimizer.set_lr(optimizer.lr * factor, optimizer.last_lr * factor)
 
     def _convert(self) -> None:
         direction = self.config.direction
@@ -233,18 +232,6 @@ class Session:
 
             return observe
 
-        implicit = self.settings.solver != "explicit"  # else there is no solve to pay for
+        implicit = self.settings.direction.solver != "explicit"  # else there is no solve to pay for
         for name, layer in iter_prox_layers(self.model):
             layer.observer = observer_of(name) if implicit else None
-
-
-def _rows(config: RunConfig, dataset: Dataset) -> list[Any]:
-    model = config.model
-    return layer_table(
-        model.name,
-        model.widths,
-        model.activation,
-        dataset.shape,
-        len(dataset.classes),
-        bias=model.bias,
-    )

@@ -1,4 +1,4 @@
-"""Nested state as a flat dict of tensors and plain JSON, and back, bit for bit."""
+"""The state of a run as a snapshot, and back, bit for bit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from proxprop.engine.training.outcomes import LossWatch, Summary
+from proxprop.engine.training.session import Session
+from proxprop.spec.config import SettingsChange
+from proxprop.spec.events import Reason, Snapshot
+from proxprop.spec.settings import LIVE, changed, live_values
+
+FORMAT = 1
 _TENSOR = "$tensor"
 _NUMBER = "$number"
 
@@ -70,3 +77,63 @@ def _by_columns(tensor: Tensor) -> bool:
     Products round differently for it, so a resumed run needs the same layout.
     """
     return tensor.ndim == 2 and not tensor.is_contiguous() and tensor.t().is_contiguous()
+
+
+def capture(session: Session, reason: Reason) -> Snapshot:
+    """Return everything needed to continue from here.
+
+    Tensors are named "model/<state dict key>" and "optimizer/<part>/<parameter>/<name>". There is
+    no generator to save: initial weights are a function of seed and model, batches of seed and
+    epoch, and nothing else is random.
+    """
+    tensors: dict[str, Tensor] = {}
+    settings = {LIVE[field]: value for field, value in live_values(session.settings).items()}
+    plain = {
+        "model": session.model.state_dict(),
+        "optimizer": session.optimizer.state(),
+        "settings": settings,
+        "seconds": session.seconds,
+        "initial_loss": session.watch.initial,
+        "last_loss": session.watch.last,
+        "summary": session.summary.values,
+    }
+    extra = {key: flatten(value, key, tensors, session.device) for key, value in plain.items()}
+    extra |= {
+        "format": FORMAT,
+        "evaluated_step": session.evaluated_step,
+        "device": session.device.type,
+    }
+    return Snapshot(session.step, tensors, extra, reason)
+
+
+def restore(snapshot: Snapshot, session: Session) -> None:
+    """Put a freshly built session into the state of `snapshot`.
+
+    Raises:
+        ValueError: If the snapshot is damaged or belongs to another model or optimizer.
+    """
+    extra = snapshot.extra
+    check_format(extra, "format", FORMAT)
+    keys = ("model", "optimizer", "settings", "seconds", "initial_loss", "last_loss", "summary")
+    state = {key: unflatten(extra[key], snapshot.tensors, session.device) for key in keys}
+    try:
+        session.model.load_state_dict(state["model"])
+    except RuntimeError as error:
+        raise ValueError(f"snapshot does not fit the run's model: {error}") from error
+    session.optimizer.load_state(state["optimizer"])
+    session.step, session.seconds = snapshot.step, state["seconds"]
+    session.apply(changed(session.settings, SettingsChange(**state["settings"])))
+    session.watch = LossWatch(state["initial_loss"], state["last_loss"])
+    session.summary = Summary(state["summary"])
+    session.evaluated_step = extra["evaluated_step"]
+
+
+def check_format(extra: dict[str, Any], key: str, expected: int) -> None:
+    """Refuse a snapshot that another version has written in another way.
+
+    Raises:
+        ValueError: If `extra[key]` is not `expected`.
+    """
+    if (found := extra.get(key)) != expected:
+        name = key.replace("_", " ")
+        raise ValueError(f"snapshot has {name} {found!r}, this version reads {expected}")

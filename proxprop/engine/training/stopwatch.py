@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -39,6 +39,18 @@ class StepReport(NamedTuple):
         """Training seconds of the step."""
         return self.forward + self.backward + self.optimizer
 
+    @property
+    def columns(self) -> dict[str, float]:
+        """Values of the "steps" point."""
+        values = {
+            "loss": self.loss,
+            "seconds_forward": self.forward,
+            "seconds_backward": self.backward,
+            "seconds_solve": self.solve,
+            "seconds_optimizer": self.optimizer,
+        }
+        return values | ({"closures": float(self.closures)} if self.closures else {})
+
 
 class Moments(NamedTuple):
     """When the parts of a step began and ended; instruments fall between the middle two."""
@@ -50,33 +62,18 @@ class Moments(NamedTuple):
     optimizer_end: Any
 
 
-class Stopwatch(Protocol):
-    """Marks moments of a step and turns them into its report, at once or later."""
+class Stopwatch:
+    """Marks moments of a step and turns them into its report, at once.
+
+    It reads the host's clock and the loss: the CPU has finished when a call returns.
+    """
 
     def moment(self) -> Any:
-        """Return this moment."""
-
-    def finish(self, step: int, loss: Tensor, at: Moments, solve: float) -> list[StepReport]:
-        """Take in the step that just ended; return the reports that are ready."""
-
-    def flush(self) -> list[StepReport]:
-        """Return the reports of all steps not yet reported."""
-
-
-def stopwatch_for(device: torch.device) -> Stopwatch:
-    """Return the stopwatch that fits `device`."""
-    return CudaStopwatch() if device.type == "cuda" else HostStopwatch()
-
-
-class HostStopwatch:
-    """Reads the host's clock and the loss at once: the CPU has finished when a call returns."""
-
-    def moment(self) -> float:
         """Return this moment."""
         return time.perf_counter()
 
     def finish(self, step: int, loss: Tensor, at: Moments, solve: float) -> list[StepReport]:
-        """Return the report of the step that just ended."""
+        """Take in the step that just ended; return the reports that are ready."""
         return [
             StepReport(
                 step,
@@ -89,11 +86,11 @@ class HostStopwatch:
         ]
 
     def flush(self) -> list[StepReport]:
-        """Return nothing: every step has been reported."""
+        """Return the reports of all steps not yet reported."""
         return []
 
 
-class CudaStopwatch:
+class CudaStopwatch(Stopwatch):
     """Leaves events in the queue and reads losses and times in blocks, one wait for each."""
 
     def __init__(self) -> None:
@@ -134,3 +131,8 @@ class CudaStopwatch:
             )
             for (step, _, at), loss in zip(pending, losses)
         ]
+
+
+def stopwatch_for(device: torch.device) -> Stopwatch:
+    """Return the stopwatch that fits `device`."""
+    return CudaStopwatch() if device.type == "cuda" else Stopwatch()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_serializer, model_validator
 
 from proxprop.spec.catalog.data import DATA
-from proxprop.spec.catalog.models import ACTIVATIONS, INITS, MODELS
+from proxprop.spec.catalog.models import ACTIVATIONS, INITS, MODELS, LayerRow, layer_table
 from proxprop.spec.catalog.optimizers import OPTIMIZERS, Solver
 from proxprop.spec.config.base import Config, FieldError
 
@@ -96,6 +97,14 @@ class ModelConfig(Config):
     def _init_known(cls, name: str) -> str:
         return _known(name, INITS, "initialisation")
 
+    def layers(self, shape: tuple[int, ...], classes: int) -> list[LayerRow]:
+        """Return the network's layers for samples of `shape`; see `layer_table`.
+
+        Raises:
+            ValueError: If the network does not fit them.
+        """
+        return layer_table(self.name, self.widths, self.activation, shape, classes, self.bias)
+
 
 class DirectionConfig(Config):
     """Which update direction replaces the gradient.
@@ -133,6 +142,27 @@ class ScheduleConfig(Config):
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
     every: Positive = 10.0
     final: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    def factor(self, step: int, steps_per_epoch: int, total: float | None) -> float:
+        """Return what the step sizes are multiplied by in the step after `step` steps.
+
+        Args:
+            step: Steps done.
+            steps_per_epoch: Batches in one pass.
+            total: Steps of the whole run, for "cosine"; None reads as endless.
+        """
+        warmup = self.warmup * steps_per_epoch
+        if step + 1 < warmup:
+            return (step + 1) / warmup  # never zero: a first step of length 0 would be wasted
+        since = max(0.0, step - warmup)
+        if self.name == "step":
+            return float(self.gamma ** int(since / steps_per_epoch / self.every))
+        if self.name == "exponential":
+            return float(self.gamma ** (since / steps_per_epoch))
+        if self.name == "cosine" and total is not None:
+            done = min(1.0, since / max(1.0, total - warmup))
+            return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * done))
+        return 1.0
 
 
 class OptimizerConfig(Config):
@@ -197,6 +227,13 @@ class BudgetConfig(Config):
         if self.epochs is None and self.seconds is None and self.steps is None:
             raise FieldError("epochs", "set epochs, seconds or steps: a run needs an end")
         return self
+
+    def step_limit(self, steps_per_epoch: int) -> int | None:
+        """Return how many steps are allowed, or None where seconds alone decide."""
+        limits = [] if self.steps is None else [self.steps]
+        if self.epochs is not None:
+            limits.append(math.ceil(self.epochs * steps_per_epoch - 1e-9))
+        return min(limits, default=None)
 
     def share(self, step: int, seconds: float, total_steps: int | None) -> float | None:
         """Return the fraction spent, 0…1: the larger of steps and seconds.

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from proxprop.spec.catalog.data import DATA
-from proxprop.spec.catalog.models import MODELS, layer_table
+from proxprop.spec.catalog.models import MODELS
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config.base import Config, FieldError
 from proxprop.spec.config.parts import (
@@ -109,15 +109,12 @@ class Setting(Config):
                 "choose 'mlp' or an image data set",
             )
         if shape is not None:
-            self._check_layers(shape)
+            try:
+                self.model.layers(shape, len(DATA[self.data.name].classes))
+            except ValueError as error:
+                message = str(error).removeprefix("model.widths ")
+                raise FieldError("model.widths", message) from error
         return self
-
-    def _check_layers(self, shape: tuple[int, ...]) -> None:
-        model, classes = self.model, len(DATA[self.data.name].classes)
-        try:
-            layer_table(model.name, model.widths, model.activation, shape, classes, model.bias)
-        except ValueError as error:
-            raise FieldError("model.widths", str(error).removeprefix("model.widths ")) from error
 
 
 class Change(Config):

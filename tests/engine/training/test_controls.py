@@ -5,12 +5,17 @@ from __future__ import annotations
 import pytest
 
 from proxprop.engine.training import train
-from proxprop.engine.training.settings import change_from_mark
-from proxprop.spec.config import RunConfig
+from proxprop.spec.config import Change, RunConfig
 from proxprop.spec.controls import Control
 from proxprop.spec.events import Ended, Mark, Notice, Snapshot, State
+from proxprop.spec.settings import LIVE
 
 from .driver import Desk, at_step, losses, of, points, run, run_until, small
+
+
+def replaying(mark: Mark) -> Change:
+    """Return the planned change that replays a "set" mark."""
+    return Change(step=mark.step, values={LIVE[name]: new for name, new in mark.changes.items()})
 
 
 def test_pause_holds_saves_and_resume_goes_on():
@@ -116,7 +121,7 @@ def test_a_live_change_equals_the_planned_one_bit_for_bit():
     between = run_until(events, at_step(7))
     desk.send("set", solver="explicit", lr=0.05, explicit_lr=0.1)
     live = before + between + list(events)
-    planned = tuple(change_from_mark(m.step, m.changes) for m in of(live, Mark))
+    planned = tuple(replaying(mark) for mark in of(live, Mark))
     config = RunConfig.parse({**small().model_dump(), "changes": planned})
     replayed = run(config)
     assert len(planned) == 2

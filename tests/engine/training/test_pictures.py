@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from proxprop.engine import artifacts
+from proxprop.engine.training import pictures
 
 
 def pixels(png):
@@ -21,14 +21,14 @@ def pixels(png):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_survive_the_way_through_png(channels):
     images = torch.randint(256, (4, channels, 5, 7), dtype=torch.uint8)
-    for png, image in zip(artifacts.pngs(images), images):
+    for png, image in zip(pictures.pngs(images), images):
         shown = pixels(png).reshape(5, 7, channels)
         assert np.array_equal(shown, image.permute(1, 2, 0).numpy())
 
 
 def test_samples_of_images_carry_their_classes():
     images = torch.zeros(2, 1, 3, 3, dtype=torch.uint8)
-    payload = artifacts.samples(images, torch.tensor([1, 0]), ("cat", "dog"))
+    payload = pictures.samples(images, torch.tensor([1, 0]), ("cat", "dog"))
     assert [item["target"] for item in payload["items"]] == [1, 0]
     assert payload["classes"] == ["cat", "dog"]
     json.dumps(payload)
@@ -42,7 +42,7 @@ def test_the_boundary_is_the_model_s_probability_on_the_grid():
         s = cells[:, 0] + 2 * cells[:, 1]
         return torch.stack([torch.zeros_like(s), s], 1)
 
-    payload = artifacts.boundary(scores_of, inputs, torch.tensor([0, 1, 0]), ("A", "B"), size=4)
+    payload = pictures.boundary(scores_of, inputs, torch.tensor([0, 1, 0]), ("A", "B"), size=4)
     assert payload["x"] == pytest.approx([-1.2, 1.2])
     assert payload["y"] == pytest.approx([-3.6, 3.6])
     for row in range(4):
@@ -57,24 +57,24 @@ def test_the_boundary_is_the_model_s_probability_on_the_grid():
 def test_broken_weights_still_give_a_picture():
     inputs = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
     nan = float("nan")
-    payload = artifacts.boundary(
+    payload = pictures.boundary(
         lambda cells: cells * nan, inputs, torch.tensor([0, 1]), ("A", "B"), size=2
     )
     assert payload["probability"] == [[0, 0], [0, 0]]
-    payload = artifacts.predictions(["png"], [0], torch.tensor([[nan, nan]]), ("A", "B"))
+    payload = pictures.predictions(["png"], [0], torch.tensor([[nan, nan]]), ("A", "B"))
     json.dumps(payload, allow_nan=False)
 
 
 def test_points_are_spread_over_samples_sorted_by_class():
     inputs, targets = torch.randn(2000, 2), torch.arange(2000) // 1000
-    shown = artifacts.points(inputs, targets)["target"]
-    assert len(shown) == artifacts.MOST_POINTS
-    assert sum(shown) == artifacts.MOST_POINTS // 2
+    shown = pictures.points(inputs, targets)["target"]
+    assert len(shown) == pictures.MOST_POINTS
+    assert sum(shown) == pictures.MOST_POINTS // 2
 
 
 def test_predictions_are_probabilities_beside_the_truth():
     scores = torch.tensor([[0.0, 1.0], [3.0, 0.0]])
-    payload = artifacts.predictions(["p", "q"], [1, 0], scores, ("A", "B"))
+    payload = pictures.predictions(["p", "q"], [1, 0], scores, ("A", "B"))
     first, second = payload["items"]
     assert first == {"png": "p", "target": 1, "probabilities": [0.269, 0.731]}
     assert second["probabilities"] == [0.953, 0.047]

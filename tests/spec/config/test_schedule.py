@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from proxprop.engine.training.schedule import schedule_factor, step_limit
 from proxprop.spec.config import BudgetConfig, ScheduleConfig
 
 PER_EPOCH = 10
@@ -27,12 +26,12 @@ PER_EPOCH = 10
 def test_factors(schedule, expected):
     config = ScheduleConfig(**schedule)
     for step, factor in expected.items():
-        found = schedule_factor(config, step, PER_EPOCH, total=100)
+        found = config.factor(step, PER_EPOCH, total=100)
         assert found == pytest.approx(factor, abs=1e-12), step
 
 
 def test_cosine_without_an_end_stays_constant():
-    assert schedule_factor(ScheduleConfig(name="cosine"), 500, PER_EPOCH, total=None) == 1
+    assert ScheduleConfig(name="cosine").factor(500, PER_EPOCH, total=None) == 1
 
 
 @pytest.mark.parametrize(
@@ -46,4 +45,4 @@ def test_cosine_without_an_end_stays_constant():
     ],
 )
 def test_the_budget_in_steps(budget, limit):
-    assert step_limit(BudgetConfig(**budget), PER_EPOCH) == limit
+    assert BudgetConfig(**budget).step_limit(PER_EPOCH) == limit
