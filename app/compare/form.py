@@ -18,7 +18,7 @@ from app.components.transport import (
     start_button,
     stop_button,
 )
-from app.forms.fields import fold, refusal, refusals, shown, text
+from app.forms.fields import fold, presets, refusal, refusals, shown, text
 from app.forms.groups import (
     MACHINE,
     budget_title,
@@ -38,7 +38,6 @@ from proxprop.spec.config import RaceConfig
 from proxprop.spec.racing import RACE_PRESETS, RacePreset, labels
 
 LECTURE = Path(__file__).with_name("lecture.css")
-PRESET = "race.preset"
 TRIALS = (4, 8, 12, 16, 24, 32, 48, 64, 100, 200)
 LENGTHS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 CRITERIA = {"validation_loss": "validation loss", "train_loss": "training loss"}
@@ -105,26 +104,18 @@ def _matching(config: RaceConfig | None) -> RacePreset | None:
 
 
 def _presets(state: RaceState, **options: Any) -> None:
-    preset = _matching(state.config())
-    show_value(PRESET, preset.label if preset else None)
-    if preset is None:
-        options |= {"index": None, "placeholder": "your own contenders"}
-    st.selectbox(
-        "Preset",
-        [preset.label for preset in RACE_PRESETS],
-        key=PRESET,
+    by_label = {preset.label: preset for preset in RACE_PRESETS}
+    shown = _matching(state.config())
+    presets(
+        list(by_label),
+        shown.label if shown else None,
+        key="race.preset",
+        own="your own contenders",
+        take=lambda label: state.take_preset(by_label[label]),
         help="Named fields of contenders; data, network and budget stay as they are.",
-        on_change=_take_preset,
-        args=(state,),
         disabled=state.live,
         **options,
     )
-
-
-def _take_preset(state: RaceState) -> None:
-    for preset in RACE_PRESETS:
-        if preset.label == st.session_state[PRESET]:
-            state.take_preset(preset)
 
 
 def _cards(state: RaceState) -> None:
@@ -257,7 +248,7 @@ def _budget(state: RaceState) -> None:
 
 
 def _search(state: RaceState) -> None:
-    locked = {"disabled": state.live}
+    locked: dict[str, Any] = {"disabled": state.live}
     first = state.bind("search_first", key="race.search")
     st.toggle("Search step sizes first", **locked, **first)
     st.caption(SEARCH_HELP)

@@ -14,14 +14,12 @@ from proxprop.spec.config import RunConfig
 
 def show_layers(config: RunConfig | None) -> None:
     """Show the layer table of a config, or what to do where it cannot be known yet."""
-    rows = None if config is None else layer_rows(config)
-    if rows is None:
+    if config is None:
         st.caption("The layers are listed once the settings above can be read.")
-        return
-    if not rows:
+    elif rows := layer_rows(config):
+        st.dataframe(layer_frame(rows, config), hide_index=True, width="stretch", height="content")
+    else:
         st.caption("The layers are listed once the images can be read.")
-        return
-    st.dataframe(layer_frame(rows, config), hide_index=True, width="stretch", height="content")
 
 
 def layer_rows(config: RunConfig) -> list[LayerRow]:

@@ -89,8 +89,9 @@ def choose(
         segmented: dict[str, Any] = {"required": True, "width": "stretch", "wrap": False}
         st.segmented_control(SETTINGS[name].label, list(labels), **segmented, **common)
     else:
-        unknown = {} if raw in labels else {"index": None, "placeholder": str(raw)}
-        st.selectbox(SETTINGS[name].label, list(labels), **unknown, **common)
+        if raw not in labels:
+            common |= {"index": None, "placeholder": str(raw)}
+        st.selectbox(SETTINGS[name].label, list(labels), **common)
     refusal(draft, name)
 
 
@@ -99,6 +100,36 @@ def switch(draft: Draft, name: str) -> None:
     bound = _bound(draft, name, "switch", draft.values[name] is True)
     st.toggle(SETTINGS[name].label, **bound)
     refusal(draft, name)
+
+
+def presets(
+    names: Sequence[str],
+    chosen: str | None,
+    *,
+    key: str,
+    own: str,
+    take: Callable[[str], None],
+    **options: Any,
+) -> None:
+    """Show a list of named settings.
+
+    Args:
+        names: What can be chosen.
+        chosen: Which of them the form shows; None for settings of one's own.
+        key: Of the list.
+        own: What is read while none is shown.
+        take: Called with what a person has chosen.
+        **options: Of the list.
+    """
+    show_value(key, chosen)
+    if chosen is None:
+        options |= {"index": None, "placeholder": own}
+
+    def pick() -> None:
+        if (name := st.session_state[key]) is not None:
+            take(name)
+
+    st.selectbox("Preset", names, key=key, on_change=pick, **options)
 
 
 def refusal(draft: Draft, name: str, place: str = "") -> None:

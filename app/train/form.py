@@ -11,9 +11,9 @@ from app.components.transport import (
     start_button,
     stop_button,
 )
+from app.forms.fields import presets
 from app.forms.groups import budget_group, data_group, model_group, more_group, step_group
 from app.state.draft import Draft
-from app.state.url_state import show_value
 from app.train.presets import PRESETS, apply, matching
 from app.train.state import TrainState
 from proxprop.runs.record import Run
@@ -57,21 +57,18 @@ def form(state: TrainState) -> None:
 
 
 def _presets(draft: Draft) -> None:
-    preset = matching(draft.values)
-    show_value("preset", preset.name if preset else None)
-    st.selectbox(
-        "Preset",
-        [preset.name for preset in PRESETS],
+    by_name = {preset.name: preset for preset in PRESETS}
+    shown = matching(draft.values)
+
+    def take(name: str) -> None:
+        draft.values, draft.offer = apply(by_name[name], draft.values), None
+
+    presets(
+        list(by_name),
+        shown.name if shown else None,
         key="preset",
+        own="your own settings",
+        take=take,
         help="Named settings: what a lecture shows, and what the paper ran.",
-        on_change=_take_preset,
-        args=(draft,),
         disabled=draft.live,
-        **({} if preset else {"index": None, "placeholder": "your own settings"}),
     )
-
-
-def _take_preset(draft: Draft) -> None:
-    for preset in PRESETS:
-        if preset.name == st.session_state["preset"]:
-            draft.values, draft.offer = apply(preset, draft.values), None
