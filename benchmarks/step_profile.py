@@ -27,16 +27,16 @@ from benchmarks.allocator import keep_freed_memory
 from benchmarks.cases import CONTENDERS, Case, Contender, make_batches
 from benchmarks.provenance import RESULTS, environment, make_console, write_result
 from proxprop.conversion import iter_prox_layers
-from proxprop.core import conv as conv_directions
+from proxprop.core import conv
 from proxprop.core.gram.patches import gram_costs
 
 PARTS = ("forward", "input gradient", "weight gradient", "Gram", "factor and solve")
 # What each part is called in the backward pass.
 _CALLS = (
-    (conv_directions, "input_gradient", "input gradient"),
-    (conv_directions, "conv_direction", "direction"),
-    (conv_directions, "patch_gram", "Gram"),
-    (conv_directions, "_accurate_gradient", "weight gradient"),
+    (conv.Convolution, "input_gradient", "input gradient"),
+    (conv.Convolution, "direction", "direction"),
+    (conv, "patch_gram", "Gram"),
+    (conv, "_accurate_gradient", "weight gradient"),
 )
 Laps = dict[tuple[str, str], float]
 
@@ -115,9 +115,9 @@ def _instrumented(
             before, after = _forward_hooks(name, laps, shapes)
             stack.callback(layer.register_forward_pre_hook(before).remove)
             stack.callback(layer.register_forward_hook(after).remove)
-        for module, function, part in _CALLS:
-            call = _counted(getattr(module, function), part, laps, shapes)
-            stack.enter_context(patch.object(module, function, call))
+        for owner, function, part in _CALLS:
+            call = _counted(getattr(owner, function), part, laps, shapes)
+            stack.enter_context(patch.object(owner, function, call))
         yield
 
 
@@ -137,11 +137,11 @@ def _forward_hooks(
 def _counted(
     function: Callable[..., Any], part: str, laps: Laps, shapes: dict[str, tuple[int, ...]]
 ) -> Callable[..., Any]:
-    def call(first: Tensor | torch.Size, *rest: Any, **named: Any) -> Any:
-        shape = tuple(first.shape if isinstance(first, Tensor) else first)
-        name = next(name for name, known in shapes.items() if known == shape)
+    def call(*arguments: Any, **named: Any) -> Any:
+        input = next(argument for argument in arguments if isinstance(argument, Tensor))
+        name = next(name for name, known in shapes.items() if known == tuple(input.shape))
         started = time.perf_counter()
-        result = function(first, *rest, **named)
+        result = function(*arguments, **named)
         laps[name, part] = laps.get((name, part), 0.0) + time.perf_counter() - started
         return result
 

@@ -145,9 +145,9 @@ def _skip_parameters_shared_with_explicit_modules(
 ) -> None:
     """One parameter must not collect a direction from one user and a gradient from another."""
     modules = [module for module in model.modules() if module._parameters]
-    found = True
-    while found:
-        found = False
+    changed = True
+    while changed:
+        changed = False
         explicit = {
             id(parameter): module
             for module in modules
@@ -161,7 +161,7 @@ def _skip_parameters_shared_with_explicit_modules(
                 reasons[id(module)] = (
                     f"it shares a parameter with an explicit {type(owner).__name__}"
                 )
-                found = True
+                changed = True
 
 
 def set_prox(

@@ -5,7 +5,6 @@ The products with the Gauss-Newton matrix come from the optional package curvlin
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -85,10 +84,12 @@ class HessianFree(torch.optim.Optimizer):
     def _curvature(self, parameters: list[nn.Parameter]) -> Matrix:
         assert self._inputs is not None, "the closure did not call the model"
         inputs = self._inputs
-        curvlinops = importlib.import_module("curvlinops")
+        # An optional package: only who trains with this optimizer needs it.
+        from curvlinops import GGNLinearOperator
+
         with torch.no_grad():
             classes = self._model(inputs).argmax(1)  # any targets do: G does not depend on them
-        operator = curvlinops.GGNLinearOperator(
+        operator = GGNLinearOperator(
             self._model,
             nn.CrossEntropyLoss(),
             parameters,

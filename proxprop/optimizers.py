@@ -50,12 +50,7 @@ class Optimizer:
         self.parts = parts
         self.ignored = ignored
         self._clip_norm = None if spec.closure else clip_norm
-        self._parameters = [
-            parameter
-            for part in parts
-            for group in part.param_groups
-            for parameter in group["params"]
-        ]
+        self._parameters = [parameter for part in parts for parameter in _parameters(part)]
 
     def set_lr(self, lr: float, explicit_lr: float) -> None:
         """Set η of proximal layers and of all others; takes effect at the next step."""
@@ -185,7 +180,8 @@ def _torch_optimizer(
     on_cpu = groups[0]["params"][0].device.type == "cpu"
     if spec.torch_name in (_FUSED_ON_CPU if on_cpu else _FUSED):
         options["fused"] = True
-    source = importlib.import_module(spec.package or "torch.optim")
+    # An optional package is known by the table's entry alone.
+    source = importlib.import_module(spec.package) if spec.package else torch.optim
     built: torch.optim.Optimizer = getattr(source, spec.torch_name)(groups, **options)
     return built
 

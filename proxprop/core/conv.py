@@ -47,11 +47,13 @@ class Convolution:
 
     def input_gradient(self, input: Tensor, weight: Tensor, grad_output: Tensor) -> Tensor:
         """∂J/∂A, the ordinary gradient handed to the layer below."""
-        return input_gradient(input.shape, weight, grad_output, self.geometry)
+        unused = grad_output.new_empty(1).expand(input.shape)
+        mask = [True, False, False]
+        return _convolution_backward(unused, weight, grad_output, self.geometry, mask)[0]
 
     def gradient(self, input: Tensor, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-        """G as the weight's and the bias's gradient."""
-        return parameter_gradient(input, grad_output, self.geometry)
+        """G = ΔᵀÃ as the weight's and the bias's gradient, by torch's own convolution."""
+        return _gradient(input, grad_output, self.geometry)
 
     def direction(
         self,
@@ -61,48 +63,38 @@ class Convolution:
         train_weight: bool,
         train_bias: bool,
     ) -> Direction:
-        """D, see :func:`conv_direction`."""
-        return conv_direction(input, grad_output, self.geometry, spec, train_weight, train_bias)
+        """D = G (ÃᵀÃ + I/τ)⁻¹, Ã the input's patches (Frerix et al. 2018, Alg. 2).
 
+        Each group of channels has a system of its own.
 
-def conv_direction(
-    x: Tensor,
-    grad_output: Tensor,
-    geometry: ConvGeometry,
-    spec: SolveSpec,
-    train_weight: bool,
-    train_bias: bool,
-) -> Direction:
-    """D = G (ÃᵀÃ + I/τ)⁻¹ for one convolution, Ã its patches (Frerix et al. 2018, Alg. 2).
+        Args:
+            input: Layer input (N, C, H, W), with any padding but equal zeros written in.
+            grad_output: Δ = ∂J/∂Z, (N, m, H_out, W_out).
+            spec: τ and the solver.
+            train_weight: Whether the patches' columns belong to Ã.
+            train_bias: Whether the ones column belongs to Ã.
 
-    Args:
-        x: Layer input (N, C, H, W), with any padding but equal zeros written in.
-        grad_output: Δ = ∂J/∂Z, (N, m, H_out, W_out).
-        geometry: Of the convolution; each group of channels has a system of its own.
-        spec: τ and the solver.
-        train_weight: Whether the patches' columns belong to Ã.
-        train_bias: Whether the ones column belongs to Ã.
-
-    Returns:
-        Weight direction (m, C/groups, k_h, k_w) and bias direction (m,); None for what does not
-        train.
-    """
-    dtype = compute_dtype(x, grad_output)
-    x, grad_output = x.to(dtype), grad_output.to(dtype)
-    if not train_weight:
-        # The Gram of the bias alone is the number of positions, and one CG step is exact.
-        count = grad_output.shape[0] * grad_output.shape[2:].numel()
-        bias = grad_output.sum((0, 2, 3)) / (count + spec.damping) if train_bias else None
-        return Direction(None, bias, solved_status(grad_output), "primal")
-    if grad_output.numel() == 0:
-        weight, sums = parameter_gradient(x, grad_output, geometry)
-        return Direction(weight, sums if train_bias else None, solved_status(grad_output), "empty")
-    steps = spec.cg_steps if spec.solver == "cg" else 0
-    route = choose_system(x.shape, geometry, grad_output.shape[1], steps)
-    solve = _dual if route == "dual" else _primal
-    weight, sums, status = solve(x, grad_output, geometry, spec, train_bias)
-    status = solved_status(grad_output) if status is None else status.amax()
-    return Direction(weight, sums if train_bias else None, status, route)
+        Returns:
+            Weight direction (m, C/groups, k_h, k_w) and bias direction (m,); None for what does
+            not train.
+        """
+        dtype = compute_dtype(input, grad_output)
+        x, grad_output = input.to(dtype), grad_output.to(dtype)
+        if not train_weight:
+            # The Gram of the bias alone is the number of positions, and one CG step is exact.
+            count = grad_output.shape[0] * grad_output.shape[2:].numel()
+            bias = grad_output.sum((0, 2, 3)) / (count + spec.damping) if train_bias else None
+            return Direction(None, bias, solved_status(grad_output), "primal")
+        if grad_output.numel() == 0:
+            weight, sums = self.gradient(x, grad_output)
+            status = solved_status(grad_output)
+            return Direction(weight, sums if train_bias else None, status, "empty")
+        steps = spec.cg_steps if spec.solver == "cg" else 0
+        route = choose_system(x.shape, self.geometry, grad_output.shape[1], steps)
+        solve = _dual if route == "dual" else _primal
+        weight, sums, each = solve(x, grad_output, self.geometry, spec, train_bias)
+        status = solved_status(grad_output) if each is None else each.amax()
+        return Direction(weight, sums if train_bias else None, status, route)
 
 
 def _primal(
@@ -160,7 +152,7 @@ def _dual(
     # Where the factor had to be float64, so has this product: Y is large along directions in which
     # Ã nearly cancels, and float32 would return what it rounds away there (ascent at tau=1e8).
     with _full_products(x):
-        weight, bias = parameter_gradient(x.to(dual.dtype), dual, geometry)
+        weight, bias = _gradient(x.to(dual.dtype), dual, geometry)
     return weight.to(x.dtype), bias.to(x.dtype), status
 
 
@@ -190,11 +182,11 @@ def _accurate_gradient(
     """
     if dtype == x.dtype:
         with _full_products(x):
-            return parameter_gradient(x, grad_output, geometry)
+            return _gradient(x, grad_output, geometry)
     samples = max(1, _SUMMED_POSITIONS // grad_output[0, 0].numel())
     pieces = zip(torch.split(x, samples), torch.split(grad_output, samples))
     with _full_products(x):
-        parts = [parameter_gradient(part, delta, geometry) for part, delta in pieces]
+        parts = [_gradient(part, delta, geometry) for part, delta in pieces]
     weight, bias = (torch.stack(part).sum(0, dtype=dtype) for part in zip(*parts))
     return weight, bias
 
@@ -215,24 +207,12 @@ def _full_products(x: Tensor) -> Iterator[None]:
         convolutions.fp32_precision = before
 
 
-def parameter_gradient(
-    x: Tensor, grad_output: Tensor, geometry: ConvGeometry
-) -> tuple[Tensor, Tensor]:
-    """G = ΔᵀÃ as the weight's and the bias's gradient, by torch's own convolution."""
+def _gradient(x: Tensor, grad_output: Tensor, geometry: ConvGeometry) -> tuple[Tensor, Tensor]:
     shape = (grad_output.shape[1], x.shape[1] // geometry.groups, *geometry.kernel_size)
-    weight = grad_output.new_empty(1).expand(shape)
+    unused = grad_output.new_empty(1).expand(shape)
     mask = [False, True, True]
-    _, of_weight, of_bias = _convolution_backward(x, weight, grad_output, geometry, mask)
-    return of_weight, of_bias
-
-
-def input_gradient(
-    shape: torch.Size, weight: Tensor, grad_output: Tensor, geometry: ConvGeometry
-) -> Tensor:
-    """∂J/∂x, the ordinary gradient handed to the layer below."""
-    x = grad_output.new_empty(1).expand(shape)
-    mask = [True, False, False]
-    return _convolution_backward(x, weight, grad_output, geometry, mask)[0]
+    _, weight, bias = _convolution_backward(x, unused, grad_output, geometry, mask)
+    return weight, bias
 
 
 def _convolution_backward(

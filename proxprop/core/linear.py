@@ -110,6 +110,25 @@ def linear_direction(
     return Direction(weight if train_weight else None, bias if train_bias else None, status, route)
 
 
+class LinearMap:
+    """``Z = A Wᵀ + b``, and what its backward pass needs."""
+
+    forward = staticmethod(F.linear)
+    direction = staticmethod(linear_direction)
+
+    def samples(self, input: Tensor, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        """Input and Δ as rows: (*, d) to (N, d) and (*, m) to (N, m)."""
+        return input.reshape(-1, input.shape[-1]), grad_output.reshape(-1, grad_output.shape[-1])
+
+    def input_gradient(self, input: Tensor, weight: Tensor, grad_output: Tensor) -> Tensor:
+        """∂J/∂A, the ordinary gradient handed to the layer below."""
+        return grad_output @ weight
+
+    def gradient(self, rows: Tensor, grad_output: Tensor) -> tuple[Tensor, Tensor]:
+        """G of rows and Δ, as the weight's and the bias's gradient."""
+        return grad_output.mT @ rows, grad_output.sum(0)
+
+
 def _dual_exact(
     rows: Tensor, grad_output: Tensor, damping: float, with_bias: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -345,22 +364,3 @@ def choose_route(rows: int, columns: int, units: int, cg_steps: int, spectral: b
         if spectral:
             costs[f"{name}-spectral"] = spectral_cg_flops(size, other, units)
     return min(costs, key=lambda name: costs[name])
-
-
-class LinearMap:
-    """``Z = A Wᵀ + b``, and what its backward pass needs."""
-
-    forward = staticmethod(F.linear)
-    direction = staticmethod(linear_direction)
-
-    def samples(self, input: Tensor, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-        """Input and Δ as rows: (*, d) to (N, d) and (*, m) to (N, m)."""
-        return input.reshape(-1, input.shape[-1]), grad_output.reshape(-1, grad_output.shape[-1])
-
-    def input_gradient(self, input: Tensor, weight: Tensor, grad_output: Tensor) -> Tensor:
-        """∂J/∂A, the ordinary gradient handed to the layer below."""
-        return grad_output @ weight
-
-    def gradient(self, rows: Tensor, grad_output: Tensor) -> tuple[Tensor, Tensor]:
-        """G of rows and Δ, as the weight's and the bias's gradient."""
-        return grad_output.mT @ rows, grad_output.sum(0)

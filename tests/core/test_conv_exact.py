@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from proxprop import ProxPropConv2d, convert
-from proxprop.core.conv import conv_direction
+from proxprop.core.conv import Convolution
 from proxprop.core.gram.patches import choose_system
 from proxprop.settings import SolveSpec
 from tests.core.gram.cases import GEOMETRIES, SIZES, convolution, images
@@ -170,11 +170,11 @@ def test_float32_first_layer_on_smooth_images() -> None:
     torch.manual_seed(0)
     plain = nn.Conv2d(3, 16, 5, padding=2)
     delta = torch.randn_like(plain(x)) / 64
-    geometry = proximal(plain).geometry
+    convolution = Convolution(proximal(plain).geometry)
     for tau in (0.05, 1.0, 1e4):
         spec = SolveSpec(tau, "exact", 1, 0.0)
-        single = conv_direction(x, delta, geometry, spec, True, True)
-        double = conv_direction(x.double(), delta.double(), geometry, spec, True, True)
+        single = convolution.direction(x, delta, spec, True, True)
+        double = convolution.direction(x.double(), delta.double(), spec, True, True)
         assert single.weight is not None
         assert double.weight is not None
         assert relative_error(single.weight, double.weight) < 2e-3

@@ -144,6 +144,22 @@ def test_non_finite_numbers_stay_visible(
 
 
 @pytest.mark.parametrize("route", SAMPLES)
+def test_gram_overflow_does_not_hide(force_route: Callable[[str], None], route: str) -> None:
+    # Finite inputs whose squares are not: a float64 Gram still holds them.
+    force_route(route)
+    x, delta = batch("random", SAMPLES[route], torch.float32)
+    x = x * 1e22
+    layer = layer_of(torch.float32)
+    layer.bias.requires_grad_(False)  # beside such patches its column is lost in float64 as well
+    expected = exact_direction(patch_columns(layer, x)[0], output_rows(delta, 1)[0], layer.tau)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        layer(x).backward(delta)
+    assert layer.weight.grad is not None
+    assert relative_error(layer.weight.grad.flatten(1), expected) < 1e-3
+
+
+@pytest.mark.parametrize("route", SAMPLES)
 def test_non_finite_input_is_named(route: str) -> None:
     x, delta = batch("random", SAMPLES[route], torch.float32)
     x[0, 0, 0, 0] = torch.nan

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from proxprop import ProxPropConv2d, convert, set_prox
 from proxprop.conversion import iter_prox_layers
-from proxprop.core.conv import conv_direction
+from proxprop.core.conv import Convolution
 from proxprop.models import build_model
 from proxprop.settings import SolveSpec
 from proxprop.spec.config import ModelConfig
@@ -70,7 +70,7 @@ def test_conv_directions_are_within_two_per_mille(problems: list[Problem]) -> No
         for tau in TAUS:
             expected = gradient @ vectors / (values.clamp(min=0) + 1 / tau) @ vectors.T
             spec = SolveSpec(tau, "exact", 1, 0.0)
-            found = conv_direction(x, delta, layer.geometry, spec, True, True)
+            found = Convolution(layer.geometry).direction(x, delta, spec, True, True)
             assert found.weight is not None
             assert found.weight.dtype == torch.float32
             assert found.bias is not None

@@ -23,7 +23,7 @@ CONDITION_FOR_FLOAT64 = 256.0
 
 # With float32 products and float64 after them the direction's error on real images is below 1e-11
 # times the condition estimate; this keeps it below 1e-3.
-_CONDITION_FOR_FLOAT64_PRODUCTS = 1e8
+_CONDITION_WITH_FLOAT32_PRODUCTS = 1e8
 
 
 class Damped(NamedTuple):
@@ -68,7 +68,7 @@ def systems_for_float64(first: Damped, data: Tensor, wait: bool = False) -> Tens
     if gram_dtype(data) == torch.float64 or not (wait or host_can_read(first.status)):
         return None
     single = first.matrix.dtype == torch.float32
-    limit = CONDITION_FOR_FLOAT64 if single else _CONDITION_FOR_FLOAT64_PRODUCTS
+    limit = CONDITION_FOR_FLOAT64 if single else _CONDITION_WITH_FLOAT32_PRODUCTS
     poor = ~(first.condition <= limit)
     if not bool(poor.any()):
         return None
