@@ -12,7 +12,7 @@ from PIL import Image
 
 from app.charts.theme import CLASS_COLORS
 from proxprop.data.errors import DataError
-from proxprop.data.preview import preview
+from proxprop.data.preview import contents, preview
 from proxprop.data.toys import toy_source
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import DataConfig
@@ -41,10 +41,20 @@ def sample_sheet(data: DataConfig, columns: int = 6, rows: int = 6) -> Sheet:
         pictures = preview(data, columns * rows)
     except DataError as error:
         return Sheet(None, f"{error}.")
+    if pictures is None and DATA[data.name].kind == "folder":
+        return Sheet(None, " ".join(found_in(data)))
     if pictures is None:
         return Sheet(None, "Samples are shown here once the data have been fetched: press Start.")
     raw = tuple(image.tobytes() for _, image in pictures)
     return Sheet(_sheet(raw, pictures[0][1].shape, columns))
+
+
+def found_in(data: DataConfig) -> tuple[str, ...]:
+    """Return what was found in a person's own folder or table; nothing where it cannot be used."""
+    try:
+        return contents(data)
+    except DataError:  # which is shown beside the path
+        return ()
 
 
 @lru_cache(maxsize=32)

@@ -17,6 +17,7 @@ from app.components.notation import count, exact_number
 from app.components.run_titles import SOLVERS
 from app.forms.fields import choose, fold, refusals, shown, slider, switch, text
 from app.forms.settings import CHOICES, SETTINGS
+from app.samples import found_in
 from app.state.draft import Draft, check_task
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import MODELS
@@ -57,7 +58,7 @@ def _data(draft: Draft) -> None:
         st.caption(f"Fetched once, {spec.megabytes:g} MB; needs a network the first time.")
     if spec.kind == "folder":
         text(draft, "data.path", placeholder="/home/me/photos or photos.zip")
-        text(draft, "data.image_size", placeholder="as they are")
+        _own_data(draft)
     left, right = st.columns(2)
     with left:
         everything = 1000 if spec.kind == "toy" else spec.train_size
@@ -68,6 +69,20 @@ def _data(draft: Draft) -> None:
         if spec.kind == "toy":
             text(draft, "data.noise")
     switch(draft, "data.standardize")
+
+
+def _own_data(draft: Draft) -> None:
+    """Show how a person's own files are read, and what was found in them."""
+    path = str(draft.values["data.path"] or "").casefold()
+    if path.endswith((".csv", ".tsv")):
+        text(draft, "data.label", placeholder="by its name")
+    elif not path.endswith(".npz"):
+        choose(draft, "data.split")
+        text(draft, "data.image_size", placeholder="as they are")
+    choose(draft, "data.damaged")
+    config = check_task(draft.values)
+    for sentence in found_in(config.data) if config else ():
+        st.caption(sentence)
 
 
 def model_group(draft: Draft) -> None:

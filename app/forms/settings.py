@@ -34,9 +34,19 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     "data.name": Setting("Data set", "What the network learns from."),
     "data.path": Setting(
-        "Folder or archive",
+        "Folder, archive or table",
         "Path on the machine that computes: a folder, .zip or .tar with one folder of images per "
-        "class.",
+        "class, or a .csv or .npz of samples with labels.",
+    ),
+    "data.split": Setting(
+        "Top folders",
+        "What the outermost folders are: classes, or splits called train, val and test.",
+    ),
+    "data.damaged": Setting(
+        "Damaged images", "Whether images or rows that cannot be read are refused or left out."
+    ),
+    "data.label": Setting(
+        "Label column", "Column of a .csv that holds the classes; empty to find it by its name."
     ),
     "data.samples": Setting("Samples", "How many samples are used; empty for all, at least 10."),
     "data.noise": Setting(
@@ -159,6 +169,12 @@ SETTINGS: dict[str, Setting] = {
 
 CHOICES: dict[str, dict[str, str]] = {
     "data.name": {name: spec.label for name, spec in DATA.items()},
+    "data.split": {
+        "auto": "by their names",
+        "folders": "train, val, test",
+        "classes": "classes",
+    },
+    "data.damaged": {"refuse": "refused", "skip": "left out"},
     "model.name": {name: spec.label for name, spec in MODELS.items()},
     "optimizer.name": {name: spec.label for name, spec in OPTIMIZERS.items()},
     "direction.solver": SOLVERS,

@@ -21,6 +21,7 @@ from proxprop.spec.config.query import flatten, nest, read_value
 
 DEFAULTS = flatten(RunConfig())
 LISTS = ("model.widths", "optimizer.betas")
+TEXTS = ("data.path", "data.label")  # where they are given
 OPTIONAL = {"budget.epochs", *(name for name, value in DEFAULTS.items() if value is None)}
 
 FRESH = 5.0  # seconds for which a folder is not looked at again
@@ -147,7 +148,7 @@ def read_text(name: str, text: str) -> Any:
         return [_entry(part) for part in re.split(r"[\s,;]+|(?<=\d)-(?=\d)", text) if part]
     if not text:
         return None if name in OPTIONAL else ""
-    if isinstance(DEFAULTS[name], str) or name == "data.path":
+    if isinstance(DEFAULTS[name], str) or name in TEXTS:
         return text
     return _entry(text.replace(",", "."))
 

@@ -41,7 +41,7 @@ class Setting(NamedTuple):
 
 SETTINGS = {
     "data": Setting("data.name", str, "Data set, e.g. digits, spirals, fashion-mnist."),
-    "data_path": Setting("data.path", str, "Image folder, .zip or .tar (data: folder)."),
+    "data_path": Setting("data.path", str, "Image folder, .zip, .tar or table (data: folder)."),
     "samples": Setting("data.samples", int, "How many samples to use."),
     "model": Setting("model.name", str, "mlp, paper-mlp, paper-convnet or small-convnet."),
     "widths": Setting("model.widths", str, "Hidden widths, e.g. 128,64."),

@@ -107,7 +107,7 @@ def open_container(path: str) -> Container:
     Raises:
         DataError: If there is nothing there, or something else.
     """
-    place = Path(path).expanduser()
+    place = Path(os.path.expanduser(path))
     try:
         if place.is_dir():
             return Directory(place)
@@ -121,7 +121,8 @@ def open_container(path: str) -> Container:
     except OSError as error:
         raise DataError(f"{path} cannot be opened: {error.strerror}; check data.path") from error
     raise DataError(
-        f"{path} is neither a folder nor a .zip or .tar archive; give one of class-named folders"
+        f"{path} is neither a folder nor a .zip or .tar archive; give one of class-named folders, "
+        "or a table called .csv, .tsv or .npz"
     )
 
 
@@ -238,7 +239,7 @@ class ZipArchive(Archive):
                 raise _refusal(self.path, f"member {member.filename!r} is a link or a device")
             if member.flag_bits & _ENCRYPTED:
                 raise _refusal(self.path, f"member {member.filename!r} is encrypted")
-            if not member.is_dir() and parts:
+            if parts and not member.filename.endswith(("/", "\\")):
                 yield member, File(parts, member.file_size)
 
     def _content(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -326,9 +327,10 @@ def _damage_in_words(archive: Path) -> Iterator[None]:
 
 def _safe_parts(name: str, archive: Path) -> tuple[str, ...]:
     """Return a member's path, folder by folder; refuse one that leads out of the archive."""
-    parts = tuple(part for part in name.split("/") if part not in ("", "."))
-    absolute = name.startswith("/") or name[1:2] == ":"  # the latter with a drive letter
-    if absolute or ".." in parts or "\\" in name or "\0" in name:
+    path = name.replace("\\", "/")  # archives made on Windows
+    parts = tuple(part for part in path.split("/") if part not in ("", "."))
+    absolute = path.startswith("/") or path[1:2] == ":"  # the latter with a drive letter
+    if absolute or ".." in parts or "\0" in name:
         raise _refusal(archive, f"member {name!r} points outside the archive")
     return parts
 

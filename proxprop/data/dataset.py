@@ -6,6 +6,7 @@ they are seen by seed and epoch: the same on every machine and device.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from proxprop.data.errors import DataError
+from proxprop.data.errors import DataError, DataWarning
 from proxprop.data.read import read_source
-from proxprop.data.source import Array, Progress, keyed_permutation, quiet
+from proxprop.data.source import (
+    MOST_CLASSES,
+    Array,
+    Progress,
+    Source,
+    counted,
+    keyed_permutation,
+    quiet,
+)
+from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config.parts import DataConfig
 from proxprop.spec.config.run import split_sizes
 
@@ -28,7 +38,7 @@ class Split:
     """Samples of one split, on the training device.
 
     Attributes:
-        inputs: uint8 images N × C × H × W in 0…255, or float32 points N × 2.
+        inputs: uint8 images N × C × H × W in 0…255, or float32 points N × d.
         targets: int64 class indices, N.
     """
 
@@ -74,8 +84,9 @@ class Dataset:
         validation: Samples set aside by `split_seed`; empty where `validation` is 0.
         test: The official test split, or samples set aside by `split_seed`.
         classes: Class names by index.
-        shape: Shape of one sample, (2,) or (C, H, W).
+        shape: Shape of one sample, (d,) or (C, H, W).
         transform: From stored samples to what a model sees.
+        notes: What was decided or left out of a person's own files, one sentence each.
     """
 
     train: Split
@@ -84,6 +95,7 @@ class Dataset:
     classes: tuple[str, ...]
     shape: tuple[int, ...]
     transform: Transform
+    notes: tuple[str, ...] = ()
 
     def prepare(self, inputs: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return stored samples as the model sees them, in `dtype`; the same shape."""
@@ -106,8 +118,23 @@ def load(
     Raises:
         DataError: If the data cannot be had or used, with what to do instead.
     """
-    source = read_source(config, progress or quiet)
-    indices = split_indices(config, len(source.targets), source.test_inputs is not None)
+    report = progress or quiet
+    source = read_source(config, report)
+    own = DATA[config.name].kind == "folder"
+    indices = split_indices(
+        config,
+        len(source.targets),
+        source.test_inputs is not None,
+        source.targets if own else None,
+    )
+    notes = (*source.notes, *_lost_classes(source, indices)) if own else ()
+    if own:
+        what = "image" if len(source.shape) == 3 else "row"
+        report(counted(source.classes, *source.counts, what), None)
+    for note in notes:
+        report(note, None)
+        if progress is None:
+            warnings.warn(note, DataWarning, stacklevel=2)
 
     def split(inputs: Array, targets: Array, chosen: Array | None) -> Split:
         if chosen is not None:
@@ -126,6 +153,7 @@ def load(
         classes=source.classes,
         shape=source.shape,
         transform=_transform(train, config.standardize),
+        notes=notes,
     )
 
 
@@ -136,10 +164,20 @@ class Indices:
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64] | None
+    stratified: bool = False
 
 
-def split_indices(config: DataConfig, available: int, official_test: bool) -> Indices:
-    """Return which of `available` samples go where.
+def split_indices(
+    config: DataConfig, available: int, official_test: bool, targets: Array | None = None
+) -> Indices:
+    """Return which of `available` samples go where, at random.
+
+    Args:
+        config: Sizes and seed.
+        available: How many samples there are.
+        official_test: Whether there is a test split besides.
+        targets: Class of each sample, to split class by class where at random some class would be
+            left without a sample to train on; None to split at random in any case.
 
     Raises:
         DataError: If no sample is left to train on.
@@ -151,10 +189,42 @@ def split_indices(config: DataConfig, available: int, official_test: bool) -> In
             f"{total} samples with validation {config.validation} leave none to train on; "
             "lower data.validation or use more samples"
         )
-    order = keyed_permutation(available, config.split_seed, _SPLIT_KEY)
-    edges = np.cumsum([sizes.test, sizes.validation, sizes.train])
-    test, validation, train = (np.sort(part) for part in np.split(order[: edges[-1]], edges[:-1]))
-    return Indices(train, validation, None if official_test else test)
+    order = keyed_permutation(available, config.split_seed, _SPLIT_KEY)[:total]
+    held_out = total - sizes.train
+    stratified = targets is not None and len({*targets}) > len({*targets[order[held_out:]]})
+    if targets is not None and stratified:
+        order = _by_class(keyed_permutation(available, config.split_seed, _SPLIT_KEY), targets)
+        order = order[total - 1 :: -1] if total else order
+    edges = np.cumsum([sizes.test, sizes.validation])
+    test, validation, train = (np.sort(part) for part in np.split(order, edges))
+    return Indices(train, validation, None if official_test else test, stratified)
+
+
+def _by_class(order: NDArray[np.int64], targets: Array) -> NDArray[np.int64]:
+    """Return `order` with the first sample of each class in front, then all classes in step."""
+    rank = np.empty(len(order))
+    for target in {*targets}:
+        members = np.flatnonzero(targets[order] == target)
+        rank[members] = np.arange(len(members)) / len(members)
+    return order[np.argsort(rank, kind="stable")]
+
+
+def _lost_classes(source: Source, indices: Indices) -> list[str]:
+    """Return notes on classes that a split at random, or too few samples, cost their place."""
+    notes = []
+    if indices.stratified:
+        notes.append(
+            "Split class by class: at random, some class would have had no sample to train on."
+        )
+    present = {*source.targets[indices.train]}
+    lost = [name for target, name in enumerate(source.classes) if target not in present]
+    if lost:
+        named = ", ".join(lost[:MOST_CLASSES])
+        notes.append(
+            f"Without a sample to train on: {len(lost):,} of {len(source.classes):,} classes "
+            f"({named}); raise data.samples or lower data.validation."
+        )
+    return notes
 
 
 def epoch_permutation(seed: int, epoch: int, n: int) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proxprop.data.read import read_sketch
+from proxprop.data.source import counted
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config.parts import DataConfig
 from proxprop.spec.config.run import split_sizes, training_samples
@@ -17,7 +18,7 @@ class Outline(NamedTuple):
     """A data set's outer shape.
 
     Attributes:
-        shape: Shape of one sample, (2,) or (C, H, W).
+        shape: Shape of one sample, (d,) or (C, H, W).
         classes: Class names by index.
         train_size: Samples left to train on.
     """
@@ -42,9 +43,26 @@ def dataset_shape(config: DataConfig) -> Outline:
         return Outline(spec.shape, spec.classes, train_size)
     sketch = read_sketch(config)
     assert sketch is not None  # only folders get here
-    total = sketch.samples if config.samples is None else min(config.samples, sketch.samples)
-    sizes = split_sizes(total, config.validation, sketch.official_test)
+    available = int(sketch.counts.sum())
+    total = available if config.samples is None else min(config.samples, available)
+    sizes = split_sizes(total, config.validation, sketch.test_counts is not None)
     return Outline(tuple(sketch.pictures.shape[1:]), sketch.classes, sizes.train)
+
+
+def contents(config: DataConfig) -> tuple[str, ...]:
+    """Return what was found in a folder or table: classes with counts, then what is of note.
+
+    Returns:
+        Sentences; none for data sets that are described by the catalog.
+
+    Raises:
+        DataError: If the folder or table cannot be used.
+    """
+    sketch = read_sketch(config) if DATA[config.name].kind == "folder" else None
+    if sketch is None:
+        return ()
+    what = "image" if sketch.pictures.ndim == 4 else "row"
+    return (counted(sketch.classes, sketch.counts, sketch.test_counts, what), *sketch.notes)
 
 
 def preview(config: DataConfig, count: int) -> list[tuple[str, NDArray[np.uint8]]] | None:
@@ -62,7 +80,7 @@ def preview(config: DataConfig, count: int) -> list[tuple[str, NDArray[np.uint8]
         DataError: If an image folder cannot be used.
     """
     sketch = read_sketch(config)
-    if sketch is None:
+    if sketch is None or sketch.pictures.ndim != 4:
         return None
     pairs = zip(sketch.pictures[:count], sketch.targets[:count])
     return [(sketch.classes[target], _picture(pixels)) for pixels, target in pairs]

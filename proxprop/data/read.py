@@ -5,10 +5,12 @@ A sketch is what a form shows: a few samples and the sizes, kept small so that i
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from proxprop.data.cache import CacheKey, cached, read_entry, write_entry
 from proxprop.data.containers import Container, open_container
@@ -16,25 +18,27 @@ from proxprop.data.digits import digits_source
 from proxprop.data.images import decode_all, folder_source
 from proxprop.data.layout import find_layout
 from proxprop.data.published import published_source
-from proxprop.data.source import Array, Progress, Source
+from proxprop.data.source import Array, Progress, Source, quiet
 from proxprop.data.toys import toy_source
 from proxprop.spec.catalog.data import DATA, DataSpec
 from proxprop.spec.config.parts import DataConfig
 from proxprop.spec.config.run import TOY_SAMPLES
 
 PICTURES = 40  # of a sketch, at most
+TABLE_SUFFIXES = (".csv", ".tsv", ".npz")
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """A few samples of a data set, and its size.
+    """A few samples of a data set, and what is in it.
 
     Attributes:
-        pictures: uint8 images N × C × H × W, going round the classes.
+        pictures: Samples as in `Source.inputs`, going round the classes.
         targets: Their classes.
         classes: Class names by index.
-        samples: Samples to train and validate on (and to test on, without an official split).
-        official_test: Whether the data bring a test split.
+        counts: Samples of each class, without an official test split.
+        test_counts: Those of the official test split; None if there is none.
+        notes: What was decided or left out on the way, one sentence each.
 
     Raises:
         ValueError: If the arrays do not fit together.
@@ -43,8 +47,9 @@ class Sketch:
     pictures: Array
     targets: Array
     classes: tuple[str, ...]
-    samples: int
-    official_test: bool
+    counts: Array
+    test_counts: Array | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         Source(self.pictures, self.targets, self.classes)  # refuses what does not fit
@@ -65,15 +70,18 @@ def read_source(config: DataConfig, progress: Progress) -> Source:
     if spec.kind == "download":
         key = _download_key(spec)
         source = cached(key, Source, lambda: published_source(spec, progress), progress)
+    elif table := _table(config):
+        key = _table_key(table, config)
+        source = cached(key, Source, lambda: _read_table(table, config), progress)
     else:
         container = open_container(config.path or "")
 
         def build() -> Source:
             progress(f"Listing {container.path.name}", None)
-            layout = find_layout(container.files(), container.path)
-            return folder_source(container, layout, config.image_size, progress)
+            layout = find_layout(container.files(), container.path, config.split)
+            return folder_source(container, layout, config, progress)
 
-        key = _folder_key(container, config.image_size)
+        key = _folder_key(container, config)
         source = cached(key, Source, build, progress)
     _keep_sketch(key, source)
     return source
@@ -83,63 +91,77 @@ def read_sketch(config: DataConfig) -> Sketch | None:
     """Return a sketch of the data set that `config` names, decoding no more than a few images.
 
     Returns:
-        None for points, and for a download that no run has loaded yet.
+        None for toy points, and for a download that no run has loaded yet.
 
     Raises:
-        DataError: If an image folder cannot be used.
+        DataError: If a folder or table cannot be used.
     """
     spec = DATA[config.name]
     if spec.kind == "embedded":
         return _sketch_of(digits_source())
     if spec.kind == "download":
-        return read_entry(_sketch_key(_download_key(spec)), Sketch)
+        key = _download_key(spec)
+        sketch = read_entry(_sketch_key(key), Sketch)
+        source = read_entry(key, Source) if sketch is None else None
+        return sketch if source is None else _keep_sketch(key, source)
     if spec.kind != "folder":
         return None
+    if table := _table(config):
+        sketch = read_entry(_sketch_key(_table_key(table, config)), Sketch)
+        return sketch or _sketch_of(read_source(config, quiet))
     container = open_container(config.path or "")
 
     def build() -> Sketch:
-        layout = find_layout(container.files(), container.path)
+        layout = find_layout(container.files(), container.path, config.split)
         chosen = layout.sample(PICTURES)
-        pictures = decode_all(container, [file for file, _ in chosen], config.image_size)
-        targets = np.array([target for _, target in chosen], np.int64)
-        return Sketch(pictures, targets, layout.classes, len(layout.train), layout.test is not None)
+        decoded = decode_all(container, [file for file, _ in chosen], config)
+        targets = np.array([target for _, target in chosen], np.int64)[decoded.kept]
+        counts, test_counts = layout.counts
+        return Sketch(decoded.images, targets, layout.classes, counts, test_counts, layout.notes)
 
-    return cached(_sketch_key(_folder_key(container, config.image_size)), Sketch, build)
-
-
-def _go_round(targets: Array, classes: int, count: int) -> NDArray[np.int64]:
-    """Return the positions of the first `count` samples, taking one of each class in turn."""
-    turns = np.empty(len(targets), np.int64)
-    for target in range(classes):
-        members = targets == target
-        turns[members] = np.arange(np.count_nonzero(members))
-    return np.lexsort((targets, turns))[:count]
+    return cached(_sketch_key(_folder_key(container, config)), Sketch, build)
 
 
 def _sketch_of(source: Source) -> Sketch:
-    chosen = _go_round(source.targets, len(source.classes), PICTURES)
-    return Sketch(
-        source.inputs[chosen],
-        source.targets[chosen],
-        source.classes,
-        len(source.targets),
-        source.test_inputs is not None,
-    )
+    # The first of each class, then the second of each, and so on.
+    turns = np.empty(len(source.targets), np.int64)
+    for target in range(len(source.classes)):
+        members = source.targets == target
+        turns[members] = np.arange(np.count_nonzero(members))
+    chosen = np.lexsort((source.targets, turns))[:PICTURES]
+    inputs, targets = source.inputs[chosen], source.targets[chosen]
+    return Sketch(inputs, targets, source.classes, *source.counts, source.notes)
 
 
-def _keep_sketch(key: CacheKey, source: Source) -> None:
+def _keep_sketch(key: CacheKey, source: Source) -> Sketch:
     """Keep the sketch of `source` beside its cache entry, in place of one drawn from a few files.
 
     Without a disk to write to there is just none.
     """
     place, sketch = _sketch_key(key), _sketch_of(source)
     kept = read_entry(place, Sketch)
-    if kept is not None and np.array_equal(kept.pictures, sketch.pictures):
-        return
-    try:
-        write_entry(place, sketch)
-    except OSError:
-        return
+    if (
+        kept is None
+        or kept.notes != sketch.notes
+        or not np.array_equal(kept.pictures, sketch.pictures)
+    ):
+        with suppress(OSError):
+            write_entry(place, sketch)
+    return sketch
+
+
+def _read_table(path: Path, config: DataConfig) -> Source:
+    # pandas takes 0.3 s to import, and only tables need it.
+    from proxprop.data import tables
+
+    read = tables.npz_source if path.suffix.casefold() == ".npz" else tables.csv_source
+    return read(path, config)
+
+
+def _table(config: DataConfig) -> Path | None:
+    """Return the file that `config` names if it is a table; by its name, as .npz is a zip too."""
+    path = Path(os.path.expanduser(config.path or ""))
+    return path if path.suffix.casefold() in TABLE_SUFFIXES and os.path.isfile(path) else None
 
 
 def _download_key(spec: DataSpec) -> CacheKey:
@@ -147,9 +169,15 @@ def _download_key(spec: DataSpec) -> CacheKey:
     return CacheKey(spec.name, f"download {spec.name}", "as published")
 
 
-def _folder_key(container: Container, image_size: int | None) -> CacheKey:
-    identity = f"folder {container.path.resolve()} {image_size}"
-    return CacheKey("folder", identity, container.state())
+def _folder_key(container: Container, config: DataConfig) -> CacheKey:
+    options = f"{config.image_size} {config.split} {config.damaged}"
+    return CacheKey("folder", f"folder 2 {container.path.resolve()} {options}", container.state())
+
+
+def _table_key(path: Path, config: DataConfig) -> CacheKey:
+    status = path.stat()
+    identity = f"table {path.resolve()} {config.label!r} {config.damaged}"
+    return CacheKey("table", identity, f"{status.st_size} {status.st_mtime_ns}")
 
 
 def _sketch_key(key: CacheKey) -> CacheKey:

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Progress = Callable[[str, float | None], None]
-"""Called with words and the fraction done (None where it is unknown)."""
+"""Called with a message and the fraction done (None where it is unknown)."""
+
+
+MOST_CLASSES = 30  # named in one message
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,12 @@ class Source:
     """Every sample of a data set.
 
     Attributes:
-        inputs: uint8 images N × C × H × W in 0…255, or float32 points N × 2.
+        inputs: uint8 images N × C × H × W in 0…255, or float32 points N × d.
         targets: int64 class indices, N.
         classes: Class names by index.
         test_inputs: Inputs of the official test split; None if there is none.
         test_targets: Targets of the official test split; None if there is none.
+        notes: What was decided or left out on the way, one sentence each.
 
     Raises:
         ValueError: If the arrays do not fit together.
@@ -34,11 +38,20 @@ class Source:
     classes: tuple[str, ...]
     test_inputs: Array | None = None
     test_targets: Array | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.inputs, self.targets, self)
         if self.test_inputs is not None or self.test_targets is not None:
             _check(self.test_inputs, self.test_targets, self)
+
+    @property
+    def counts(self) -> tuple[Array, Array | None]:
+        """Samples of each class, and those of the official test split if there is one."""
+        bins = len(self.classes)
+        tested = self.test_targets
+        test_counts = None if tested is None else np.bincount(tested, minlength=bins)
+        return np.bincount(self.targets, minlength=bins), test_counts
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,7 +74,32 @@ def _check(inputs: Array | None, targets: Array | None, source: Source) -> None:
         raise ValueError("the arrays do not fit together")
 
 
-def quiet(words: str, fraction: float | None) -> None:
+def amount(count: int, noun: str) -> str:
+    """Return "1 image", or "1,200 images" for more."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def counted(classes: tuple[str, ...], counts: Array, test_counts: Array | None, what: str) -> str:
+    """Return how many samples of which class there are, in words.
+
+    Args:
+        classes: Class names by index.
+        counts: Samples of each class, without an official test split.
+        test_counts: Those of the official test split; None if there is none.
+        what: "image" or "row".
+    """
+
+    def listed(numbers: Array) -> str:
+        shown = [f"{name} {number:,}" for name, number in zip(classes, numbers)]
+        more = f" and {len(shown) - MOST_CLASSES:,} more" if len(shown) > MOST_CLASSES else ""
+        return ", ".join(shown[:MOST_CLASSES]) + more
+
+    tested = "" if test_counts is None else f"; in the test split: {listed(test_counts)}"
+    total = int(counts.sum() + (0 if test_counts is None else test_counts.sum()))
+    return f"{amount(total, what)} in {len(classes):,} classes: {listed(counts)}{tested}."
+
+
+def quiet(message: str, fraction: float | None) -> None:
     """Progress that nobody watches."""
 
 

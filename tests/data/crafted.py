@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,31 @@ def plain(level: int, size: int = 4, colour: bool = False) -> bytes:
     else:
         pixels = np.full((size, size), level, np.uint8)
     return image(np.ascontiguousarray(pixels))
+
+
+def bars(index: int) -> bytes:
+    """Return an image of light bars on black, upright for odd and level for even `index`."""
+    pixels = np.zeros((16, 16), np.uint8)
+    (pixels if index % 2 else pixels.T)[:, :8] = 200
+    return image(pixels)
+
+
+def sixteen_bit_colours(level: int) -> bytes:
+    """Return a PNG of one level in three channels of 16 bits, which Pillow does not write."""
+    rows = b"".join(b"\0" + row.tobytes() for row in np.full((4, 4, 3), level, ">u2"))
+    header = struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """Return a chunk of a PNG file."""
+    checked = kind + content
+    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
 
 
 def two_classes(per_class: int = 6, **options: object) -> Files:

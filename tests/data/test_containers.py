@@ -47,6 +47,23 @@ def test_contents_decide_the_kind_not_the_name(tmp_path: Path, kind: str) -> Non
     assert len(open_container(str(path)).files()) == len(FILES)
 
 
+@pytest.mark.parametrize("kind", ["a.zip", "a.tar"])
+def test_archives_made_on_windows_are_read(tmp_path: Path, kind: str) -> None:
+    files = {f"set\\{name}".replace("/", "\\"): content for name, content in FILES.items()}
+    path = tmp_path / kind
+    if kind == "a.zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {"set\\": b"", "set\\cat\\": b"", **files}.items():
+                info = zipfile.ZipInfo()
+                info.filename = name  # as is: the constructor turns the strokes of this system
+                archive.writestr(info, content)
+    else:
+        write_tar(path, files)
+    container = open_container(str(path))
+    read = {file.name: content for file, content in container.read(container.files())}
+    assert read == {f"set/{name}": content for name, content in FILES.items()}
+
+
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 1024, 1 << 20])
 def test_tar_members_of_any_size_are_read_whole(tmp_path: Path, size: int) -> None:
     files = {"a/1.png": os.urandom(size), "a/2.png": os.urandom(7), "b/3.png": os.urandom(size)}
@@ -71,6 +88,8 @@ def test_long_names_are_read(tmp_path: Path) -> None:
         "C:\\escape.png",
         "..\\escape.png",
         "cat\\..\\..\\escape.png",
+        "\\escape.png",
+        "\\\\server\\share\\escape.png",
     ],
 )
 @pytest.mark.parametrize("kind", ["a.zip", "a.tar", "a.tar.xz"])

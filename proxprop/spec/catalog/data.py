@@ -16,8 +16,8 @@ class DataSpec:
         name: Name in configs, URLs and the command line.
         label: Name a person reads.
         kind: "toy" (generated 2-D points), "embedded" (ships with a dependency), "download"
-            (fetched once through torchvision) or "folder" (class-named image folders).
-        shape: Shape of one sample, (2,) or (C, H, W); None where it depends on the files.
+            (fetched once through torchvision) or "folder" (a person's own images or table).
+        shape: Shape of one sample, (d,) or (C, H, W); None where it depends on the files.
         classes: Class names; empty where they depend on the files.
         train_size: Samples to train and validate on; None where it depends on config or files.
         test_size: Samples of the official test split; None if a part of the data is set aside.
@@ -132,10 +132,10 @@ _SPECS = (
     ),
     DataSpec(
         "folder",
-        "Image folder",
+        "Your own data",
         "folder",
         None,
-        about="Any folder, .zip or .tar of class-named folders of images.",
+        about="Any folder, .zip or .tar of class-named folders of images, or a table (.csv, .npz).",
     ),
 )
 

@@ -29,7 +29,8 @@ class DataConfig(Config):
 
     Attributes:
         name: Key of `proxprop.spec.catalog.data.DATA`.
-        path: Folder or archive of class-named images; only for "folder".
+        path: Folder or archive of class-named images, or table (.csv, .tsv, .npz) of samples with
+            labels; only for "folder".
         samples: How many samples to use, at random by `split_seed`; None for all (toy sets: 1000).
         noise: Standard deviation of the noise on toy points.
         image_size: Side of the squares to which a folder's images are resized, cropped about the
@@ -38,6 +39,12 @@ class DataConfig(Config):
             Off by default: pixels in [0, 1], as in the paper.
         validation: Fraction of the training samples set aside for validation.
         split_seed: Seed of subsets and splits, apart from the run's seed so that seeds compare.
+        split: What the top folders of `path` are: "folders" called train, val and test are
+            splits; all are "classes"; or "auto", which refuses what may be either.
+        damaged: Whether samples that cannot be read make the data "refuse"d, or are left out
+            ("skip").
+        label: Column of a .csv or .tsv that holds the classes; None for one that is called label,
+            class, target or y, or is the only one of words.
     """
 
     name: str = "digits"
@@ -48,6 +55,17 @@ class DataConfig(Config):
     standardize: bool = False
     validation: Fraction = 0.1
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    split: Literal["auto", "folders", "classes"] = "auto"
+    damaged: Literal["refuse", "skip"] = "refuse"
+    label: str | None = None
+
+    @property
+    def as_before(self) -> set[str]:
+        """Fields that version 0.1.0 did not have, at their defaults: no digest counts them."""
+        later = ("split", "damaged", "label")
+        return {
+            name for name in later if getattr(self, name) == DataConfig.model_fields[name].default
+        }
 
     @field_validator("name")
     @classmethod
@@ -58,7 +76,9 @@ class DataConfig(Config):
     def _path_only_for_folders(self) -> Self:
         if self.name == "folder" and not self.path:
             raise FieldError(
-                "path", "is required for data 'folder': a folder, .zip or .tar of class folders"
+                "path",
+                "is required for data 'folder': a folder, .zip or .tar of class folders, or a "
+                "table",
             )
         if self.name != "folder" and self.path:
             raise FieldError("path", f"applies to data 'folder' only, not {self.name!r}; clear it")

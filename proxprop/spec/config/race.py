@@ -99,7 +99,11 @@ class RaceConfig(Setting):
     def digest(self) -> str:
         """Short hash of everything that determines the numbers (not labels, nor the cadence)."""
         shown = self.model_dump_json(
-            exclude={"checkpoint": True, "contenders": {"__all__": {"label"}}}
+            exclude={
+                "checkpoint": True,
+                "contenders": {"__all__": {"label"}},
+                "data": self.data.as_before,
+            }
         )
         return hashlib.sha256(shown.encode()).hexdigest()[:12]
 

@@ -163,7 +163,7 @@ class RunConfig(Setting):
     @property
     def digest(self) -> str:
         """Short hash of everything that determines the numbers (not the checkpoint cadence)."""
-        text = self.model_dump_json(exclude={"checkpoint"})
+        text = self.model_dump_json(exclude={"checkpoint": True, "data": self.data.as_before})
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -178,7 +178,9 @@ class SweepConfig(Setting):
     @property
     def digest(self) -> str:
         """Short hash of everything that determines the map."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        return hashlib.sha256(
+            self.model_dump_json(exclude={"data": self.data.as_before}).encode()
+        ).hexdigest()[:12]
 
     def cells(self) -> tuple[Cell, ...]:
         """Return the map's points: method after method, η (outer) by τ (inner)."""

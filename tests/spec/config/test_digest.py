@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from proxprop.spec.config import RunConfig
+from proxprop.spec.config import RaceConfig, RunConfig, SweepConfig
 
 # Everything written out, so that a change of a default is no change of meaning.
 PINNED = """
@@ -49,6 +49,23 @@ def test_digest_ignores_the_checkpoint_cadence_alone() -> None:
     assert RunConfig().replace(**{"checkpoint.seconds": 99}).digest == digest
     for change in ({"seed": 1}, {"direction.tau": 0.06}, {"instruments.tier": "off"}):
         assert RunConfig().replace(**change).digest != digest
+
+
+RACE = {"contenders": [{"label": "a"}, {"label": "b", "direction": {"solver": "explicit"}}]}
+SWEEP = {"methods": [{"lr": {"low": 0.1, "high": 1, "count": 3}}]}
+
+
+def test_digests_of_races_and_sweeps_are_those_of_version_0_1_0() -> None:
+    assert RaceConfig.parse(RACE).digest == "a337a40d2ad7"
+    assert SweepConfig.parse(SWEEP).digest == "c75350c9f0fd"
+
+
+@pytest.mark.parametrize(
+    ("field", "used"), [("split", "classes"), ("damaged", "skip"), ("label", "kind")]
+)
+def test_later_settings_of_the_data_count_once_they_are_used(field: str, used: str) -> None:
+    for config in (RunConfig(), RaceConfig.parse(RACE), SweepConfig.parse(SWEEP)):
+        assert config.replace(**{f"data.{field}": used}).digest != config.digest
 
 
 def test_digest_is_the_same_in_another_process() -> None:
