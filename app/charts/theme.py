@@ -6,7 +6,8 @@ implicit ones cool, everything else grey.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -70,35 +71,51 @@ def line_style(solver: str, optimizer: str = "sgd") -> LineStyle:
     raise ValueError(f"solver must be 'explicit', 'exact' or 'cg', got {solver!r}")
 
 
-def _template(text: str, muted: str, grid: str, zero: str) -> go.layout.Template:
+@dataclass(frozen=True)
+class Greys:
+    """What is no contender, in one theme: type, grids, limits."""
+
+    text: str
+    muted: str
+    grid: str
+    line: str
+
+
+GREYS = {
+    "light": Greys(text="#1F2328", muted="#57606A", grid="#E6E8EB", line="#8B929B"),
+    "dark": Greys(text="#E6EAF0", muted="#A5ADB8", grid="#2A3038", line="#6B7480"),
+}
+# All that a component of our own needs to know of the themes.
+PALETTES: dict[str, dict[str, Any]] = {
+    "light": {**asdict(GREYS["light"]), "lines": {}},
+    "dark": {**asdict(GREYS["dark"]), "lines": DARK_LINES},
+}
+
+
+def template(dark: bool) -> go.layout.Template:
+    """Return the Plotly template of the light or the dark theme."""
+    greys = GREYS["dark" if dark else "light"]
     axis = {
-        "gridcolor": grid,
-        "zerolinecolor": zero,
-        "linecolor": grid,
-        "tickfont": {"color": muted},
-        "title": {"font": {"color": text}},
+        "gridcolor": greys.grid,
+        "zerolinecolor": greys.line,
+        "linecolor": greys.grid,
+        "spikecolor": greys.line,
+        "tickfont": {"color": greys.muted},
+        "title": {"font": {"color": greys.text}},
         "automargin": True,
         "exponentformat": "power",
     }
     return go.layout.Template(
         layout={
-            "font": {"family": FONT, "size": 14, "color": text},
+            "font": {"family": FONT, "size": 14, "color": greys.text},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "colorway": [BLUE, VERMILION, SKY, ORANGE, GREEN, PURPLE],
             "xaxis": axis,
             "yaxis": axis,
             "margin": {"l": 64, "r": 16, "t": 40, "b": 52},
-            "hoverlabel": {"font": {"family": FONT, "size": 13}},
+            "hoverlabel": {"font": {"family": FONT, "size": 13}, "bordercolor": greys.grid},
             "legend": {"orientation": "v", "x": 1.02, "y": 1},
+            "shapedefaults": {"line": {"color": greys.line}},
         }
     )
-
-
-LIGHT = _template(text="#1F2328", muted="#57606A", grid="#E6E8EB", zero="#C9CED4")
-DARK = _template(text="#E6EAF0", muted="#A5ADB8", grid="#2A3038", zero="#424A54")
-
-
-def template(dark: bool) -> go.layout.Template:
-    """Return the Plotly template of the light or the dark theme."""
-    return DARK if dark else LIGHT

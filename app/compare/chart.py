@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.charts.curves import Trace
 from app.compare.quantities import QUANTITIES
 from app.compare.results import Results, contender_of
 from app.compare.state import RaceState
 from app.components.contender_styles import looks
 from app.components.run_titles import title_of
-from app.live.chart import Trace, live_chart
+from app.live.chart import live_chart
 from proxprop.runs.record import Run
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.racing import labels, members_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from app.charts.curves import Quantity
 from app.compare.state import RaceState
-from app.live.chart import Quantity
 from proxprop.runs.record import Run
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import RaceConfig

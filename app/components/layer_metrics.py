@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.charts.curves import Trace
 from app.charts.theme import BLUE, GREY, VERMILION
 from app.components.network import layer_rows
 from app.components.tiles import LiveTile, live_tiles
-from app.live.chart import Trace, live_chart
+from app.live.chart import live_chart
 from proxprop.runs.record import Run
 from proxprop.spec.config import RunConfig
 

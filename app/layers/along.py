@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-
 import streamlit as st
 
-from app.charts.theme import DARK_LINES, OCHRE, line_style
+from app.charts.curves import Trace
+from app.charts.multiples import Row, multiples
+from app.charts.theme import OCHRE, line_style
 from app.components.layer_metrics import layers_of
 from app.components.run_settings import marks_of, settings_in_force
 from app.guard import reporting
 from app.layers.page import LayersState, known_runs, run_label
-from app.live.assets import plotly_url
-from app.live.chart import Trace
-from app.live.component import mount
+from app.live.chart import show_figure
 from app.live.status import live_status
 from app.services import get_service
 from proxprop.runs.record import Run
@@ -26,36 +24,18 @@ CAPTION = (
 )
 PANEL, FRAME = 160, 96  # pixels: one row of panels, what surrounds them
 STATUS = 48  # pixels that the status of a live run takes; two rows stay above the fold
-DASHES = ("solid", "longdash")
-MATCHED_DASHES = ("dash", "dot")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One measure, drawn for every layer.
-
-    Attributes:
-        name: What a person picks.
-        title: Of the vertical axis, with symbol.
-        columns: Measures drawn together.
-        log: Whether the axis is logarithmic.
-        full: Whether only the full tier records it.
-    """
-
-    name: str
-    title: str
-    columns: tuple[str, ...]
-    log: bool = True
-    full: bool = False
+DASHES = (("solid", "dash"), ("longdash", "dot"))  # of each run, and of the matched explicit step
 
 
 ROWS = {
-    "overshoot": Row("Overshoot", "share left over", ("overshoot", "overshoot_explicit")),
-    "update": Row("Update", "‖ΔΘ‖ / ‖Θ‖", ("update",)),
+    "overshoot": Row(
+        "Overshoot", "share left over", ("overshoot", "overshoot_explicit"), level=1.0
+    ),
+    "update": Row("Update", "‖ΔΘ‖ / ‖Θ‖", ("update",), every=True),
     "cosine": Row("Cosine", "cos∠(D, G)", ("cosine",), log=False),
     "residual": Row("Residual", "‖r‖ / ‖G‖", ("residual",)),
-    "norm": Row("Length of D", "‖D‖", ("norm",)),
-    "dead": Row("Idle units", "share of units", ("dead",), log=False),
+    "norm": Row("Length of D", "‖D‖", ("norm",), every=True),
+    "dead": Row("Idle units", "share of units", ("dead",), log=False, every=True),
     "seconds": Row("Solve time", "t [s]", ("seconds",)),
     "condition": Row("Condition", "κ(S)", ("condition",), full=True),
     "bound": Row("Angle bound", "bound on cos", ("bound",), log=False, full=True),
@@ -90,7 +70,7 @@ def along(state: LayersState) -> None:
     elif not measures:
         st.info("Choose a measure above.")
     else:
-        multiples(runs, labels, measures, lecture=state.lecture)
+        _show(runs, labels, [ROWS[name] for name in measures], lecture=state.lecture)
         if any(ROWS[name].full for name in measures) and "full" not in recorded:
             st.caption("Some of these measures are recorded only while instruments are full.")
         st.caption(CAPTION)
@@ -153,67 +133,61 @@ def _switch_instruments(run_id: str) -> None:
 
 def _tiers(run: Run) -> set[str]:
     """Return what the instruments of a run have been set to so far."""
-    config = run.config
-    assert isinstance(config, RunConfig)
     changes = [mark.changes for mark in marks_of(run.id) if mark.kind == "set"]
     live = {change["instruments.tier"] for change in changes if "instruments.tier" in change}
     asked = st.session_state.get(f"layers.tier.{run.id}")  # it may not have come into force yet
-    return {config.instruments.tier, *live, *([asked] if asked else [])}
+    return {_config(run).instruments.tier, *live, *([asked] if asked else [])}
 
 
-def multiples(runs: list[Run], labels: list[str], rows: list[str], *, lecture: bool) -> None:
+def _show(runs: list[Run], labels: list[str], rows: list[Row], *, lecture: bool) -> None:
     """Draw one panel for each measure and layer, axes shared."""
-    layers = list(dict.fromkeys(name for run in runs for name in _layers(run)))
-    panels = [
-        {
-            "row": index,
-            "layer": layer,
-            "traces": [asdict(trace) for trace in _traces(runs, labels, ROWS[name].columns, layer)],
-        }
-        for index, name in enumerate(rows)
+    layers = list(dict.fromkeys(name for run in runs for name in layers_of(run, _config(run))[0]))
+    proximal = [_proximal(run) for run in runs]
+    panels = {
+        (index, layer): [
+            trace
+            for at, run in enumerate(runs)
+            if row.every or layer in proximal[at]
+            for trace in _traces(run, labels[at], row.columns, layer, DASHES[at])
+        ]
+        for index, row in enumerate(rows)
         for layer in layers
-    ]
+    }
     live = any(run.status != "ended" for run in runs)
     height = FRAME + PANEL * max(2, len(rows)) - (STATUS * max(2, len(rows)) // 2 if live else 0)
-    data = {
-        "plotly": plotly_url(),
-        "rows": [{"title": ROWS[name].title, "log": ROWS[name].log} for name in rows],
-        "layers": layers,
-        "panels": panels,
-        "height": int(height),
-        "lecture": lecture,
-        "darkLines": DARK_LINES,
-        "empty": "The measures appear here once the run has recorded them.",
-    }
-    mount("multiples", data, key="multiples", height=int(height))
+    show_figure(
+        multiples(rows, layers, panels, lecture=lecture),
+        key="multiples",
+        title="Layers along the run",
+        height=int(height),
+        lecture=lecture,
+        empty="The measures appear here once the run has recorded them.",
+    )
 
 
 def _traces(
-    runs: list[Run], labels: list[str], columns: tuple[str, ...], layer: str
+    run: Run, label: str, columns: tuple[str, ...], layer: str, dashes: tuple[str, str]
 ) -> list[Trace]:
-    found = []
-    for run, label, own, matched in zip(runs, labels, DASHES, MATCHED_DASHES):
-        color = _color(run)
-        for column in columns:
-            explicit = column.endswith("_explicit")
-            name = f"{label}, explicit step with s = τ" if explicit else label
-            found.append(
-                Trace(
-                    run.id,
-                    f"0/layers/{column}/{layer}",
-                    name,
-                    OCHRE if explicit else color,
-                    matched if explicit else own,
-                    width=2.0,
-                )
-            )
-    return found
+    config = _config(run)
+    color = line_style(config.direction.solver, config.optimizer.name).color
+    looks = ((label, color), (f"{label}, explicit step with s = τ", OCHRE))
+    return [
+        Trace(run.id, f"0/layers/{column}/{layer}", *looks[matched], dashes[matched], width=2.0)
+        for column in columns
+        for matched in [column.endswith("_explicit")]
+    ]
 
 
-def _color(run: Run) -> str:
+def _proximal(run: Run) -> tuple[str, ...]:
+    """Return the layers that take implicit steps, or would if the run's steps were implicit."""
+    names, implicit = layers_of(run, _config(run))
+    return implicit or (names if _config(run).direction.layers == "all" else names[:-1])
+
+
+def _config(run: Run) -> RunConfig:
     config = run.config
     assert isinstance(config, RunConfig)
-    return line_style(config.direction.solver, config.optimizer.name).color
+    return config
 
 
 def _labels(runs: list[Run]) -> list[str]:
@@ -221,9 +195,3 @@ def _labels(runs: list[Run]) -> list[str]:
     if len(set(names)) < len(names):
         names = [f"{name} ({run.id})" for name, run in zip(names, runs)]
     return names
-
-
-def _layers(run: Run) -> tuple[str, ...]:
-    config = run.config
-    assert isinstance(config, RunConfig)
-    return layers_of(run, config)[0]

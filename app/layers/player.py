@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.charts.theme import BLUE, DARK_LINES, VERMILION
+from app.charts.theme import BLUE, VERMILION
 from app.live.component import mount
 from app.mathml import mathml
 from app.questions import QuestionFailed, get_questions
@@ -54,7 +54,6 @@ def player(question: StepQuestion, trace: dict[str, Any], *, lecture: bool) -> N
         "digest": question.digest,
         "lecture": lecture,
         "colors": {"explicit": VERMILION, "implicit": BLUE},
-        "darkLines": DARK_LINES,
     }
     mount("slowmotion", data, key="slowmotion", height=None)
 

@@ -1,85 +1,78 @@
-"""A chart that grows in place while its runs go on: zoom and hidden traces survive."""
+"""Figures on the page: drawn in place, live or recorded; zoom and hidden lines survive."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Literal
 
-from app.charts.theme import DARK_LINES
+import plotly.graph_objects as go
+
+from app.charts.curves import Quantity, Trace, curves
+from app.charts.theme import template
 from app.live.assets import plotly_url
 from app.live.component import mount
 
 XAxis = Literal["step", "epoch", "seconds"]
-TOOLBAR = 44  # pixels above the plot: title, axis buttons, export
 
 
-@dataclass(frozen=True)
-class Trace:
-    """One line of a live chart.
+def show_figure(
+    figure: go.Figure,
+    *,
+    key: str,
+    title: str,
+    height: int,
+    fill: int = 0,
+    below: int = 0,
+    widest: str = "100vh",
+    lecture: bool = False,
+    empty: str = "",
+    **behaviour: Any,
+) -> None:
+    """Draw `figure` and keep drawing as the runs its lines are bound to go on, without a rerun.
 
-    Attributes:
-        run: Id of the run the numbers come from.
-        series: `<member>/<table>/<column>`, for example "0/steps/loss".
-        label: What the line is called, at its end or in the legend.
-        color: Hex colour for the light theme; the dark theme's partner is chosen by itself.
-        dash: Plotly's dash name; repeats the distinction that the colour makes.
-        width: Line width in pixels; lecture mode thickens it.
-        faint: Context behind another line: thin, pale, without a label.
-        markers: Show the points themselves, for sparse series.
-        yaxis: "y2" for a second axis on the right.
-        seeds: Series of every seed, if there are several: the line is then their mean, with a band
-            of one standard deviation and the seeds themselves faintly; N joins the label.
+    What the person chooses in it (zoom, axis, logarithmic scale, hidden lines) belongs to `key` and
+    survives updates and reruns.
+
+    Args:
+        figure: From `app.charts`; it says in `layout.meta` what the browser works out.
+        key: Identity of the chart on the page.
+        title: What stands above it in a picture that is saved.
+        height: Pixels of the whole component, buttons included.
+        fill: Pixels of the window that the rest of the page takes: the chart grows into what is
+            left; 0 keeps it at `height`.
+        below: The same of the part of the page that comes after it, in place of `fill`.
+        widest: The tallest it grows to, as a length of CSS.
+        lecture: Larger buttons.
+        empty: What to do next, shown while there is nothing to draw.
+        **behaviour: More of what `app/web/chart.js` reads.
     """
+    shown = json.loads(figure.to_json(engine="json"))
+    shown["layout"].pop("template", None)
+    events = {name: behaviour.pop(name) for name in list(behaviour) if name.endswith("_change")}
+    data = {
+        "figure": shown,
+        "templates": _templates(),
+        "plotly": plotly_url(),
+        "title": title,
+        "height": height,
+        "fill": fill,
+        "below": below,
+        "widest": widest,
+        "lecture": lecture,
+        "empty": empty,
+        "x": "step",
+        "logY": True,
+        "quantities": [],
+        **behaviour,
+    }
+    mount("chart", data, key=key, height=None if fill or below else height, **events)
 
-    run: str
-    series: str
-    label: str
-    color: str
-    dash: str = "solid"
-    width: float = 2.5
-    faint: bool = False
-    markers: bool = False
-    yaxis: Literal["y", "y2"] = "y"
-    seeds: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class Quantity:
-    """One of several things a chart can show of the same runs, chosen by a button in it.
-
-    Attributes:
-        series: `<table>/<column>`, put in place of what the traces name after their member.
-        name: Word on the button.
-        title: The question the figure answers.
-        y_title: Axis title with symbol and unit.
-        log_y: Start with a logarithmic vertical axis.
-        y_format: d3 format of hover values.
-        target: Where the draggable target line stands; None for none.
-        below: Whether the target is reached by falling to it, as a loss does.
-    """
-
-    series: str
-    name: str
-    title: str
-    y_title: str
-    log_y: bool = False
-    y_format: str = ".3~g"
-    target: float | None = None
-    below: bool = True
-
-    def as_data(self) -> dict[str, Any]:
-        """Return what the browser reads."""
-        return {
-            "series": self.series,
-            "name": self.name,
-            "title": self.title,
-            "yTitle": self.y_title,
-            "logY": self.log_y,
-            "yFormat": self.y_format,
-            "target": self.target,
-            "below": self.below,
-        }
+@cache
+def _templates() -> dict[str, Any]:
+    return {name: template(name == "dark").to_plotly_json() for name in ("light", "dark")}
 
 
 def live_chart(
@@ -93,9 +86,7 @@ def live_chart(
     log_y: bool = False,
     height: int = 380,
     fill: int = 0,
-    show_marks: bool = True,
     lecture: bool = False,
-    y2_title: str = "",
     y_format: str = ".3~g",
     empty: str = "Press Start: the curve appears here as the run goes on.",
     quantities: Sequence[Quantity] = (),
@@ -105,13 +96,10 @@ def live_chart(
     on_target: Callable[[], None] | None = None,
     on_view: Callable[[], None] | None = None,
 ) -> None:
-    """Draw `traces` and keep drawing as their runs go on, without rerunning the page.
-
-    What the person chooses in the chart (zoom, axis, logarithmic scale, hidden traces) belongs to
-    `key` and survives updates and reruns.
+    """Draw curves along training, live, with the switches a person needs.
 
     Args:
-        traces: Lines, drawn in this order; up to four are labelled at their ends.
+        traces: Lines, drawn in this order; up to four are named at their ends.
         key: Identity of the chart on the page.
         title: The question the figure answers, or its answer.
         y_title: Axis title with symbol and unit.
@@ -119,11 +107,8 @@ def live_chart(
         x_switch: Offer buttons for step, epoch and seconds.
         log_y: Start with a logarithmic vertical axis.
         height: Pixels of the whole component, toolbar included.
-        fill: Pixels of the window that the rest of the page takes: the chart grows into what is
-            left; 0 keeps it at `height`.
-        show_marks: Draw live changes as labelled vertical lines.
+        fill: Pixels of the window that the rest of the page takes; see `show_figure`.
         lecture: Larger type and thicker lines.
-        y2_title: Title of the right axis, if a trace uses it.
         y_format: d3 format of hover values, for example ".1%".
         empty: What to do next, shown while there is nothing to draw.
         quantities: What the person may look at; its title and axis replace the ones above.
@@ -136,35 +121,29 @@ def live_chart(
             that they can be in its link. `st.session_state[key].looked` holds `quantity`, `x`,
             `log` and `smooth`.
     """
-    data = {
-        "plotly": plotly_url(),
-        "traces": [asdict(trace) for trace in traces],
-        "title": title,
-        "yTitle": y_title,
-        "y2Title": y2_title,
-        "yFormat": y_format,
-        "x": x,
-        "xSwitch": x_switch,
-        "logY": log_y,
-        "height": height,
-        "fill": fill,
-        "showMarks": show_marks,
-        "lecture": lecture,
-        "empty": empty,
-        "darkLines": DARK_LINES,
-        "quantities": [quantity.as_data() for quantity in quantities],
-        "quantity": quantity or (quantities[0].series if quantities else ""),
-        "smoothing": smoothing,
-        "smooth": smooth,
-        "tells": on_view is not None,
-    }
     events: dict[str, Any] = {}
-    if data["tells"]:
-        events = {
-            "on_aimed_change": on_target or _nothing,
-            "on_looked_change": on_view or _nothing,
-        }
-    mount("chart", data, key=key, height=None if fill else height, **events)
+    if on_view is not None:
+        events = {"on_aimed_change": on_target or _nothing, "on_looked_change": on_view}
+    show_figure(
+        curves(traces, y_title=y_title, y_format=y_format, lecture=lecture),
+        key=key,
+        title=title,
+        height=height,
+        fill=fill,
+        lecture=lecture,
+        empty=empty,
+        headed=True,
+        marks=True,
+        x=x,
+        xSwitch=x_switch,
+        logY=log_y,
+        quantities=[quantity.as_data() for quantity in quantities],
+        quantity=quantity or (quantities[0].series if quantities else ""),
+        smoothing=smoothing,
+        smooth=smooth,
+        owned=on_view is not None,
+        **events,
+    )
 
 
 def _nothing() -> None:

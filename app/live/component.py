@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.charts.theme import PALETTES
 from app.live.assets import module_url
 
 # Streamlit resends a component's script on every run, so the script only fetches the module. It is
@@ -42,7 +43,7 @@ def mount(name: str, data: dict[str, Any], *, key: str, height: int | None, **ev
     """
     return _register(name)(
         key=key,
-        data={"module": module_url(name), "key": key, **data},
+        data={"module": module_url(name), "palettes": PALETTES, "key": key, **data},
         height="content" if height is None else height,
         **events,
     )

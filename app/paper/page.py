@@ -13,8 +13,8 @@ from app.components.tiles import tile_row
 from app.guard import guard
 from app.paper import claims, run_here, tiles
 from app.paper.curves import curves
+from app.paper.picture import picture_of, show
 from app.paper.recordings import SENTENCES, Library, Recording, deviations, library, provenance
-from app.paper.show import picture_of, show
 from app.state.url_state import UrlState
 from proxprop.paper.result import Result
 

@@ -1,137 +1,32 @@
-"""What the browser draws: panels and lines as plain numbers; pure functions of a result."""
+"""The pictures of recordings: which panels and lines suit a result, from its numbers alone."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
 
+import numpy as np
+
+from app.charts.panels import Line, Numbers, Panel, Picture
 from app.charts.theme import LineStyle
+from app.components.contender_styles import COOL, WARM, looks
 from app.components.notation import number
+from app.live.chart import show_figure
 from app.paper.curves import COLUMNS, Curve, baseline, curves
+from app.paper.recordings import Recording, title
 from proxprop.paper.curves import arrival
-from proxprop.paper.result import Result, Seed
+from proxprop.paper.result import AnyResult, Result, Seed, StabilityMethod, StabilityResult
+from proxprop.spec.config import Contender, DirectionConfig, RunConfig
 
-Numbers = list[float | None]
 LOSS = "full training loss J"
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One pair of axes.
-
-    Attributes:
-        title: What is held against what.
-        x: Column on the horizontal axis.
-        y: Column on the vertical axis.
-        x_title: Axis title with unit.
-        y_title: Axis title with symbol.
-        log: Whether the vertical axis starts logarithmic; None where it never is.
-        percent: Whether values are fractions, written as per cent.
-        target: Whether the target is drawn.
-        x_log: Whether the horizontal axis is logarithmic.
-        x_ticks: Where a logarithmic horizontal axis is labelled; empty for decades.
-    """
-
-    title: str
-    x: str
-    y: str
-    x_title: str
-    y_title: str
-    log: bool | None = None
-    percent: bool = False
-    target: bool = False
-    x_log: bool = False
-    x_ticks: tuple[float, ...] = ()
-
-    def as_data(self) -> dict[str, Any]:
-        """Return what the browser reads."""
-        return {
-            "title": self.title,
-            "x": self.x,
-            "y": self.y,
-            "xTitle": self.x_title,
-            "yTitle": self.y_title,
-            "log": self.log,
-            "percent": self.percent,
-            "target": self.target,
-            "xLog": self.x_log,
-            "xTicks": list(self.x_ticks),
-        }
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line, the same in every panel.
-
-    Attributes:
-        label: What it is called.
-        style: Colour and dash.
-        columns: Name → numbers; None where there is none.
-        std: Name → one standard deviation over seeds.
-        seeds: Seed and its own columns, drawn faintly; empty for a single one.
-        diverged: Whether it ended by diverging.
-        reached: Column on a horizontal axis → where the target is reached.
-        is_baseline: Whether the target is this line's own last loss.
-        gone: Places on the horizontal axis at which runs diverged.
-        seed: The seed, where there is one.
-    """
-
-    label: str
-    style: LineStyle
-    columns: dict[str, Numbers]
-    std: dict[str, Numbers] = field(default_factory=dict)
-    seeds: tuple[tuple[int, dict[str, Numbers]], ...] = ()
-    diverged: bool = False
-    reached: dict[str, float | None] = field(default_factory=dict)
-    is_baseline: bool = False
-    gone: tuple[float, ...] = ()
-    seed: int | None = None
-
-    def as_data(self) -> dict[str, Any]:
-        """Return what the browser reads."""
-        return {
-            "label": self.label,
-            "color": self.style.color,
-            "dash": self.style.dash,
-            "columns": self.columns,
-            "std": self.std,
-            "seeds": [{"seed": seed, "columns": columns} for seed, columns in self.seeds],
-            "diverged": self.diverged,
-            "reached": self.reached,
-            "baseline": self.is_baseline,
-            "gone": list(self.gone),
-            "seed": self.seed,
-        }
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Panels side by side.
-
-    Attributes:
-        panels: Left to right.
-        lines: In the order of the legend.
-        target: A level and what it is; None for none.
-    """
-
-    panels: tuple[Panel, ...]
-    lines: tuple[Line, ...]
-    target: tuple[float, str] | None = None
-
-    def as_data(self) -> dict[str, Any]:
-        """Return what the browser reads."""
-        target = None
-        if self.target is not None:
-            target = {"value": self.target[0], "words": self.target[1]}
-        return {
-            "panels": [panel.as_data() for panel in self.panels],
-            "lines": [line.as_data() for line in self.lines],
-            "target": target,
-        }
-
-
+TAU = "proximal step τ"
+HEIGHT, FILL = 362, 340  # pixels at least; what the rest of the first screen takes
+TALLER = 90  # pixels more that large type takes from the picture
+NOTHING = (
+    "Nothing is recorded of this experiment yet. "
+    "Record it here in a terminal: proxprop paper --scale laptop"
+)
+BEGUN = "The first numbers come with the first epoch."
 CURVES = (
     Panel("Loss by epoch", "epoch", "train_loss", "epoch", LOSS, log=True, target=True),
     Panel(
@@ -152,6 +47,32 @@ CURVES = (
         target=True,
     ),
 )
+
+
+def picture_of(result: AnyResult) -> Picture:
+    """Return the picture that suits a result."""
+    if isinstance(result, StabilityResult):
+        return stability_picture(result)
+    return batch_picture(result) if result.experiment == "batch" else training_picture(result)
+
+
+def show(
+    experiment: str, recording: Recording | None, picture: Picture | None, *, lecture: bool
+) -> None:
+    """Draw `picture`; an empty one says what to do."""
+    name = f"{experiment}-{recording.name}" if recording is not None else experiment
+    show_figure(
+        (picture or Picture(CURVES, ())).figure(lecture=lecture),
+        key="paper-picture",
+        title=title(recording.result) if recording is not None else "",
+        height=HEIGHT,
+        fill=FILL + TALLER * lecture,
+        widest="42vw",
+        lecture=lecture,
+        empty=NOTHING if recording is None else BEGUN,
+        subject=name,
+        file=f"paper-{name}",
+    )
 
 
 def training_picture(result: Result) -> Picture:
@@ -178,7 +99,6 @@ def _line(curve: Curve, plain: Curve | None, target: tuple[float, str] | None) -
         tuple((seed.seed, seed_columns(seed)) for seed in curve.seeds) * bool(curve.std),
         diverged=curve.lost,
         reached=reached,
-        is_baseline=curve is plain,
         seed=None if curve.std else curve.seeds[0].seed,
     )
 
@@ -193,3 +113,103 @@ def clean(values: Iterable[float | None]) -> Numbers:
     return [
         float(value) if value is not None and math.isfinite(value) else None for value in values
     ]
+
+
+def batch_picture(result: Result) -> Picture:
+    """Return the last loss and accuracy against τ: a colour a batch size, a dash a direction."""
+    drawn = {curve.key: curve for curve in curves(result)}
+    configs = {c.key: c.run_config for c in result.contenders if c.key in drawn}
+    groups: dict[tuple[int, str], list[tuple[float, Curve]]] = {}
+    for key, config in configs.items():
+        place = config.batch_size, _direction(config)
+        groups.setdefault(place, []).append((config.direction.tau, drawn[key]))
+    batches = sorted({batch for batch, _ in groups})
+    lines = [
+        _study_line(f"{name}, batch {batch}", members, _style(name, batches.index(batch)))
+        for (batch, name), members in groups.items()
+    ]
+    done = max((curve.epochs for curve in drawn.values()), default=0.0)
+    after = f"after {number(done)} epoch{'s' * (done != 1)}"
+    ticks = tuple(sorted({config.direction.tau for config in configs.values()}))
+    loss = Panel(
+        f"Loss {after}", "tau", "train_loss", TAU, LOSS, log=True, x_log=True, x_ticks=ticks
+    )
+    accuracy = Panel(
+        f"Accuracy {after}",
+        "tau",
+        "validation_accuracy",
+        TAU,
+        "validation accuracy",
+        percent=True,
+        x_log=True,
+        x_ticks=ticks,
+    )
+    return Picture((loss, accuracy), tuple(lines))
+
+
+def _direction(config: RunConfig) -> str:
+    direction = config.direction
+    return f"CG {direction.cg_steps}" if direction.solver == "cg" else direction.solver
+
+
+def _style(direction: str, batch: int) -> LineStyle:
+    if direction == "explicit":
+        return LineStyle(WARM[batch % len(WARM)], "dash")
+    return LineStyle(COOL[batch % len(COOL)], "longdash" if "CG" in direction else "solid")
+
+
+def _study_line(label: str, members: list[tuple[float, Curve]], style: LineStyle) -> Line:
+    members = sorted(members, key=lambda one: one[0])
+    lost = tuple(tau for tau, curve in members if not math.isfinite(curve.loss))
+    kept = [(tau, curve) for tau, curve in members if math.isfinite(curve.loss)]
+    columns = {
+        "tau": clean(tau for tau, _ in kept),
+        "train_loss": clean(curve.loss for _, curve in kept),
+        "validation_accuracy": clean(curve.accuracy for _, curve in kept),
+    }
+    return Line(label, style, columns, gone=lost)
+
+
+def stability_picture(result: StabilityResult) -> Picture:
+    """Return the loss after the steps against the common step size, a line a method."""
+    panel = Panel(
+        f"Loss after {result.steps} steps, by step size",
+        "step_size",
+        "loss",
+        "step size s (η explicit, η·τ implicit)",
+        LOSS,
+        log=True,
+        target=True,
+        x_log=True,
+    )
+    words = f"guessing the classes' shares: {number(result.constant_loss)}"
+    styles = looks([Contender(direction=DirectionConfig(solver=m.solver)) for m in result.methods])
+    lines = tuple(
+        _method_line(one, result.seeds, style)
+        for one, style in zip(result.methods, styles, strict=True)
+    )
+    return Picture((panel,), lines, (result.constant_loss, words))
+
+
+def _method_line(method: StabilityMethod, seeds: Sequence[int], style: LineStyle) -> Line:
+    sizes = len(method.step_size)
+    stack = np.array(method.losses, dtype=float).reshape(sizes, -1)
+    gone = np.array([[o == "diverged" for o in row] for row in method.outcomes], dtype=bool)
+    lost: np.ndarray = np.any(gone.reshape(sizes, -1), axis=1)
+    several = stack.shape[1] > 1
+    std = {"loss": clean(np.where(lost, np.nan, stack.std(axis=1, ddof=1)))} if several else {}
+    members = tuple(
+        (seed, {"step_size": clean(method.step_size), "loss": clean(column)})
+        for seed, column in zip(seeds, stack.T, strict=False)
+    )
+    return Line(
+        method.label,
+        style,
+        {
+            "step_size": clean(method.step_size),
+            "loss": clean(np.where(lost, np.nan, stack.mean(axis=1))),
+        },
+        std,
+        members * several,
+        gone=tuple(float(s) for s, away in zip(method.step_size, lost, strict=True) if away),
+    )

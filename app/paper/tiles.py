@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from app.charts.panels import Picture
 from app.components.notation import duration, number
 from app.components.tiles import Tile
 from app.paper.curves import Curve, baseline, curves
-from app.paper.picture import Picture
 from proxprop.paper.curves import arrival
 from proxprop.paper.result import Result
 

@@ -28,7 +28,7 @@ ROUTES = [
     Route("/api/races/{run}/table.csv", table_csv),
     Route("/assets/plotly.min.js", plotly),
     Route("/assets/plotly-{digest}.min.js", plotly),
-    Route("/assets/{digest}/{name}.js", module),
+    Route("/assets/{digest}/{name}", module),
 ]
 
 __all__ = ["ROUTES"]

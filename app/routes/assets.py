@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from app.compression import FOREVER, file_response
 from app.live.assets import FOLDER, digest, plotly_path, plotly_url
 
-NAME = re.compile(r"[a-z_]+")
+NAME = re.compile(r"[a-z_]+\.(js|css)")
 
 
 async def plotly(request: Request) -> Response:
@@ -20,10 +20,10 @@ async def plotly(request: Request) -> Response:
 
 
 async def module(request: Request) -> Response:
-    """Return one of our modules; an outdated address gets the current one, uncached."""
+    """Return a module or stylesheet of ours; an outdated address gets the current one, uncached."""
     name = request.path_params["name"]
-    path = FOLDER / f"{name}.js"
+    path = FOLDER / name
     if not NAME.fullmatch(name) or not path.is_file():
-        return PlainTextResponse(f"There is no module {name!r}.\n", 404)
+        return PlainTextResponse(f"There is no file {name!r}.\n", 404)
     current = request.path_params["digest"] == digest()
     return await file_response(path, request.headers, FOREVER if current else "no-cache")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from app.charts.theme import DARK_LINES, line_style
+from app.charts.theme import line_style
 from app.live.component import mount
 
 WARN = {"light": "#B34700", "dark": "#EF7A2A"}
@@ -28,7 +28,6 @@ def drag_a_quadratic(*, lecture: bool) -> None:
     """
     data = {
         "looks": looks(),
-        "darkLines": DARK_LINES,
         "warn": WARN,
         "lecture": lecture,
     }

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
+from app.charts.spectra import layers_figure
 from app.components.network import model_title
 from app.components.notation import count, number
 from app.components.run_titles import data_of, title_of
-from app.live.assets import plotly_url
-from app.live.component import mount
+from app.live.chart import show_figure
 from app.questions import QuestionFailed, get_questions
 from app.services import get_store
 from app.stability import limits
-from app.stability.figures import layers_figure
 from app.stability.page import DEFAULT_NET, StabilityState
 from proxprop.analysis.questions import SpectraQuestion
 from proxprop.analysis.spectra import LayerResponse, LayerSpectrum, NetworkSpectra
@@ -41,7 +38,6 @@ CAPTION = (
     "steps come to fail below theirs. No implicit step is stable for every η."
 )
 SHORT = "A layer's own problem is not training: the network has limits of its own, and they move."
-CHART = {"displayModeBar": False, "displaylogo": False, "doubleClick": "reset"}
 
 
 def real_layers(state: StabilityState) -> None:
@@ -50,13 +46,16 @@ def real_layers(state: StabilityState) -> None:
     if question is None or (spectra := _measured(question)) is None:
         return
     responses = [layer.response(state.tau, state.cg) for layer in spectra.layers]
-    figure = layers_figure(
-        responses,
-        gain=state.drawn == "gain",
-        dark=st.context.theme.type == "dark",
+    show_figure(
+        layers_figure(responses, gain=state.drawn == "gain", lecture=state.lecture),
+        key="layers.figure",
+        title="What does one step leave of each component?",
+        height=300,
+        widest="50vw",
+        below=150 if state.lecture else 214,  # of tiles and words, in a small window
         lecture=state.lecture,
+        file="proxprop-layers",
     )
-    _picture(figure, responses, state.lecture)
     _limits(spectra, question.config, state.tau)
     with st.container(key="below"):
         st.markdown(SHORT if state.lecture else CAPTION)
@@ -192,20 +191,6 @@ def _measured(question: SpectraQuestion) -> NetworkSpectra | None:
             return None
         place.empty()
     return NetworkSpectra.parse(answer)
-
-
-def _picture(figure: go.Figure, responses: Sequence[LayerResponse], lecture: bool) -> None:
-    """Show the figure; the browser gives it the room the window has."""
-    data = {
-        "figure": json.loads(figure.to_json(engine="json")),
-        "layers": [response.layer.name for response in responses],
-        "plotly": plotly_url(),
-        "config": CHART,
-        "lecture": lecture,
-        "least": 300,
-        "below": 150 if lecture else 214,  # of tiles and words, in a small window
-    }
-    mount("layers_view", data, key="layers.figure", height=None)
 
 
 def _limits(spectra: NetworkSpectra, config: RunConfig, tau: float) -> None:

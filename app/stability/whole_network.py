@@ -6,6 +6,7 @@ import time
 
 import streamlit as st
 
+from app.charts.curves import Trace
 from app.charts.theme import line_style
 from app.components.links import Link, link_row
 from app.components.network import model_title
@@ -13,7 +14,7 @@ from app.components.notation import exact_number
 from app.components.run_titles import config_of, data_of
 from app.components.transport import owner, resume, stop_button
 from app.guard import reporting, take_problem
-from app.live.chart import Trace, live_chart
+from app.live.chart import live_chart
 from app.live.status import live_status
 from app.live.sweep_map import live_map
 from app.services import get_service, get_store

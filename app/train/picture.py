@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.charts.curves import Trace
 from app.charts.theme import GREY, line_style
 from app.components.layer_metrics import instruments, number_tiles
 from app.components.links import download_links
 from app.components.transport import queue_place
-from app.live.chart import Trace, live_chart
+from app.live.chart import live_chart
 from app.live.pictures import live_boundary, live_confusion, live_predictions
 from app.live.status import live_status
 from app.services import get_service

@@ -1,14 +1,15 @@
 // How the network divides the plane, with the samples on top.
 
-import { keeper, make } from './dom.js'
-import { CAPTION, Picture, rgb } from './picture.js'
+import { make, rgb } from './dom.js'
+import { CAPTION, Picture } from './picture.js'
+import { keeper } from './view.js'
 
 class Boundary extends Picture {
   title({ step }) {
     return ['Decision boundary', `after step ${step}`]
   }
 
-  draw(payload) {
+  paint(payload) {
     const side = Math.min(this.root.clientWidth, this.data.height - CAPTION)
     const ratio = window.devicePixelRatio || 1
     if (!this.canvas?.isConnected) {
@@ -34,7 +35,7 @@ class Boundary extends Picture {
     const small = make('canvas', { width: size, height: size })
     const pen = small.getContext('2d')
     const image = pen.createImageData(size, size)
-    const base = rgb(hexOf(this.theme.background))
+    const base = rgb(this.theme.background)
     const ends = this.data.classColors.slice(0, 2).map(rgb)
     probability.forEach((row, y) =>
       row.forEach((level, x) => {
@@ -66,12 +67,6 @@ class Boundary extends Picture {
       pen.stroke()
     })
   }
-}
-
-function hexOf(color) {
-  const pen = document.createElement('canvas').getContext('2d')
-  pen.fillStyle = color
-  return pen.fillStyle.startsWith('#') ? pen.fillStyle : '#ffffff'
 }
 
 export const mount = keeper(Boundary)

@@ -1,59 +1,36 @@
 // The chart's title and buttons: quantity, axis, scale, smoothing, export.
 
+import { CLOCKS } from './chart_choice.js'
 import { make } from './dom.js'
+import { menu } from './save.js'
 
-export const AXES = ['step', 'epoch', 'seconds']
-
-/** The elements of the bar; `choose`, `look` and `save` are told what was pressed. */
-export function buildBar(options, view, { choose, look, save }) {
-  const button = (name, attributes, click) =>
-    make('button', { type: 'button', ...attributes, onclick: click }, name)
+/** The elements of the bar; `choose`, `look` and `save` are called with what was pressed. */
+export function buildBar(data, { choose, look, save }) {
+  const { title, quantities, figure: { layout: { meta } } } = data
+  const button = (name, attributes, click) => make('button', { type: 'button', ...attributes, onclick: click }, name)
   const group = (label, ...buttons) => make('div', { role: 'group', 'aria-label': label }, ...buttons)
-  const quantities = options.quantities.map(({ series, name }) =>
-    button(name, { 'data-quantity': series }, () => look(series)),
-  )
-  const axes = AXES.map((name) =>
-    button(name, { 'data-axis': name, 'aria-pressed': String(view.x === name) }, () =>
-      choose({ x: name, xRange: null }),
-    ),
-  )
-  const log = button('log', { 'data-log': '', title: 'Logarithmic vertical axis' }, () =>
-    choose({ log: !view.log, yRange: null }),
-  )
-  const smooth = button(
-    'smooth',
-    { 'data-smooth': '', title: 'Running mean of the last few evaluations; the measured values stay, faintly' },
-    () => choose({ smooth: !view.smooth }),
-  )
-  const reset = button('reset zoom', { 'data-reset': '', hidden: true }, () =>
-    choose({ xRange: null, yRange: null }),
-  )
+  const about = { smooth: 'Running mean of the last few evaluations; the measured values stay, faintly' }
   return [
-    make('h3', { class: 'pp-title' }, options.title),
-    reset,
-    quantities.length > 1 && group('Quantity', ...quantities),
-    options.xSwitch && group('Horizontal axis', ...axes),
-    group('Vertical scale', log),
-    options.smoothing > 0 && group('Smoothing', smooth),
-    exports(button, save),
+    data.headed && make('h3', { class: 'pp-title' }, title),
+    button('reset zoom', { 'data-reset': '', hidden: true }, () => choose({ ranges: {} })),
+    quantities.length > 1 &&
+      group('Quantity', ...quantities.map(({ series, name }) => button(name, { 'data-quantity': series }, () => look(series)))),
+    data.xSwitch && group('Horizontal axis', ...CLOCKS.map((x) => button(x, { 'data-axis': x }, () => choose({ x }, 'x')))),
+    meta.logs?.length > 0 &&
+      group('Vertical scale', button('log', { 'data-log': '', title: 'Logarithmic vertical axis' }, () => choose('log', 'y'))),
+    data.smoothing > 0 && group('Smoothing', button('smooth', { 'data-smooth': '', title: about.smooth }, () => choose('smooth'))),
+    menu(save),
   ].filter(Boolean)
 }
 
-function exports(button, save) {
-  const menu = make(
-    'details',
-    { class: 'pp-export' },
-    make('summary', { title: 'Save what is drawn' }, 'export'),
-    make(
-      'div',
-      {},
-      ...['svg', 'png', 'csv'].map((format) =>
-        button(format.toUpperCase(), { 'data-export': format }, () => save(format)),
-      ),
-    ),
-  )
-  menu.addEventListener('focusout', (event) => {
-    if (!menu.contains(event.relatedTarget)) menu.open = false
-  })
-  return menu
+/** Show which buttons are pressed. */
+export function pressBar(bar, choice) {
+  const pressed = (selector, on) => {
+    for (const button of bar.querySelectorAll(selector)) button.setAttribute('aria-pressed', String(on(button.dataset)))
+  }
+  pressed('[data-axis]', ({ axis }) => axis === choice.x)
+  pressed('[data-quantity]', ({ quantity }) => quantity === choice.quantity)
+  pressed('[data-log]', () => choice.log)
+  pressed('[data-smooth]', () => Boolean(choice.smooth))
+  bar.querySelector('[data-reset]').hidden = !Object.keys(choice.ranges).length
 }

@@ -1,214 +1,130 @@
-// The figure as Plotly wants it: a pure function of options, data, view and theme.
+// The figure as Plotly wants it: a pure function of the page's figure, its lines, and what is chosen.
 
-import { crosses, drawMarks, marksOf, textWidth } from './chart_marks.js'
-import { horizontalRange, verticalRange } from './chart_range.js'
-import { bandOf } from './chart_seeds.js'
-import { arrival } from './crossing.js'
+import { faded, textWidth } from './dom.js'
+import { framesOf, isLog, logTicks, pairsOf, panelsOf, rangesOf } from './chart_frames.js'
+import { arrivals, crosses, drawMarks, marksOf } from './chart_marks.js'
+import { namedOf } from './chart_names.js'
+import { clearest, namesAlong } from './chart_words.js'
+import { bandOf } from './seeds.js'
 
-const X_TITLES = { step: 'step', epoch: 'epoch', seconds: 'training time [s]' }
-const X_HOVER = { step: ',d', epoch: '.3~f', seconds: '.3~s' }
-export const DIRECT_LABELS = 4
-
-/** Type sizes and line width; lecture mode is for the last row. */
-export function measures(lecture) {
-  return lecture
-    ? { font: 18, tick: 18, mark: 17, line: 1.7, swatch: 34 }
-    : { font: 13.5, tick: 12.5, mark: 12, line: 1, swatch: 26 }
+/** The figure with type, lines and margins `fit` times as large. */
+export function enlarged(value, fit, growing = false) {
+  if (typeof value === 'number') return growing ? value * fit : value
+  if (fit === 1 || typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((item) => (typeof item === 'object' ? enlarged(item, fit) : item))
+  const names = Object.entries(value)
+  return Object.fromEntries(names.map(([name, item]) => [name, enlarged(item, fit, ['size', 'width', 'l', 't', 'b'].includes(name))]))
 }
 
-/** The lines that have a label: one each, context has none. */
-export function named(lines) {
-  const seen = new Set()
-  return lines.filter(({ trace }) => {
-    if (trace.faint || !trace.label || seen.has(trace.label)) return false
-    seen.add(trace.label)
-    return true
-  })
+/** Whether names stand at the line ends rather than in a legend. */
+export function namesAtEnds({ names, wide }, named, width) {
+  return names === 'ends' && named.length > 0 && width >= wide
 }
 
-/** Whether labels stand at the line ends rather than in a legend. */
-export function labelsAtEnds(lines, width) {
-  const count = named(lines).length
-  return count > 0 && count <= DIRECT_LABELS && width >= 480 && !lines.some((l) => l.trace.yaxis === 'y2')
+/**
+ * Plotly's data and layout, with the panels and ranges they were made for.
+ *
+ * @param looked the page's data (`lookedAt`): figure, title, target, marks
+ * @param about {lines, hub, choice, theme, width, height, before: the ranges shown last}
+ */
+export function figureOf(looked, { lines, hub, choice, theme, width, height, before }) {
+  const { layout: given } = looked.figure
+  const { meta: hints, font, margin: least } = given
+  const named = namedOf(lines)
+  const longest = Math.max(0, ...named.map(({ name }) => textWidth(name, font.size, theme.font)))
+  const room = namesAtEnds(hints, named, width) ? Math.min(longest + font.size * 1.9 + 18, width * 0.4) : 0
+  const margin = { ...least, r: Math.max(least.r, room) }
+  const ranges = rangesOf(given, lines, choice, before)
+  const pairs = pairsOf(given)
+  const frames = framesOf(pairs.length, hints, margin, width, height)
+  const panels = panelsOf(given, frames, ranges, choice)
+  const some = lines.some(({ y }) => y.length)
+  const layout = { ...given, template: looked.templates[theme.dark ? 'dark' : 'light'], width, height, margin }
+  Object.assign(layout, { paper_bgcolor: theme.background, plot_bgcolor: theme.background })
+  layout.font = { ...font, family: theme.font, color: theme.text }
+  layout.hoverlabel = { ...given.hoverlabel, bgcolor: theme.background }
+  panels.forEach((panel, i) => Object.assign(layout, axesOf(panel, given, { hints, choice, ranges, some, margin, width, height, frame: frames[i] })))
+  const [size, thick] = [font.size - 1.5, hints.thick]
+  const marks = looked.marks ? marksOf(lines, hub, choice.x) : []
+  const drawn = drawMarks(marks, panels[0], { size, theme, tellWhose: looked.quantities.length > 0 })
+  layout.shapes = [...(given.shapes ?? []), ...drawn.shapes]
+    .filter(({ name }) => !name || !choice.hidden.has(name))
+    .map((item) => ({ ...item, line: { ...item.line, color: theme.shade(item.line.color) } }))
+  const notes = given.annotations ?? []
+  const moved = notes.map((item) => (item.name === 'level' ? clearest(item, lines, panels.find(({ y }) => y === item.yref), { size, theme }) : item))
+  const along = hints.names === 'along' ? namesAlong(lines, panels, notes, { font: font.size, theme }) : []
+  layout.annotations = [...moved, ...drawn.annotations, ...along]
+  const quiet = lines.filter(({ faint }) => faint).length > 2
+  const data = [
+    ...lines.map((line) => ({ ...scatter(line, panels, theme, quiet), showlegend: named.includes(line) && !line.hidden })),
+    ...lines.flatMap((line) => band(line, lines, panels, theme)),
+    ...crosses(lines, marks, panels, { thick, theme, size }),
+  ]
+  if (looked.target) {
+    layout.shapes.push(targetLine(looked.target, theme))
+    data.push(...arrivals(lines, looked.target, looked.quantity.below, { clock: choice.x, thick, theme }))
+  }
+  if (!some) layout.shapes = panels.map((panel) => outline(panel, theme)) // no numbers that nobody measured
+  return { data, layout, panels, ranges, named }
 }
 
-/** Ranges shown: what a person chose, else what fits. */
-export function rangesOf(lines, view, before) {
-  const shown = lines.filter((line) => !line.hidden && line.y.length)
-  const live = shown.some((line) => line.live)
-  const ends = shown.map((line) => (line.progress ? line.x[line.x.length - 1] / line.progress : null))
-  const end = ends.length && ends.every((value) => value !== null) ? Math.max(...ends) : null
-  const on = (axis) => shown.filter((line) => line.trace.yaxis === axis)
+function axesOf(panel, given, { hints, choice, ranges, some, margin, width, height, frame }) {
+  const [across, up] = [width - margin.l - margin.r, height - margin.t - margin.b]
+  const place = (start, length, whole) => [Math.max(0, start / whole), Math.min(1, (start + length) / whole)]
+  const common = { autorange: false, ...(some ? {} : { showticklabels: false, showgrid: false }) }
+  const [x, y] = [given[panel.xaxis], given[panel.yaxis]]
+  const { title, ...clock } = hints.clocks?.[choice.x] ?? {}
+  const log = isLog(given, panel.yaxis, choice)
   return {
-    x: view.xRange ?? horizontalRange(shown, live, end),
-    y: view.yRange ?? verticalRange(on('y'), view.log, before?.log === view.log ? before.y : null),
-    y2: verticalRange(on('y2'), false, before?.y2),
-    log: view.log,
+    [panel.xaxis]: {
+      ...x, ...clock, ...common, title: { ...x.title, text: title ?? x.title.text }, range: ranges[panel.xaxis],
+      domain: place(frame.left - margin.l, frame.width, across),
+    },
+    [panel.yaxis]: {
+      ...y, ...common, type: log ? 'log' : 'linear', range: ranges[panel.yaxis],
+      domain: place(up - (frame.top - margin.t) - frame.height, frame.height, up),
+      ...(log && !y.dtick ? logTicks(ranges[panel.yaxis], frame.height, y.tickfont) : {}),
+    },
   }
 }
 
-/** Plotly's data and layout. `ranges` come from `rangesOf`. */
-export function figure({ options, lines, ranges, view, theme, width, height, hub }) {
-  const size = measures(options.lecture)
-  // A few context lines tell their values too; many would bury the others.
-  const quiet = lines.filter((line) => line.trace.faint).length > 2
-  const data = lines.map((line) => scatter(line, options, size, quiet && line.trace.faint))
-  const margin = margins(lines, options, size, theme, width)
-  const plotWidth = width - margin.l - margin.r
-  const place = (x) => ((x - ranges.x[0]) / (ranges.x[1] - ranges.x[0])) * plotWidth
-  const visible = lines.filter((line) => !line.hidden).map((line) => line.trace)
-  const marks = options.showMarks ? marksOf(visible, hub, view.x) : []
-  const names = options.quantities?.length ? (mark) => `${mark.trace.label}: ` : () => ''
-  const drawn = drawMarks(marks, { place, width: plotWidth, size: size.mark, theme, names })
-  const cross = crosses(marks, ranges.y, view.log, lines)
-  data.push(...lines.flatMap((line) => band(line, lines, view.log)))
-  if (cross) data.push(cross)
-  if (options.target) {
-    drawn.shapes.push(targetLine(options.target, theme))
-    data.push(...arrivals(lines, options, view, size))
-  }
-  const layout = {
-    width, height, margin, autosize: false, showlegend: false, uirevision: 'kept', dragmode: 'zoom',
-    paper_bgcolor: theme.background, plot_bgcolor: theme.background,
-    font: { family: theme.font, size: size.font, color: theme.text },
-    hovermode: 'x unified', hoverdistance: 40, separators: '.\u2009',
-    hoverlabel: {
-      bgcolor: theme.background, bordercolor: theme.grid,
-      font: { family: theme.font, size: size.font, color: theme.text },
-    },
-    xaxis: {
-      ...axis(theme, size), range: ranges.x, title: title(X_TITLES[view.x], size, theme),
-      hoverformat: X_HOVER[view.x], showspikes: true, spikemode: 'across', spikethickness: 1,
-      spikedash: 'solid', spikecolor: theme.line, spikesnap: 'data',
-      unifiedhovertitle: { text: `${view.x} %{x}` },
-    },
-    yaxis: {
-      ...axis(theme, size), range: ranges.y, title: title(options.yTitle, size, theme),
-      ...(options.yFormat.endsWith('%') ? { tickformat: ',.0%' } : {}),
-      type: view.log ? 'log' : 'linear', ...(view.log ? logTicks(ranges.y, theme, size) : {}),
-    },
-    ...drawn,
-  }
-  if (!lines.some((line) => line.y.length)) {
-    // No numbers that nobody measured.
-    for (const one of [layout.xaxis, layout.yaxis]) Object.assign(one, { showticklabels: false, showgrid: false })
-    layout.shapes = [frame(theme)]
-  }
-  if (lines.some((line) => line.trace.yaxis === 'y2')) {
-    layout.yaxis2 = {
-      ...axis(theme, size), range: ranges.y2, title: title(options.y2Title, size, theme),
-      overlaying: 'y', side: 'right', showgrid: false,
-    }
-  }
-  return { data, layout }
-}
-
-function scatter(line, options, size, quiet) {
-  const { trace, color, hidden } = line
+function scatter({ trace, name, x, y, hidden, faint }, panels, theme, quiet) {
+  const shade = (color) => (color ? theme.shade(color) : color)
   return {
-    type: 'scatter', name: trace.label, x: line.x, y: line.y, yaxis: trace.yaxis,
-    mode: trace.markers ? 'lines+markers' : 'lines', connectgaps: false,
+    ...trace, name, x,
+    y: trace.meta?.shares ? y.map(panels.find((panel) => panel.y === (trace.yaxis ?? 'y')).at) : y,
     visible: hidden ? 'legendonly' : true,
-    opacity: trace.faint ? 0.45 : 1,
-    line: {
-      color, dash: trace.faint ? 'solid' : trace.dash,
-      width: (trace.faint ? Math.min(trace.width, 1.2) : trace.width) * size.line,
-    },
-    marker: { size: 5 * size.line, color },
-    hoverinfo: quiet ? 'skip' : undefined,
-    hovertemplate: quiet ? undefined : `%{y:${options.yFormat}}`,
+    line: { ...trace.line, color: shade(trace.line?.color) },
+    marker: { ...trace.marker, color: shade(trace.marker?.color ?? trace.line?.color) },
+    textfont: { ...trace.textfont, color: shade(trace.textfont?.color) },
+    // A few context lines tell their values too; many would bury the others.
+    ...(faint && quiet ? { hoverinfo: 'skip', hovertemplate: undefined } : {}),
   }
 }
 
-/** The spread over seeds behind a mean. */
-function band(line, lines, log) {
+/** The spread over seeds behind a mean; on a log axis not below the lowest seed. */
+function band(line, lines, panels, theme) {
   if (line.hidden || !line.std) return []
-  const members = lines.filter(({ trace }) => trace.faint && trace.label === line.trace.label)
-  const lowest = Math.min(...members.flatMap(({ y }) => y.filter((value) => value > 0)))
-  const outline = bandOf(line, log ? lowest : null)
-  if (!outline) return []
-  return [{
-    type: 'scatter', mode: 'lines', ...outline, fill: 'toself', fillcolor: faded(line.color, 0.18),
-    line: { width: 0 }, hoverinfo: 'skip', showlegend: false, name: `${line.trace.label} ± std`,
-  }]
+  const { xaxis, yaxis = 'y', line: { color } } = line.trace
+  const seeds = lines.filter(({ faint, owner, trace }) => faint && owner === line.owner && (trace.yaxis ?? 'y') === yaxis)
+  const lowest = Math.min(...seeds.flatMap(({ y }) => y.filter((value) => value > 0)))
+  const around = bandOf(line, panels.find(({ y }) => y === yaxis).log ? lowest : null)
+  return around ? [{
+    type: 'scatter', mode: 'lines', ...around, xaxis, yaxis, fill: 'toself', fillcolor: faded(theme.shade(color), 0.18),
+    line: { width: 0 }, hoverinfo: 'skip', showlegend: false, name: `${line.name} ± std`,
+  }] : []
 }
 
-function faded(color, opacity) {
-  const part = (at) => parseInt(color.slice(at, at + 2), 16)
-  return `rgba(${part(1)},${part(3)},${part(5)},${opacity})`
-}
-
-function targetLine({ value }, theme) {
+function targetLine(value, theme) {
   return {
     type: 'line', name: 'target', xref: 'paper', yref: 'y', x0: 0, x1: 1, y0: value, y1: value,
     layer: 'below', line: { color: theme.muted, width: 1.2, dash: 'dash' },
   }
 }
 
-/** When each line gets to the target: a ring on the target's line. */
-function arrivals(lines, { target }, view, size) {
-  const found = lines
-    .filter(({ trace, hidden }) => !hidden && !trace.faint && trace.label)
-    .map((line) => ({ line, ...arrival(line.seeds, target.value, target.below) }))
-    .filter(({ n }) => n)
-  if (!found.length) return []
-  const words = { step: 'step', epoch: 'epoch', seconds: 's' }[view.x]
-  const few = ({ line, n }) => (n < line.seeds.length ? ` (${n} of ${line.seeds.length} seeds)` : '')
-  return [{
-    type: 'scatter', mode: 'markers', showlegend: false, name: 'target reached', cliponaxis: false,
-    x: found.map(({ x }) => x), y: found.map(() => target.value),
-    text: found.map((one) => `${one.line.trace.label}: ${Number(one.x.toPrecision(3))} ${words}${few(one)}`),
-    hoverinfo: 'skip',
-    marker: {
-      symbol: 'circle-open', size: 11 * size.line,
-      color: found.map(({ line }) => line.color), line: { width: 2.5 },
-    },
-  }]
-}
-
-function axis(theme, size) {
+function outline({ x, y }, theme) {
   return {
-    gridcolor: theme.grid, zeroline: false, showline: false, ticks: '', autorange: false,
-    tickfont: { size: size.tick, color: theme.muted }, exponentformat: 'power', separatethousands: true,
-    nticks: 7, automargin: false, fixedrange: false,
-  }
-}
-
-function frame(theme) {
-  return {
-    type: 'rect', xref: 'paper', yref: 'paper', x0: 0, x1: 1, y0: 0, y1: 1, layer: 'below',
+    type: 'rect', xref: `${x} domain`, yref: `${y} domain`, x0: 0, x1: 1, y0: 0, y1: 1, layer: 'below',
     line: { color: theme.grid, width: 1 },
-  }
-}
-
-function title(text, size, theme) {
-  return { text: text ?? '', font: { size: size.font, color: theme.text }, standoff: 8 }
-}
-
-/** Label decades; within less than one and a half of them, also 2 and 5; closer, as Plotly likes. */
-function logTicks([low, high], theme, size) {
-  const span = high - low
-  if (span < 0.5) return {}
-  if (span <= 1.5) {
-    const tickvals = []
-    for (let decade = Math.floor(low); decade <= high; decade += 1) {
-      tickvals.push(...[1, 2, 5].map((factor) => factor * 10 ** decade))
-    }
-    const tickfont = { size: size.tick, color: theme.muted }
-    return { tickvals, ticktext: tickvals.map((value) => String(Number(value.toPrecision(2)))), tickfont }
-  }
-  // Plotly writes powers a quarter larger than other numbers.
-  const tickfont = { size: size.tick / 1.25, color: theme.muted }
-  return { dtick: Math.max(1, Math.round(span / 6)), tickfont }
-}
-
-function margins(lines, options, size, theme, width) {
-  const right = labelsAtEnds(lines, width)
-    ? Math.max(...named(lines).map((l) => textWidth(l.trace.label, size.font, theme.font))) + size.swatch + 18
-    : options.traces.some((trace) => trace.yaxis === 'y2')
-      ? size.font * 5
-      : 12
-  return {
-    l: size.font * 4.9, r: Math.min(right, width * 0.4), t: 8, b: size.font * 3.4,
   }
 }

@@ -1,88 +1,97 @@
-// What is drawn, from what has arrived: one line a trace, means over seeds, running means.
+// What is drawn, from what has arrived: a line a trace, means over seeds, running means.
 
-import { memberOf } from './chart_marks.js'
-import { meanOf, smoothed } from './chart_seeds.js'
+import { meanOf, smoothed } from './seeds.js'
 
-/** The options as they stand for the quantity a person looks at. */
-export function optionsOf(options, view) {
-  const quantity = options.quantities.find(({ series }) => series === view.quantity) ?? options.quantities[0]
-  if (!quantity) return options
-  const named = (key) => `${memberOf({ series: key })}/${quantity.series}`
-  const traces = options.traces.map((trace) => ({
-    ...trace, series: named(trace.series), seeds: trace.seeds.map(named),
+/** The contender a series belongs to. */
+export const memberOf = (series) => Number(series.split('/')[0])
+
+/** The page's data as they stand for the quantity a person looks at. */
+export function lookedAt(data, choice) {
+  const quantity = data.quantities.find(({ series }) => series === choice.quantity) ?? data.quantities[0]
+  if (!quantity) return data
+  const named = (key) => `${memberOf(key)}/${quantity.series}`
+  const traces = data.figure.data.map((trace) => ({
+    ...trace,
+    hovertemplate: quantity.hover,
+    meta: { ...trace.meta, series: named(trace.meta.series), seeds: trace.meta.seeds.map(named) },
   }))
-  const target = quantity.target === null
-    ? null
-    : { value: view.targets[quantity.series] ?? quantity.target, below: quantity.below }
-  return { ...options, ...quantity, title: quantity.title, traces, target, quantity }
+  const { yaxis, ...layout } = data.figure.layout
+  const title = { ...yaxis.title, text: quantity.yTitle }
+  return {
+    ...data,
+    quantity,
+    title: quantity.title,
+    target: quantity.target === null ? null : choice.targets[quantity.series] ?? quantity.target,
+    figure: { data: traces, layout: { ...layout, yaxis: { ...yaxis, title, tickformat: quantity.tickformat } } },
+  }
 }
 
-/** The lines with their data: {trace, color, x, y, std, seeds, series, hidden, diverged, live, progress}. */
-export function linesOf(options, hub, view, theme) {
-  const span = view.smooth ? options.smoothing : 0
-  return options.traces.flatMap((trace) => {
-    const shown = (theme.dark && options.darkLines[trace.color]) || trace.color
-    const about = standing(trace, hub)
-    const whole = trace.seeds?.length > 1 ? seedsOf(trace, hub, about) : null
-    const series = whole ? whole.mean : hub.series(trace.run, trace.series)
-    const label = whole ? `${trace.label} (N = ${whole.mean?.n ?? 0})` : trace.label
-    const line = lineOf(about, { ...trace, label, shown }, series, view)
-    line.hidden = view.hidden.has(trace.label)
-    // What was measured, seed by seed, decides when the target is reached.
-    const measured = whole ? whole.members.map((one) => one.series) : series ? [series] : []
-    line.seeds = measured.filter(({ y }) => y.length).map((one) => ({ x: one[view.x], y: one.y }))
-    const context = whole ? whole.members.map((one) => faint(about, trace, shown, one, view, label)) : []
-    if (span && !trace.faint && series) {
-      // What was measured stays, with its band.
-      context.push(faint(about, trace, shown, { key: trace.series, series }, view, label))
-      line.y = smoothed(series, span, view.log)
-      line.std = null
-      line.smooth = true
-    }
-    context.forEach((one) => (one.hidden = line.hidden))
-    line.trace.name = trace.label // N changes, what a person hid does not
-    return [...context, line]
+/**
+ * The lines of traces, context before what it is behind: `x`, `y` and `std` in the figure's axes;
+ * `columns`, the same as a table; `about`, whose they are; `owner`, the name that hides them;
+ * `seeds`, what was measured of each; `named` with a name of its own, `faint` as context; `diverged`,
+ * `live` and `progress` of its run.
+ */
+export function linesOf({ figure, smoothing }, hub, choice) {
+  return figure.data.flatMap((trace) => {
+    const owner = trace.legendgroup ?? trace.name
+    const lines = trace.meta?.series
+      ? liveLines(trace, { smoothing, hub, choice, thick: figure.layout.meta.thick })
+      : [recorded(trace, figure.layout.meta)]
+    return lines.map((line) => {
+      const faint = line.faint ?? trace.meta?.label === ''
+      return { ...line, owner, faint, hidden: choice.hidden.has(owner), named: !faint && Boolean(trace.meta?.label) }
+    })
   })
 }
 
-function standing(trace, hub) {
-  const run = hub.run(trace.run)
-  const keys = trace.seeds?.length ? trace.seeds : [trace.series]
-  const members = keys.map((series) => memberOf({ series }))
-  const ended = (member) => (run.marks ?? []).some((m) => m.kind === 'diverged' && m.member === member)
+function recorded(trace, { csv }) {
+  const { x, y, name, meta } = trace
   return {
-    over: run.status === 'ended',
-    live: run.status !== null && run.status !== 'ended' && run.status !== 'deleted',
-    progress: run.progress,
-    divergences: members.map(ended),
+    trace, name, x, y,
+    std: meta?.std ?? null,
+    about: meta?.about ?? null,
+    columns: csv && { [csv[0]]: x, [csv[1]]: y },
+    diverged: meta?.ended ?? false,
   }
 }
 
-function lineOf(about, trace, series, view) {
-  return {
-    trace,
-    color: trace.shown,
-    x: series?.[view.x] ?? [],
-    y: series?.y ?? [],
-    std: series?.std ?? null,
-    series,
-    diverged: about.divergences.some(Boolean),
-    live: about.live,
-    progress: about.progress,
+function liveLines(trace, { smoothing, hub, choice, thick }) {
+  const { run, series } = trace.meta
+  const { status, marks, progress } = hub.run(run)
+  const keys = trace.meta.seeds.length > 1 ? trace.meta.seeds : [series]
+  const all = keys.map((key) => hub.series(run, key))
+  const diverged = keys.map((key) => marks.some((mark) => mark.kind === 'diverged' && mark.member === memberOf(key)))
+  const mean = keys.length > 1 ? meanOf(all, status === 'ended', diverged) : null
+  const name = keys.length > 1 ? `${trace.name} (N = ${mean?.n ?? 0})` : trace.name
+  const line = (key, points, more) => ({
+    trace, name, run, key, points,
+    x: points?.[choice.x] ?? [],
+    y: points?.y ?? [],
+    std: points?.std ?? null,
+    about: { run, series: key, label: name },
+    columns: points && { step: points.step, epoch: points.epoch, seconds: points.seconds, value: points.y },
+    live: status !== null && status !== 'ended' && status !== 'deleted',
+    progress,
+    ...more,
+  })
+  const pale = { ...trace, mode: 'lines', opacity: 0.45, line: { ...trace.line, dash: 'solid', width: 1.2 * thick } }
+  const faint = { faint: true, trace: pale }
+  const context = mean
+    ? all.map((points, i) => line(keys[i], points, { ...faint, diverged: diverged[i] })).filter(({ points }) => points)
+    : []
+  // What was measured, seed by seed, decides when the target is reached.
+  const seeds = all.filter((points) => points?.y.length).map((points) => ({ x: points[choice.x], y: points.y }))
+  const main = line(series, mean ?? all[0], { diverged: diverged.some(Boolean), seeds })
+  const column = series.split('/').slice(1).join('/')
+  if (mean) main.about.series = `mean/${column}`
+  if (choice.smooth && smoothing && main.points && trace.meta.label) {
+    // What was measured stays, with its band.
+    context.push({ ...main, ...faint })
+    const y = smoothed(main.points, smoothing, choice.log)
+    const columns = { ...main.columns, value: y }
+    const about = { ...main.about, series: `smooth/${column}` }
+    return [...context, { ...main, y, std: null, columns, about }]
   }
-}
-
-function seedsOf(trace, hub, about) {
-  const all = trace.seeds.map((key) => hub.series(trace.run, key))
-  const mean = meanOf(all, about.over, about.divergences)
-  const members = trace.seeds.map((key, index) => ({ key, series: all[index] })).filter(({ series }) => series)
-  return { mean, members }
-}
-
-function faint(about, trace, shown, { key, series }, view, label) {
-  const context = { ...trace, series: key, seeds: [], faint: true, markers: false, label, shown }
-  const member = memberOf(context)
-  const keys = trace.seeds?.length ? trace.seeds : [trace.series]
-  const at = keys.findIndex((one) => memberOf({ series: one }) === member)
-  return { ...lineOf(about, context, series, view), diverged: about.divergences[at] ?? false }
+  return [...context, main]
 }

@@ -1,59 +1,53 @@
-// Live changes and divergences: labelled vertical lines whose labels do not overlap.
+// Live changes, divergences and the target: lines with their words, and signs on the curves.
+
+import { faded, textWidth } from './dom.js'
+import { memberOf } from './chart_lines.js'
+import { arrival } from './crossing.js'
+import { plain } from './format.js'
 
 const ROWS = 3
 const GAP = 10
-let pen = null
+const CEILING = { live: 0.86, recorded: 0.93 } // of the height; the words of live marks are above
 
-/** Width of a text in pixels. */
-export function textWidth(text, size, family) {
-  pen ??= document.createElement('canvas').getContext('2d')
-  pen.font = `${size}px ${family}`
-  return pen.measureText(text).width
-}
-
-/** The marks of the runs on show, in the order they happened; each once. */
-export function marksOf(traces, hub, x) {
+/** The marks of the runs on show, in the order they happened; each once, with its line. */
+export function marksOf(lines, hub, x) {
   const runs = new Map()
-  for (const trace of traces) {
-    const members = runs.get(trace.run) ?? new Map()
-    const member = memberOf(trace)
-    if (!members.has(member) || !trace.faint) members.set(member, trace)
-    runs.set(trace.run, members)
+  for (const line of lines.filter(({ key, hidden }) => key && !hidden)) {
+    const members = runs.get(line.run) ?? new Map()
+    const member = memberOf(line.key)
+    if (!members.has(member) || !line.faint) members.set(member, line)
+    runs.set(line.run, members)
   }
   const marks = []
   for (const [run, members] of runs) {
-    for (const mark of hub.run(run).marks ?? []) {
-      const trace = members.get(mark.member)
-      if (!trace) continue
+    for (const mark of hub.run(run).marks) {
+      const line = members.get(mark.member)
+      if (!line) continue
       // Changes of one of many runs would bury the picture; how each ended is told always.
       if (mark.kind !== 'diverged' && runs.size * members.size > 2) continue
-      marks.push({ ...mark, x: mark[x], trace })
+      marks.push({ ...mark, x: mark[x], line })
     }
   }
   return marks.sort((a, b) => a.x - b.x)
 }
 
-/** The contender a trace belongs to. */
-export function memberOf(trace) {
-  return Number(trace.series.split('/')[0])
-}
-
-/** Plotly shapes and annotations of `marks`; `place` maps x to pixels from the plot's left edge. */
-export function drawMarks(marks, { place, width, size, theme, names = () => '' }) {
+/** Plotly's shapes and annotations of `marks` in a panel; their words do not overlap. */
+export function drawMarks(marks, panel, { size, theme, tellWhose }) {
   const shapes = []
   const annotations = []
-  const ends = new Array(ROWS).fill(-Infinity)
+  const ends = Array.from({ length: ROWS }, () => -Infinity)
   for (const mark of marks) {
-    const at = place(mark.x)
-    if (at < -1 || at > width + 1) continue
+    const at = panel.toX(mark.x) - panel.left
+    if (at < -1 || at > panel.width + 1) continue
     const diverged = mark.kind === 'diverged'
     shapes.push({
       type: 'line', xref: 'x', yref: 'paper', x0: mark.x, x1: mark.x, y0: 0, y1: 1, layer: 'below',
-      line: { color: theme.line, width: 1, dash: diverged ? 'solid' : 'dot' },
+      line: { width: 1, dash: diverged ? 'solid' : 'dot' },
     })
-    const text = diverged ? `✕ ${names(mark)}${mark.label || 'diverged'}` : mark.label
+    const whose = tellWhose ? `${mark.line.name}: ` : ''
+    const text = diverged ? `✕ ${whose}${mark.label || 'diverged'}` : mark.label
     const length = textWidth(text, size, theme.font) + 8
-    const flip = at + length > width && at - length > 0
+    const flip = at + length > panel.width && at - length > 0
     const left = flip ? at - length : at
     const row = ends.findIndex((end) => end + GAP <= left)
     if (row < 0 || !text) continue
@@ -61,40 +55,49 @@ export function drawMarks(marks, { place, width, size, theme, names = () => '' }
     annotations.push({
       x: mark.x, xref: 'x', xanchor: flip ? 'right' : 'left', xshift: flip ? -4 : 4,
       y: 1, yref: 'paper', yanchor: 'top', yshift: -2 - row * size * 1.4,
-      text: escape(text), showarrow: false, align: 'left',
-      font: { size, color: theme.text }, bgcolor: translucent(theme.background),
+      text: text.replace(/&/g, '&amp;').replace(/</g, '&lt;'), showarrow: false, align: 'left',
+      font: { size }, bgcolor: faded(theme.background, 0.82),
     })
   }
   return { shapes, annotations }
 }
 
-/** Where each diverged line leaves the frame: a cross in its colour. */
-export function crosses(marks, range, log, lines) {
-  const ended = marks.filter((mark) => mark.kind === 'diverged')
-  if (!ended.length) return null
-  const ceiling = range[0] + 0.86 * (range[1] - range[0]) // below the labels
-  const height = (mark) => {
-    const scaled = lines
-      .filter(({ trace, hidden }) => !hidden && trace.run === mark.trace.run && memberOf(trace) === mark.member)
-      .map(({ y }) => y.findLast((value) => value !== null && (!log || value > 0)))
-      .filter((value) => value !== undefined)
-      .map((value) => (log ? Math.log10(value) : value))
-    const inside = Math.min(ceiling, ...(scaled.length ? [Math.max(...scaled)] : []))
-    return log ? 10 ** inside : inside
+/** Where lines diverged, as far as they are in sight: a cross in their colour. */
+export function crosses(lines, marks, panels, { thick, theme, size }) {
+  const cross = (panel, x, line, own, ceiling, words) => {
+    const last = own.map(({ y }) => y.findLast((value) => value !== null && (!panel.log || value > 0)))
+    const shares = last.filter((value) => value !== undefined).map((value) => 1 - (panel.toY(value) - panel.top) / panel.height)
+    const share = shares.length ? Math.min(ceiling, Math.max(0, ...shares)) : ceiling
+    return {
+      type: 'scatter', name: 'diverged', showlegend: false, legendgroup: line.owner, cliponaxis: false, xaxis: panel.x, yaxis: panel.y,
+      x: [x], y: [panel.at(share)], ...words,
+      marker: { symbol: 'x', size: 11 * thick, color: theme.shade(line.trace.line.color), line: { width: 0 } },
+    }
   }
-  return {
-    type: 'scatter', mode: 'markers', showlegend: false, name: 'diverged',
-    x: ended.map((mark) => mark.x), y: ended.map(height),
-    text: ended.map((mark) => `${mark.trace.label}: ${mark.label || 'diverged'}`),
-    hovertemplate: '%{text}<extra></extra>', cliponaxis: false,
-    marker: { symbol: 'x', size: 12, color: ended.map((mark) => mark.trace.shown), line: { width: 0 } },
-  }
+  const live = marks.filter(({ kind }) => kind === 'diverged').map(({ x, line, label, member }) => {
+    const own = lines.filter(({ run, key, hidden }) => !hidden && run === line.run && memberOf(key) === member)
+    const text = [`${line.name}: ${label || 'diverged'}`]
+    return cross(panels[0], x, line, own, CEILING.live, { mode: 'markers', text, hovertemplate: '%{text}<extra></extra>' })
+  })
+  const recorded = lines.filter(({ trace, hidden }) => trace.meta?.ended && !hidden).map((line) => {
+    const panel = panels.find(({ y }) => y === (line.trace.yaxis ?? 'y'))
+    const textfont = { size, color: theme.shade(line.trace.line.color) }
+    const words = { text: [' diverged'], textposition: 'middle right', hoverinfo: 'skip', textfont }
+    return cross(panel, line.x.at(-1) ?? 0, line, [line], CEILING.recorded, { mode: 'markers+text', ...words })
+  })
+  return [...live, ...recorded]
 }
 
-function escape(text) {
-  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;')
-}
-
-function translucent(color) {
-  return /^#[0-9a-f]{6}$/i.test(color) ? `${color}d0` : color
+/** When each line gets to the target: a ring on the target's line. */
+export function arrivals(lines, target, below, { clock, thick, theme }) {
+  const words = clock === 'seconds' ? 's' : clock
+  return lines.filter(({ named, hidden }) => named && !hidden).flatMap(({ name, owner, trace, seeds }) => {
+    const found = arrival(seeds, target, below)
+    const few = found && found.n < seeds.length ? ` (${found.n} of ${seeds.length} seeds)` : ''
+    return !found ? [] : [{
+      type: 'scatter', mode: 'markers', name: 'target reached', showlegend: false, legendgroup: owner, cliponaxis: false, hoverinfo: 'skip',
+      x: [found.x], y: [target], text: [`${name}: ${plain(found.x)} ${words}${few}`],
+      marker: { symbol: 'circle-open', size: 11 * thick, color: theme.shade(trace.line.color), line: { width: 2.5 } },
+    }]
+  })
 }

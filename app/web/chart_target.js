@@ -1,47 +1,42 @@
 // The target: a thin labelled line across the chart that a person drags, or moves with the arrows.
 
-import { make, formatted } from './dom.js'
+import { make, write } from './dom.js'
+import { formatted } from './format.js'
+
+const STEPS = { ArrowUp: 0.02, ArrowDown: -0.02, PageUp: 0.1, PageDown: -0.1 }
+const SETTLE = 400 // milliseconds after which a key's move counts as done
 
 export class Target {
-  /** `tell(value, done)` hears every move; `done` once the line is let go. */
-  constructor(frame, tell) {
-    this.tell = tell
-    this.handle = make('div', { class: 'pp-target', role: 'slider', tabindex: '0', hidden: true },
-      make('span', { class: 'pp-target-label' }))
-    frame.append(this.handle)
-    this.handle.addEventListener('pointerdown', (event) => this.grab(event))
-    this.handle.addEventListener('pointermove', (event) => this.drag(event))
-    for (const name of ['pointerup', 'pointercancel']) {
-      this.handle.addEventListener(name, (event) => this.drop(event))
-    }
-    this.handle.addEventListener('keydown', (event) => this.key(event))
+  /** `aim(value, done)` hears every move; `done` once the line is let go. */
+  constructor(box, aim) {
+    this.aim = aim
+    this.handle = make('div', {
+      class: 'pp-target', role: 'slider', tabindex: '0', hidden: true, title: 'Drag the target, or move it with ↑ and ↓',
+      onpointerdown: (event) => this.grab(event), onpointermove: (event) => this.drag(event),
+      onpointerup: (event) => this.drop(event), onpointercancel: (event) => this.drop(event),
+      onkeydown: (event) => this.key(event),
+    }, make('span', { class: 'pp-target-label' }))
+    box.append(this.handle)
   }
 
-  /** Place the handle: `plot` is Plotly's inner size, `range` the vertical range (exponents on log). */
-  place({ value, range, log, plot, name, format }) {
-    const scaled = log ? Math.log10(value) : value
-    const share = (scaled - range[0]) / (range[1] - range[0])
-    this.axis = { range, log, plot }
-    this.value = value
-    this.handle.hidden = !plot || !Number.isFinite(share)
+  /** Place the handle in a panel of the figure; null hides it. */
+  place(given) {
+    const share = given ? this.share(given) : NaN
+    this.handle.hidden = !Number.isFinite(share)
     if (this.handle.hidden) return
+    this.given = given
+    const { panel, value, format, yTitle } = given
     const inside = Math.min(1, Math.max(0, share))
     this.handle.classList.toggle('pp-outside', inside !== share)
     this.handle.classList.toggle('pp-low', inside < 0.12)
-    this.handle.style.top = `${plot.t + plot.h * (1 - inside)}px`
-    this.handle.style.left = `${plot.l}px`
-    this.handle.style.width = `${plot.w}px`
+    const place = { top: panel.top + panel.height * (1 - inside), left: panel.left, width: panel.width }
+    for (const [name, at] of Object.entries(place)) this.handle.style[name] = `${at}px`
     const away = inside === share ? '' : share > 1 ? ' ↑' : ' ↓'
     const text = `target ${formatted(value, format)}${away}`
-    this.handle.firstChild.textContent = text
-    this.handle.title = 'Drag the target, or move it with ↑ and ↓'
-    this.handle.setAttribute('aria-label', `Target of ${name}`)
+    write(this.handle.firstChild, text)
+    this.handle.setAttribute('aria-label', `Target of ${yTitle}`)
     this.handle.setAttribute('aria-valuetext', text)
     this.handle.setAttribute('aria-valuenow', String(value))
-  }
-
-  hide() {
-    this.handle.hidden = true
   }
 
   grab(event) {
@@ -49,15 +44,13 @@ export class Target {
     event.preventDefault()
     this.handle.focus({ preventScroll: true })
     this.handle.setPointerCapture(event.pointerId)
-    this.from = { y: event.clientY, share: this.share(), moved: false }
+    this.from = { y: event.clientY, share: this.share(this.given), moved: false }
   }
 
   drag(event) {
     if (!this.from) return
-    const { plot } = this.axis
-    const share = this.from.share + (this.from.y - event.clientY) / plot.h
     this.from.moved = true
-    this.move(Math.min(0.995, Math.max(0.005, share)), false)
+    this.move(this.from.share + (this.from.y - event.clientY) / this.given.panel.height)
   }
 
   drop(event) {
@@ -65,29 +58,24 @@ export class Target {
     const { moved } = this.from
     this.from = null
     if (this.handle.hasPointerCapture(event.pointerId)) this.handle.releasePointerCapture(event.pointerId)
-    if (moved) this.tell(this.value, true)
+    if (moved) this.aim(this.given.value, true)
   }
 
   key(event) {
-    const steps = { ArrowUp: 0.02, ArrowDown: -0.02, PageUp: 0.1, PageDown: -0.1 }
-    if (!(event.key in steps)) return
+    if (!(event.key in STEPS)) return
     event.preventDefault()
     event.stopPropagation()
-    this.move(Math.min(0.995, Math.max(0.005, this.share() + steps[event.key])), false)
-    clearTimeout(this.later)
-    this.later = setTimeout(() => this.tell(this.value, true), 400)
+    this.move(Math.min(1, Math.max(0, this.share(this.given))) + STEPS[event.key])
+    clearTimeout(this.settling)
+    this.settling = setTimeout(() => this.aim(this.given.value, true), SETTLE)
   }
 
-  share() {
-    const { range, log } = this.axis
-    const scaled = log ? Math.log10(this.value) : this.value
-    return Math.min(1, Math.max(0, (scaled - range[0]) / (range[1] - range[0])))
+  share({ panel, value }) {
+    return 1 - (panel.toY(value) - panel.top) / panel.height
   }
 
-  move(share, done) {
-    const { range, log } = this.axis
-    const scaled = range[0] + share * (range[1] - range[0])
-    this.value = Number((log ? 10 ** scaled : scaled).toPrecision(3))
-    this.tell(this.value, done)
+  move(share) {
+    this.given.value = Number(this.given.panel.at(Math.min(0.995, Math.max(0.005, share))).toPrecision(3))
+    this.aim(this.given.value, false)
   }
 }

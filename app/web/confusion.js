@@ -1,22 +1,12 @@
 // Which class is taken for which: rows are true classes, columns predicted ones.
 
-import { keeper, make, style } from './dom.js'
+import { make, stylesheet } from './dom.js'
 import { CAPTION, Picture } from './picture.js'
+import { keeper } from './view.js'
 
-const CSS = `
-.pp-confusion { border-collapse: collapse; table-layout: fixed; }
-.pp-confusion td, .pp-confusion th { padding: 0; text-align: center; font-weight: 400; overflow: hidden;
-  border: 0; white-space: nowrap; text-overflow: ellipsis; }
-.pp-confusion th { color: var(--pp-muted); }
-.pp-confusion tbody th { text-align: right; padding-right: 8px; }
-`
+await stylesheet(import.meta.url)
 
 class Confusion extends Picture {
-  constructor(parent) {
-    super(parent)
-    style('confusion', CSS)
-  }
-
   title({ payload }) {
     const total = payload.counts.flat().reduce((sum, count) => sum + count, 0)
     const right = payload.counts.reduce((sum, row, i) => sum + row[i], 0)
@@ -24,7 +14,7 @@ class Confusion extends Picture {
     return ['Confusion', `${share} % right · rows true, columns predicted`]
   }
 
-  draw({ classes, counts }) {
+  paint({ classes, counts }) {
     const names = Math.min(110, Math.max(24, 9 * Math.max(...classes.map((name) => name.length))))
     const across = (this.root.clientWidth - names) / classes.length
     const side = Math.max(10, Math.min(56, across, (this.data.height - CAPTION - 24) / classes.length))

@@ -1,100 +1,79 @@
 // The map of a whole network: fills in as runs end; a click asks the page for a cell's curve.
 
-import { formatted, keeper, make, number, style } from './dom.js'
+import { make, shape, stylesheet } from './dom.js'
+import { formatted, number } from './format.js'
 import { drawMap } from './map_draw.js'
 import { mapRows } from './map_scale.js'
 import { CAPTION, Picture } from './picture.js'
-import { menu } from './quadratic_export.js'
-import { shape } from './quadratic_svg.js'
+import { download, menu, saveDrawing, table } from './save.js'
+import { keeper } from './view.js'
 
-const CSS = `
-.pp-map { position: relative; }
-.pp-map svg { display: block; width: 100%; font-family: var(--st-font); cursor: pointer; outline: none; touch-action: pan-y; }
-.pp-map svg:focus-visible { outline: 2px solid var(--st-primary-color); }
-.pp-map .pp-tip { position: absolute; pointer-events: none; max-width: 330px; padding: 6px 10px; border-radius: 5px; z-index: 4;
-  background: var(--st-background-color); border: 1px solid var(--st-border-color); font: 400 14px/1.35 var(--st-font); }
-.pp-map .pp-tip[hidden] { display: none; }
-.pp-picture.pp-lecture .pp-caption { height: var(--head); line-height: calc(0.8 * var(--head)); font-size: calc(0.5 * var(--head)); }
-.pp-picture.pp-lecture .pp-caption b { font-size: calc(0.6 * var(--head)); }
-.pp-picture.pp-lecture .pp-tip { font-size: calc(0.5 * var(--head)); max-width: 520px; }
-.pp-picture > .pp-save { position: absolute; right: 0; top: 0; }
-`
+await stylesheet(import.meta.url)
 
+const QUESTION = 'Where does training diverge?'
 const LARGEST = { usual: 1.2, lecture: 1.35 } // how far type grows with the window
 
 class SweepMap extends Picture {
   constructor(parent) {
     super(parent)
-    style('map', CSS)
-    this.svg = shape('svg', { tabindex: 0, role: 'application', 'aria-label': 'Map of short runs; arrow keys move, Enter shows a curve' })
+    this.svg = shape('svg', {
+      tabindex: 0, role: 'application', 'aria-label': 'Map of short runs; arrow keys move, Enter shows a curve',
+      onpointermove: (event) => this.hover(this.at(event), event), onpointerleave: () => (this.tip.hidden = true),
+      onclick: (event) => this.choose(this.at(event)), onkeydown: (event) => this.key(event),
+    })
     this.scene = shape('g')
     this.ring = shape('rect', { fill: 'none', 'stroke-width': 3, rx: 2 })
     this.tip = make('div', { class: 'pp-tip', role: 'status', hidden: true })
     this.body.classList.add('pp-map')
     this.cells = []
-    this.saving = menu('map', () => ({
-      svg: this.svg, title: 'Where does training diverge?', theme: this.theme, rows: mapRows(this.payload),
-    }))
+    this.saving = menu((format) => this.save(format), 'map-')
     this.saving.hidden = true
     this.root.append(this.saving)
-    this.svg.addEventListener('pointermove', (event) => this.hover(this.at(event), event))
-    this.svg.addEventListener('pointerleave', () => (this.tip.hidden = true))
-    this.svg.addEventListener('click', (event) => this.choose(this.at(event)))
-    this.svg.addEventListener('keydown', (event) => this.key(event))
   }
 
-  update(component) {
-    this.component = component
-    super.update({ ...component, data: { ...component.data, height: this.high(component.data) } })
+  update(data) {
+    super.update({ ...data, height: this.high(data) })
+  }
+
+  fit() {
+    return super.fit(LARGEST[this.data.lecture ? 'lecture' : 'usual'])
   }
 
   /** What the window leaves below the page's head, for the map and the words under it. */
   high({ height, lecture }) {
-    const above = this.root.getBoundingClientRect().top + (this.root.closest('.stMain')?.scrollTop ?? 0)
-    const below = (lecture ? 112 : 140) * this.fit(lecture)
-    return Math.max(height, Math.min(window.innerHeight - above - below, this.root.clientWidth * (lecture ? 0.75 : 0.6)))
-  }
-
-  /** On a larger window the same words fill the same share of the screen. */
-  fit(lecture) {
-    const room = Math.min(window.innerWidth / 1280, window.innerHeight / 720)
-    return Math.max(1, Math.min(room, lecture ? LARGEST.lecture : LARGEST.usual))
-  }
-
-  redraw() {
-    if (this.component && this.data) {
-      const height = this.high(this.component.data)
-      if (Math.abs(height - this.data.height) > 8) {
-        this.data.height = height
-        this.root.style.height = `${height}px`
-      }
-    }
-    super.redraw()
+    const below = (lecture ? 112 : 140) * this.fit()
+    return Math.max(height, Math.min(this.room() - below, this.root.clientWidth * (lecture ? 0.75 : 0.6)))
   }
 
   title({ payload }) {
     const { finished, runs, steps, seeds } = payload
     const words = `${formatted(finished, 'd')} of ${formatted(runs, 'd')} runs, ${steps} steps each, ${seeds.length} ${seeds.length > 1 ? 'seeds' : 'seed'}`
-    return ['Where does training diverge?', words]
+    return [QUESTION, words]
   }
 
-  draw(payload) {
-    this.saving.hidden = Boolean(this.data.lecture) || this.root.clientWidth < 520
-    if (!this.svg.isConnected) this.body.replaceChildren(this.svg, this.tip)
+  paint(payload) {
+    const { lecture, selected } = this.data
     const width = this.root.clientWidth
-    const { lecture } = this.data
-    const fit = this.fit(lecture)
+    const fit = this.fit()
     const head = lecture ? CAPTION * fit : CAPTION
-    this.root.classList.toggle('pp-lecture', Boolean(lecture))
+    const height = this.high(this.data)
+    this.saving.hidden = lecture || width < 520
+    if (!this.svg.isConnected) this.body.replaceChildren(this.svg, this.tip)
+    this.root.style.height = `${height}px`
     this.root.style.setProperty('--head', `${head}px`)
-    const height = this.data.height - head
-    this.svg.setAttribute('height', height)
+    this.svg.setAttribute('height', height - head)
     const size = lecture ? { font: 24 * fit, small: 1, line: 5 * fit } : { font: 14 * fit, small: 0.93, line: 3 * fit }
-    this.cells = drawMap(this.scene, payload, { width, height, size, theme: this.theme })
-    this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
+    this.cells = drawMap(this.scene, payload, { width, height: height - head, size, theme: this.theme })
+    this.svg.setAttribute('viewBox', `0 0 ${width} ${height - head}`)
     this.svg.replaceChildren(this.scene, this.ring)
-    this.focused = this.cells.find(({ cell }) => cell === this.data.selected) ?? null
+    this.focused = this.cells.find(({ cell }) => cell === selected) ?? null
     this.mark()
+  }
+
+  save(format) {
+    const file = `proxprop-map.${format}`
+    if (format === 'csv') download(file, table(mapRows(this.payload)))
+    else saveDrawing(format, file, { svg: this.svg, title: QUESTION, theme: this.theme })
   }
 
   mark() {

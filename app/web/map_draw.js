@@ -1,8 +1,9 @@
 // The map as a picture: one band a method over the common step size, or the plane of η and τ.
 
-import { power } from './dom.js'
+import { shape, textWidth } from './dom.js'
+import { plain, power } from './format.js'
 import { color, edges, share, ticks } from './map_scale.js'
-import { label, pixels, shape, subscripted, textWidth } from './quadratic_svg.js'
+import { label, pixels, subscripted } from './svg.js'
 
 const NARROW = 44 // widths of type below which names stand above their bands
 const LIMITS = { explicit: '2/λ_max(∇²J)', exact: '2/λ_max(P∇²J)', cg: '2/λ_max(P∇²J), of exact' }
@@ -34,7 +35,7 @@ function drawBands(indices, box, spec) {
   const { payload, size, theme } = spec
   const methods = indices.map((i) => payload.methods[i])
   const font = size.font
-  const names = methods.map(({ label: text }) => textWidth(text, font, theme.font))
+  const names = methods.map(({ label: text }) => textWidth(text, font, theme.font, 600))
   const left = spec.narrow ? font * 1.2 : Math.max(...names) + 16
   const inner = { left, right: box.right, top: font * 0.4, bottom: box.bottom - font * 3.3 }
   const logs = methods.flatMap(({ s }) => edges(s))
@@ -86,7 +87,7 @@ function bandLimits(method, { x, top, stripe, inner, from }, { size, theme, narr
     if (named) return
     named = true
     const text = narrow ? LIMITS[method.solver].split(',')[0] : LIMITS[method.solver]
-    const half = textWidth(text.replace('_max', 'm'), size.font * size.small, theme.font) / 2
+    const half = textWidth(text.replace('_max', 'm'), size.font * size.small, theme.font, 600) / 2
     const middle = Math.min(Math.max(at, from + half), inner.right - half)
     parts.push(subscripted(text, middle, top - size.font * 0.45, { size, theme, anchor: 'middle', scale: size.small }))
   })
@@ -120,7 +121,7 @@ function drawPlane(index, box, spec) {
   if (inside.length > 1) {
     const d = inside.map((p, i) => `${i ? 'L' : 'M'}${pixels(x(Math.log10(p.lr)))} ${pixels(y(Math.log10(p.tau)))}`).join('')
     const last = inside.reduce((a, b) => (b.tau > a.tau ? b : a))
-    named = x(Math.log10(last.lr)) - inner.left > textWidth(method.label + LIMITS[method.solver], font, theme.font)
+    named = x(Math.log10(last.lr)) - inner.left > textWidth(method.label + LIMITS[method.solver], font, theme.font, 600)
     group.append(
       ...[[theme.background, 7], [theme.text, 3]].map(([stroke, width]) =>
         shape('path', { d, fill: 'none', stroke, 'stroke-width': width, 'data-predicted': method.solver }),
@@ -200,7 +201,7 @@ function scaleOf({ payload, size, theme, width, height, narrow }) {
   group.append(label('loss J', left, top - font * 0.6, { size, theme }))
   for (const value of ticks(payload.constant_loss)) {
     const y = bottom - share(value, payload.constant_loss) * (bottom - top)
-    group.append(label(String(Number(value.toPrecision(2))), left + font * 1.4, y + font * 0.35, { size, theme, color: theme.muted, scale: size.small }))
+    group.append(label(plain(value, 2), left + font * 1.4, y + font * 0.35, { size, theme, color: theme.muted, scale: size.small }))
   }
   const rows = [['×', 'diverged'], ['–', 'collapsed']]
   rows.forEach(([sign, words], i) => {

@@ -37,7 +37,7 @@ export function mapRows({ methods, seeds }) {
   const rows = methods.flatMap((method) =>
     method.s.flatMap((s, cell) =>
       seeds.map((seed, i) => [
-        `"${method.label.replaceAll('"', '""')}"`, method.lr[cell], method.solver === 'explicit' ? '' : method.tau[cell], s, seed,
+        method.label, method.lr[cell], method.solver === 'explicit' ? '' : method.tau[cell], s, seed,
         ...['outcomes', 'losses', 'accuracies', 'steps'].map((name) => method[name][cell][i] ?? ''),
       ]),
     ),

@@ -1,29 +1,29 @@
 // Drag a quadratic: everything is computed here; the server hears nothing of it.
 
-import { keeper, make, style, theme as themeOf } from './dom.js'
+import { make, shape, stylesheet } from './dom.js'
 import { Controls } from './quadratic_controls.js'
 import { drawCurves } from './quadratic_curves.js'
-import { curveRows, menu, pathRows } from './quadratic_export.js'
 import { Plane } from './quadratic_plane.js'
-import { reading } from './quadratic_reading.js'
+import { curveRows, pathRows, reading } from './quadratic_reading.js'
 import { Link, STEPS, allowed, initial, readLink } from './quadratic_state.js'
-import { CSS } from './quadratic_style.js'
-import { shape, swatch } from './quadratic_svg.js'
 import { caption } from './quadratic_words.js'
+import { download, menu, saveDrawing, table } from './save.js'
+import { swatch } from './svg.js'
+import { View, keeper } from './view.js'
+
+await stylesheet(import.meta.url)
 
 const PACE = 450 // milliseconds a step while playing
 const NARROW = 760
 const LARGEST = { usual: 1.2, lecture: 1.35 } // how far type grows with the window
 const kept = (window.__proxpropQuadratic ??= { values: null })
 
-class QuadraticView {
+class QuadraticView extends View {
   constructor(parent) {
-    style('quadratic', CSS)
-    parent.querySelectorAll(':scope > .pp-quadratic').forEach((old) => old.remove())
+    super(parent, 'quadratic')
     this.link = new Link()
     this.values = readLink(kept.values ?? initial())
     kept.values = this.values
-    this.root = make('div', { class: 'pp-quadratic' })
     const box = make('div', { class: 'pp-controls' })
     this.controls = new Controls(box, {
       changed: (name, value) => this.set({ [name]: value }),
@@ -35,39 +35,30 @@ class QuadraticView {
     this.curveSvg = shape('svg', { class: 'pp-scene pp-curves', role: 'img', 'aria-label': 'Factor of each component in one step' })
     this.plane = new Plane(this.planeSvg, (x, y) => this.set({ x, y }))
     this.words = make('div', { class: 'pp-caption', role: 'status' })
-    const figures = [
+    this.root.append(
+      box,
       this.figure('trajectories', 'Where do the steps lead?', this.planeSvg, pathRows),
       this.figure('factors', 'What does one step leave?', this.curveSvg, curveRows),
-    ]
-    this.root.append(box, ...figures, this.words)
-    parent.append(this.root)
+      this.words,
+    )
     this.root.read = () => reading(this.values) // for tests and for the curious
-    this.resizing = new ResizeObserver(() => this.later())
-    this.resizing.observe(this.root)
-    this.resized = () => this.later()
-    window.addEventListener('resize', this.resized)
-    this.keys = (event) => this.key(event)
-    document.addEventListener('keydown', this.keys, true)
+    this.listen(document, 'keydown', (event) => this.key(event), { capture: true })
   }
 
   figure(name, title, svg, rows) {
-    const get = () => ({ svg, title, theme: this.theme, rows: rows(reading(this.values)) })
-    return make('figure', {}, make('div', { class: 'pp-head' }, make('figcaption', {}, title), menu(name, get)), svg)
+    const save = (format) => {
+      const file = `proxprop-${name}.${format}`
+      if (format === 'csv') download(file, table(rows(reading(this.values))))
+      else saveDrawing(format, file, { svg, title, theme: this.theme })
+    }
+    return make('figure', {}, make('div', { class: 'pp-head' }, make('figcaption', {}, title), menu(save, `${name}-`)), svg)
   }
 
-  update({ data, parentElement }) {
-    this.data = data
-    this.theme = themeOf(parentElement)
-    const { muted, grid, dark } = this.theme
-    this.root.style.setProperty('--pp-muted', muted)
-    this.root.style.setProperty('--pp-grid', grid)
-    this.root.style.setProperty('--pp-warn', dark ? data.warn.dark : data.warn.light)
-    this.root.classList.toggle('pp-lecture', data.lecture)
-    this.looks = Object.fromEntries(
-      Object.entries(data.looks).map(([kind, look]) => [kind, { ...look, color: (dark && data.darkLines[look.color]) || look.color }]),
-    )
+  update({ looks, warn }) {
+    this.root.style.setProperty('--pp-warn', this.theme.dark ? warn.dark : warn.light)
+    const shaded = ([kind, look]) => [kind, { ...look, color: this.theme.shade(look.color) }]
+    this.looks = Object.fromEntries(Object.entries(looks).map(shaded))
     this.link.follow(this.values)
-    this.later()
   }
 
   set(change, stop = false) {
@@ -115,25 +106,16 @@ class QuadraticView {
     this.set(initial(), true)
   }
 
-  later() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null
-      this.draw()
-    })
-  }
-
   draw() {
     const width = this.root.clientWidth
-    if (!width || !this.theme) return
     const { lecture } = this.data
     const narrow = width < NARROW
     this.root.classList.toggle('pp-narrow', narrow)
-    const fit = narrow ? 1 : this.fit(lecture)
+    const fit = narrow ? 1 : this.fit(LARGEST[lecture ? 'lecture' : 'usual'])
     this.root.style.setProperty('--size', `${(lecture && !narrow ? 24 : 15) * fit}px`)
     this.root.style.setProperty('--form', `${(lecture ? 290 : 236) * fit}px`)
     // The page's head is above, the caption below; the rest of the window is for the picture.
-    const above = this.root.getBoundingClientRect().top + (this.root.closest('.stMain')?.scrollTop ?? 0)
-    const rest = window.innerHeight - above - (lecture ? 46 + 68 * fit : 46 + 66 * fit)
+    const rest = this.room() - (lecture ? 46 + 68 * fit : 46 + 66 * fit)
     this.root.style.setProperty('--high', `${Math.max(lecture ? 420 : 360, Math.min(rest, width * 0.62))}px`)
     const now = reading(this.values)
     const size = lecture && !narrow ? { font: 24 * fit, line: 5 * fit, small: 1 } : { font: 15 * fit, line: 3 * fit, small: 0.92 }
@@ -141,24 +123,14 @@ class QuadraticView {
     this.controls.show(this.values, Boolean(this.timer))
     if (this.planeSvg.clientHeight > 0) this.plane.draw(now, scene(this.planeSvg))
     if (this.curveSvg.clientHeight > 0) drawCurves(this.curveSvg, now, scene(this.curveSvg))
-    this.words.replaceChildren(...caption(now, (kind) => swatch(this.looks[kind], { font: size.font, line: size.line })))
+    this.words.replaceChildren(...caption(now, (kind) => swatch(this.looks[kind], size)))
     this.root.drawn = { ...now, ways: this.plane.drawn }
   }
 
-  /** On a larger window the same words fill the same share of the screen. */
-  fit(lecture) {
-    const room = Math.min(window.innerWidth / 1280, window.innerHeight / 720)
-    return Math.max(1, Math.min(room, lecture ? LARGEST.lecture : LARGEST.usual))
-  }
-
   destroy() {
+    super.destroy()
     clearInterval(this.timer)
-    cancelAnimationFrame(this.frame)
     this.link.end()
-    this.resizing.disconnect()
-    window.removeEventListener('resize', this.resized)
-    document.removeEventListener('keydown', this.keys, true)
-    this.root.remove()
   }
 }
 

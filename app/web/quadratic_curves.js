@@ -1,9 +1,11 @@
 // Beside the plane: what one step leaves of each component, over the spectrum.
 
-import { number } from './dom.js'
+import { shape, textWidth } from './dom.js'
+import { number } from './format.js'
 import { SPECTRUM_END } from './quadratic_reading.js'
-import { Spots, label, pixels, shape, stroke, subscripted, tag, tagSize, textWidth, through } from './quadratic_svg.js'
 import { shortName } from './quadratic_words.js'
+import { Spots } from './spots.js'
+import { label, pixels, stroke, subscripted, tag, tagSize, through } from './svg.js'
 
 const LOW = -2
 const HIGH = 1.25
@@ -54,7 +56,7 @@ function bandWords({ y, theme, size, inner }, spots) {
   })
 }
 
-function axes({ x, y, inner, size, theme, height }) {
+function axes({ y, inner, size, theme, height }) {
   const parts = []
   for (const tick of [-2, -1, 0, 1]) {
     parts.push(

@@ -1,9 +1,11 @@
 // The plane: contours, the way each kind of step takes, the start to drag.
 
+import { shape, textWidth } from './dom.js'
 import { clipped } from './quadratic_reading.js'
 import { FRAME } from './quadratic_state.js'
-import { Spots, label, pixels, shape, stroke, tag, tagSize, textWidth, through } from './quadratic_svg.js'
 import { shortName } from './quadratic_words.js'
+import { Spots } from './spots.js'
+import { label, pixels, stroke, tag, tagSize, through } from './svg.js'
 
 const RINGS = 14
 const WAYS = 12 // corners between which labels keep off the lines too

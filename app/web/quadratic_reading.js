@@ -71,3 +71,16 @@ function exitPoint(from, to, halfWidth) {
   const share = Math.min(1, Math.max(0, Math.min(...reach)))
   return [from[0] + share * step[0], from[1] + share * step[1]]
 }
+
+/** The ways as a table: a row a step. */
+export function pathRows({ lines }) {
+  const kinds = Object.keys(lines)
+  const rows = lines[kinds[0]].path.map((_, n) => [n, ...kinds.flatMap((kind) => lines[kind].path[n])])
+  return [['step', ...kinds.flatMap((kind) => [`${kind}_x`, `${kind}_y`])], ...rows]
+}
+
+/** The factors as a table: a row an eigenvalue. */
+export function curveRows({ lambda, lines }) {
+  const kinds = Object.keys(lines)
+  return [['eigenvalue', ...kinds], ...lambda.map((value, i) => [value, ...kinds.map((kind) => lines[kind].curve[i])])]
+}

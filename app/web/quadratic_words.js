@@ -1,6 +1,7 @@
 // What is seen, in words with its numbers.
 
-import { make, number } from './dom.js'
+import { make } from './dom.js'
+import { number, plain } from './format.js'
 
 /** "grows ×1.31 a step" or "shrinks ×0.43 a step". */
 export function change(factor, per = 'a step') {
@@ -8,8 +9,6 @@ export function change(factor, per = 'a step') {
   if (Math.abs(factor - 1) < 5e-4) return 'neither grows nor shrinks'
   return `${factor > 1 ? 'grows' : 'shrinks'} ×${number(factor)} ${per}`
 }
-
-const plain = (value) => String(Number(value.toPrecision(3)))
 
 export const shortName = (kind, k) => ({ explicit: 'explicit', exact: 'implicit', cg: `CG ${k}`, momentum: 'momentum' })[kind]
 

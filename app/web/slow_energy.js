@@ -1,7 +1,8 @@
 // E and its parts as bars on one logarithmic axis: explicit above, implicit below; a tick marks
 // where a bar stood before the stage.
 
-import { make, number, power } from './dom.js'
+import { make } from './dom.js'
+import { number, power } from './format.js'
 
 const SIDES = ['explicit', 'implicit']
 

@@ -1,6 +1,7 @@
 // Tensors as pictures on a canvas: one cell a number, purple below zero, green above.
 
-import { make, number } from './dom.js'
+import { make } from './dom.js'
+import { number } from './format.js'
 
 const NEGATIVE = [118, 42, 131]
 const POSITIVE = [27, 120, 55]

@@ -1,7 +1,8 @@
 // The network as in the paper's figure: z and a in a row, θ above, arrows between. The element a
 // stage computes is lit; an arc shows where its request comes from.
 
-const NS = 'http://www.w3.org/2000/svg'
+import { shape } from './dom.js'
+
 const BOX = 46
 const UNIT = 112 // pixels from one box to the next
 const ROW = 88
@@ -12,26 +13,23 @@ const EDGE = 30
 export class Network {
   constructor(choose) {
     this.choose = choose
-    this.root = svg('svg', { class: 'pp-network', role: 'img', 'aria-label': 'The network' })
+    this.root = shape('svg', { class: 'pp-network', role: 'img', 'aria-label': 'The network' })
   }
 
   prepare(trace) {
     const { layers, frames } = trace
     this.frames = frames
     this.boxes = new Map()
-    this.arcs = svg('g', { class: 'pp-arcs' })
+    this.arcs = shape('g', { class: 'pp-arcs' })
     const count = 2 * layers.length + 1 // a_0, then z and a, at last the loss
     const width = EDGE * 2 + (count - 1) * UNIT + BOX
     this.root.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`)
     this.root.style.setProperty('--pp-natural', `${width}px`)
-    const marker = svg('marker', {
-      id: 'pp-arrow', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: 'userSpaceOnUse', orient: 'auto-start-reverse',
-    })
-    marker.append(svg('path', { d: 'M0,0 L8,4 L0,8 z', fill: 'context-stroke' }))
-    const defs = svg('defs')
-    defs.append(marker)
-    const nodes = [defs, ...this.row(layers), this.arcs]
-    this.root.replaceChildren(...nodes)
+    const marker = shape('marker', {
+      id: 'pp-arrow', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 9, markerHeight: 9,
+      markerUnits: 'userSpaceOnUse', orient: 'auto-start-reverse',
+    }, shape('path', { d: 'M0,0 L8,4 L0,8 z', fill: 'context-stroke' }))
+    this.root.replaceChildren(shape('defs', {}, marker), ...this.row(layers), this.arcs)
   }
 
   row(layers) {
@@ -40,18 +38,18 @@ export class Network {
     found.push(this.box('a', 0, x(0), ROW))
     layers.forEach(({ layer, sigma }) => {
       const at = 2 * layer - 1
-      found.push(line(x(at - 1) + BOX / 2, ROW, x(at) - BOX / 2 - 2, ROW))
+      found.push(arrow(x(at - 1) + BOX / 2, ROW, x(at) - BOX / 2 - 2, ROW))
       const middle = (x(at - 1) + x(at)) / 2
-      found.push(line(middle, TOP + BOX / 2 - 4, middle, ROW - 5))
+      found.push(arrow(middle, TOP + BOX / 2 - 4, middle, ROW - 5))
       found.push(this.box('theta', layer, middle, TOP))
       found.push(this.box('z', layer, x(at), ROW))
-      found.push(line(x(at) + BOX / 2, ROW, x(at + 1) - BOX / 2 - 2, ROW))
+      found.push(arrow(x(at) + BOX / 2, ROW, x(at + 1) - BOX / 2 - 2, ROW))
       if (layer < layers.length) {
         found.push(this.box('a', layer, x(at + 1), ROW))
         // Above the arrow the activation, below it what follows: side by side they would not fit.
         const [above, below = ''] = named(sigma)
-        found.push(label(x(at) + UNIT / 2, ROW - 9, above, 'pp-over'))
-        found.push(label(x(at) + UNIT / 2, ROW + 18, below, 'pp-over'))
+        found.push(label(x(at) + UNIT / 2, ROW - 9, above))
+        found.push(label(x(at) + UNIT / 2, ROW + 18, below))
       } else {
         found.push(this.box('loss', layer, x(at + 1), ROW))
       }
@@ -60,14 +58,14 @@ export class Network {
   }
 
   box(kind, layer, x, y) {
-    const group = svg('g', { class: 'pp-box', 'data-box': `${kind}-${layer}`, tabindex: -1 })
+    const group = shape('g', { class: 'pp-box', 'data-box': `${kind}-${layer}`, tabindex: -1 })
     const wide = kind === 'theta' ? BOX + 6 : BOX
-    group.append(svg('rect', { x: x - wide / 2, y: y - 19, width: wide, height: 38, rx: kind === 'theta' ? 19 : 5 }))
-    const text = svg('text', { x, y: y + 6, class: 'pp-symbol' })
+    group.append(shape('rect', { x: x - wide / 2, y: y - 19, width: wide, height: 38, rx: kind === 'theta' ? 19 : 5 }))
+    const text = shape('text', { x, y: y + 6, class: 'pp-symbol' })
     group.append(text)
     if (kind === 'theta') {
       for (const [side, offset] of [['explicit', -8], ['implicit', 8]]) {
-        group.append(svg('circle', { class: 'pp-done', 'data-side': side, cx: x - wide / 2 - 10, cy: y + offset, r: 4.5 }))
+        group.append(shape('circle', { class: 'pp-done', 'data-side': side, cx: x - wide / 2 - 10, cy: y + offset, r: 4.5 }))
       }
     }
     this.boxes.set(`${kind}-${layer}`, { group, text, x, y, kind, layer })
@@ -113,7 +111,7 @@ export class Network {
     const target = this.boxes.get(keyOf(frame))
     if (!source || !target) return
     const side = frame.variable === 'theta' ? frame.side : 'both'
-    const path = svg('path', { class: 'pp-arc', 'data-side': side, 'marker-end': 'url(#pp-arrow)' })
+    const path = shape('path', { class: 'pp-arc', 'data-side': side, 'marker-end': 'url(#pp-arrow)' })
     if (target.kind === 'theta') {
       path.setAttribute('d', `M${source.x - 8},${source.y - 21} Q${source.x - 14},${TOP + 4} ${target.x + 27},${TOP + 4}`)
     } else {
@@ -153,29 +151,13 @@ function write({ text, kind, layer }, half, stepped) {
   if (stepped) text.append(span('+', 'pp-small', -13))
 }
 
-function span(content, className, dy = 0) {
-  const node = svg('tspan', { class: className, dy })
-  node.textContent = content
-  return node
-}
+const span = (content, className, dy = 0) => shape('tspan', { class: className, dy }, content)
 
-function label(x, y, content, className) {
-  const node = svg('text', { x, y, class: className })
-  node.textContent = content
-  return node
-}
+const label = (x, y, content) => shape('text', { x, y, class: 'pp-over' }, content)
 
-function line(x1, y1, x2, y2) {
-  return svg('line', { x1, y1, x2, y2, class: 'pp-arrow', 'marker-end': 'url(#pp-arrow)' })
-}
+const arrow = (x1, y1, x2, y2) => shape('line', { x1, y1, x2, y2, class: 'pp-arrow', 'marker-end': 'url(#pp-arrow)' })
 
 function named(sigma) {
   if (sigma === 'The identity') return ['']
   return sigma.split(' and ').map((name) => (name.length > 10 ? 'σ' : name))
-}
-
-function svg(tag, attributes = {}) {
-  const node = document.createElementNS(NS, tag)
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value)
-  return node
 }

@@ -1,31 +1,29 @@
 // The player: one training step, stage by stage, without a word to the server.
 
-import { keeper, make, number, style, theme as themeOf } from './dom.js'
+import { make, stylesheet } from './dom.js'
+import { number, plain } from './format.js'
 import { Energy } from './slow_energy.js'
 import { Tile } from './slow_heatmap.js'
 import { Network } from './slow_network.js'
-import { SLOW_CSS } from './slow_style.js'
+import { View, keeper } from './view.js'
+
+await stylesheet(import.meta.url)
 
 const SPEEDS = [['0.6 s', 600], ['1.2 s', 1200], ['2.5 s', 2500], ['5 s', 5000]]
 const MOST_TILES = 4
 const TYPING = 'input:not([type=range]),textarea,select,button,a,summary,[contenteditable=true],[role=slider],[role=radio],[role=combobox]'
 
-class Player {
+class Player extends View {
   constructor(parent) {
-    style('slow', SLOW_CSS)
-    parent.querySelectorAll(':scope > .pp-slow').forEach((old) => old.remove())
+    super(parent, 'slow', 'section', { tabindex: 0, 'aria-label': 'Slow motion of one training step' })
     this.index = 0
     this.pace = 1200
     this.network = new Network((kind, layer) => this.jump(kind, layer))
     this.energy = new Energy()
     this.tiles = Array.from({ length: MOST_TILES }, () => new Tile())
-    this.root = make('section', { class: 'pp-slow', tabindex: 0, 'aria-label': 'Slow motion of one training step' })
     this.root.append(this.transport(), this.network.root, this.stage())
-    parent.append(this.root)
-    this.keys = (event) => this.press(event)
-    document.addEventListener('keydown', this.keys)
-    this.hide = () => document.hidden && this.pause()
-    document.addEventListener('visibilitychange', this.hide)
+    this.listen(document, 'keydown', (event) => this.press(event))
+    this.listen(document, 'visibilitychange', () => document.hidden && this.pause())
   }
 
   transport() {
@@ -59,30 +57,22 @@ class Player {
     return make('div', { class: 'pp-stage' }, make('div', {}, words, this.numbers), this.pictures, this.energy.root)
   }
 
-  update({ data, parentElement }) {
-    this.theme = themeOf(parentElement)
-    const { colors } = data
-    const shade = (name) => (this.theme.dark && data.darkLines[colors[name]]) || colors[name]
-    for (const [name, value] of Object.entries({
-      muted: this.theme.muted, grid: this.theme.grid, line: this.theme.line,
-      explicit: shade('explicit'), implicit: shade('implicit'),
-    })) this.root.style.setProperty(`--pp-${name}`, value)
-    this.lecture = data.lecture
-    this.root.classList.toggle('pp-lecture', data.lecture)
-    if (data.digest !== this.digest) {
-      this.digest = data.digest
-      this.formulas = data.formulas
-      this.take(data.trace, data.energies)
+  update({ colors, digest, formulas, trace, energies }) {
+    for (const [side, color] of Object.entries(colors)) this.root.style.setProperty(`--pp-${side}`, this.theme.shade(color))
+    if (digest !== this.digest) {
+      this.digest = digest
+      this.formulas = formulas
+      this.network.prepare(trace)
+      this.energy.prepare(trace, energies, formulas)
+      this.take(trace)
     }
     this.show()
   }
 
-  take(trace, energies) {
+  take(trace) {
     this.pause()
     const before = this.trace?.frames[this.index]
     this.trace = trace
-    this.network.prepare(trace)
-    this.energy.prepare(trace, energies, this.formulas)
     this.slide.max = trace.frames.length - 1
     // The same stage of the new step, where it has one: settings compare at a glance.
     const same = before && trace.frames.findIndex((frame) => before.kind === frame.kind && before.layer === frame.layer)
@@ -161,10 +151,10 @@ class Player {
     this.why.textContent = frame.why
     this.numbers.replaceChildren(
       // From the last row nobody reads six small numbers: the telling ones come first.
-      ...frame.numbers.slice(0, this.lecture ? 3 : undefined).flatMap(({ key, tex, value }) => {
+      ...frame.numbers.slice(0, this.data.lecture ? 3 : undefined).flatMap(({ key, tex, value }) => {
         const name = make('dt')
         name.innerHTML = formulas[tex]
-        return [name, make('dd', { 'data-number': key, 'data-value': value }, key === 'lr' || key === 'tau' ? String(Number(value.toPrecision(6))) : number(value))]
+        return [name, make('dd', { 'data-number': key, 'data-value': value }, key === 'lr' || key === 'tau' ? plain(value, 6) : number(value))]
       }),
     )
     this.network.show(this.index)
@@ -179,11 +169,11 @@ class Player {
     })
   }
 
+  draw() {} // every stage is shown at once; nothing depends on the size
+
   destroy() {
+    super.destroy()
     this.pause()
-    document.removeEventListener('keydown', this.keys)
-    document.removeEventListener('visibilitychange', this.hide)
-    this.root.remove()
   }
 }
 

@@ -21,9 +21,25 @@ def drawn(at: object) -> dict[str, object]:
     (found,) = [
         json.loads(item.proto.json)
         for item in at.get("bidi_component")  # type: ignore[attr-defined]
-        if item.proto.component_name.endswith("proxprop_panels")
+        if item.proto.component_name.endswith("proxprop_chart")
     ]
     return dict(found)
+
+
+def lines(at: object) -> list[dict[str, object]]:
+    """Return the lines of the figure that stand for a contender, seeds included."""
+    data = drawn(at)["figure"]["data"]  # type: ignore[index]
+    return [line for line in data if "about" in line.get("meta", {})]
+
+
+def named(at: object, panel: str) -> dict[str, dict[str, object]]:
+    """Return the lines of one panel by their names."""
+    return {line["name"]: line for line in lines(at) if line["meta"]["about"]["figure"] == panel}
+
+
+def panels(at: object) -> list[str]:
+    """Return the column on the horizontal axis of each panel."""
+    return list({line["xaxis"]: line["meta"]["about"]["x"] for line in lines(at)}.values())
 
 
 def html(at: object) -> str:
@@ -47,9 +63,11 @@ def here(tmp_path: Path) -> Path:
 def test_recorded_numbers_are_on_the_page(store: Store, shipped: Path) -> None:
     write_result(mlp(scale="full"), shipped)
     at = open_page("paper")
-    lines = {line["label"]: line for line in drawn(at)["lines"]}  # type: ignore[attr-defined]
-    assert lines["explicit"]["columns"]["train_loss"] == [2.0, 1.8, 1.6, 1.3, 1.0]
-    assert lines["implicit (exact)"]["reached"] == {"epoch": 1.5, "seconds": 18.0}
+    assert named(at, "Loss by epoch")["explicit"]["x"] == [0, 1, 2, 3, 4]
+    assert named(at, "Loss by epoch")["explicit"]["y"] == [2.0, 1.8, 1.6, 1.3, 1.0]
+    data = drawn(at)["figure"]["data"]  # type: ignore[index]
+    rings = [(line["legendgroup"], line["x"]) for line in data if line["name"] == "target reached"]
+    assert rings == [("implicit (exact)", [1.5]), ("implicit (exact)", [18.0])]
     assert "1.5 of 4 epochs" in html(at)
     assert "18 s of 40 s to the same loss" in html(at)
     assert "Recorded 4 March 2026" in text(at)
@@ -61,7 +79,7 @@ def test_recorded_numbers_are_on_the_page(store: Store, shipped: Path) -> None:
 def test_nothing_recorded_says_what_to_do(store: Store, shipped: Path) -> None:
     at = open_page("paper", experiment="convnet")
     data = drawn(at)
-    assert data["lines"] == []
+    assert data["figure"]["data"] == []  # type: ignore[index]
     assert "proxprop paper --scale laptop" in str(data["empty"])
     assert at.code[0].value == "proxprop paper --experiment convnet --scale laptop"
     assert "– not measured" in html(at)
@@ -76,16 +94,16 @@ def test_the_link_chooses_experiment_recording_and_size(
     write_result(mlp(), shipped)
     write_result(mlp(contenders=mlp().contenders[:2]), here(tmp_path))
     at = open_page("paper", recording="laptop-here", lecture="1")
-    assert drawn(at)["shown"] == "mlp-laptop-here"
+    assert drawn(at)["subject"] == "mlp-laptop-here"
     assert drawn(at)["lecture"] is True
-    assert len(drawn(at)["lines"]) == 2  # type: ignore[arg-type]
+    assert len(named(at, "Loss by epoch")) == 2
     assert query(at) == {"recording": "laptop-here", "lecture": "1"}
     at = open_page("paper", experiment="stability")
-    assert [panel["x"] for panel in drawn(at)["panels"]] == ["step_size"]  # type: ignore[attr-defined]
+    assert panels(at) == ["step_size"]
     at = open_page("paper", experiment="batch")
-    assert [panel["x"] for panel in drawn(at)["panels"]] == ["tau", "tau"]  # type: ignore[attr-defined]
+    assert panels(at) == ["tau", "tau"]
     at = open_page("paper", experiment="nonsense", recording="nonsense")
-    assert drawn(at)["shown"] == "mlp-laptop"
+    assert drawn(at)["subject"] == "mlp-laptop"
     assert not at.exception
 
 
@@ -94,7 +112,7 @@ def test_choosing_another_experiment_is_in_the_link(store: Store, shipped: Path)
     write_result(stability(), shipped)
     at = open_page("paper")
     at.segmented_control(key="paper.experiment").set_value("stability").run()
-    assert drawn(at)["shown"] == "stability-laptop"
+    assert drawn(at)["subject"] == "stability-laptop"
     assert query(at) == {"experiment": "stability"}
 
 
@@ -133,7 +151,7 @@ def test_a_damaged_file_is_told_and_left_out(store: Store, shipped: Path, tmp_pa
     (here(tmp_path) / "mlp-main-laptop.json").write_text("{")
     at = open_page("paper")
     assert "mlp-main-laptop.json cannot be read" in at.warning[0].value
-    assert drawn(at)["shown"] == "mlp-laptop"
+    assert drawn(at)["subject"] == "mlp-laptop"
     assert not at.exception
 
 
@@ -143,6 +161,6 @@ def test_shipped_results_are_shown(store: Store) -> None:
     for result in found.results:
         name = result.experiment if result.part == "main" else f"{result.experiment}-{result.part}"
         at = open_page("paper", experiment=name, recording=result.scale)
-        assert drawn(at)["shown"] == f"{name}-{result.scale}"
+        assert drawn(at)["subject"] == f"{name}-{result.scale}"
         assert not at.exception
         assert not at.error

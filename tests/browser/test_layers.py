@@ -231,10 +231,8 @@ def test_a_run_along_its_steps_in_place_and_beside_another(page, server):
     try:
         runs = [recorded(store, name, 10_000) for name in ("one", "two")]
         page.goto(f"{server.url}/layers?view=time&run={runs[0]}&with={runs[1]}")
-        page.wait_for_selector(".pp-multiples .scatterlayer .js-line")
-        lines = (
-            "document.querySelector('.pp-multiples .js-plotly-plot, .pp-multiples .pp-grid').data"
-        )
+        page.wait_for_selector(".st-key-multiples .scatterlayer .js-line")
+        lines = "document.querySelector('.st-key-multiples .js-plotly-plot').data"
         drawn = page.evaluate(f"{lines}.map((line) => [line.name, line.x.length, line.x.at(-1)])")
         assert {name for name, points, _ in drawn if points} == {
             "one",
@@ -245,10 +243,13 @@ def test_a_run_along_its_steps_in_place_and_beside_another(page, server):
         points = [count for _, count, _ in drawn if count]
         assert max(points) <= 650  # of 10,000: thinned out on the server
         assert all(last == 10_000 for _, count, last in drawn if count)
-        page.evaluate("window.__grid = document.querySelector('.pp-multiples .pp-grid')")
+        plot = "document.querySelector('.st-key-multiples .pp-plot')"
+        page.evaluate(f"window.__plot = {plot}")
         store.append(runs[0], [point(10_020)])
         page.wait_for_function(f"{lines}.some((line) => line.x.at(-1) === 10020)")
-        assert page.evaluate("window.__grid === document.querySelector('.pp-multiples .pp-grid')")
+        assert page.evaluate(
+            "window.__plot === document.querySelector('.st-key-multiples .pp-plot')"
+        )
     finally:
         for run in store.runs():
             if run.status != "ended":

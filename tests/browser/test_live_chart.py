@@ -212,7 +212,7 @@ def test_numbers_as_a_person_writes_them(page, gallery):
         "timeLeft(4200)": "1 h 10 min",
     }
     said = page.evaluate(
-        f"import('{module_url('dom')}').then(({{ number, formatted, duration, timeLeft }}) =>"
+        f"import('{module_url('format')}').then(({{ number, formatted, duration, timeLeft }}) =>"
         f" [{', '.join(expected)}])"
     )
     assert dict(zip(expected, said, strict=True)) == expected

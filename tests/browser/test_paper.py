@@ -16,7 +16,7 @@ from tests.browser.conftest import start_server, stop_server
 pytestmark = pytest.mark.browser
 
 LONG = 120_000  # milliseconds; a deadline on a condition, not a measurement
-PICTURE = ".pp-panels"
+PICTURE = ".st-key-paper-picture .pp-chart"
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +45,11 @@ def traces(page):
     """Return what is drawn: (label, x column, y column) → numbers."""
     found = page.evaluate(
         f"""() => document.querySelector('{PICTURE} .js-plotly-plot').data
-          .filter((trace) => trace.meta && trace.visible)
-          .map(({{ meta, x, y }}) => ({{ meta, x: [...x], y: [...y] }}))"""
+          .filter((trace) => trace.meta?.about && trace.visible === true)
+          .map(({{ meta, x, y }}) => ({{ about: meta.about, x: [...x], y: [...y] }}))"""
     )
     return {
-        (one["meta"]["label"], one["meta"]["x"], one["meta"]["y"]): (one["x"], one["y"])
+        (one["about"]["contender"], one["about"]["x"], one["about"]["y"]): (one["x"], one["y"])
         for one in found  # the mean comes after its seeds
     }
 
@@ -117,6 +117,7 @@ def test_what_is_drawn_can_be_taken_away(page, dashboard, tmp_path):
 
     def save(format):
         with page.expect_download(timeout=LONG) as caught:
+            page.locator(f"{PICTURE} .pp-export summary").click()
             page.locator(f"{PICTURE} [data-export={format}]").click()
         path = tmp_path / f"figure.{format}"
         caught.value.save_as(path)

@@ -108,8 +108,8 @@ def test_real_layers_are_measured_and_turn_with_tau(page, server):
     shown = sorted(text[2:] for text in names.all_text_contents())
     assert shown == ["CG 3", "explicit", "implicit"]
     with page.expect_download() as download:
-        page.click(".st-key-layers-figure .pp-save summary")
-        page.click(".st-key-layers-figure [data-export=layers-csv]")
+        page.click(".st-key-layers-figure .pp-export summary")
+        page.click(".st-key-layers-figure [data-export=csv]")
     rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
     exact = [row for row in rows if (row["layer"], row["step"]) == ("linear1", "implicit")]
     assert [float(row["factor"]) for row in exact] == pytest.approx(y, rel=1e-12)
@@ -150,7 +150,7 @@ def test_map_fills_in_and_a_cell_opens_its_curve_and_its_run(page, server, store
     assert math.isfinite(limit)
     page.wait_for_selector(".st-key-map [data-predicted=explicit]", state="attached")
     with page.expect_download() as download:
-        page.click(".st-key-map .pp-save summary")
+        page.click(".st-key-map .pp-export summary")
         page.click(".st-key-map [data-export=map-csv]")
     rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
     assert [row["outcome"] for row in rows] == known

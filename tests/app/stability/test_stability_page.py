@@ -122,7 +122,7 @@ def test_common_networks_can_be_linked_to(
     known_spectra(SpectraQuestion(config=INITIAL[name]))
     at = open_page("stability", net=name)
     assert at.selectbox(key="net").value == name
-    lines = component(at, "layers_view")["figure"]["data"]  # type: ignore[index]
+    lines = component(at, "chart")["figure"]["data"]  # type: ignore[index]
     assert [line["x"][0] for line in lines[:2]] == pytest.approx([2.0, 2.0])
 
 
@@ -157,7 +157,7 @@ def test_link_to_a_sweep_shows_its_map_and_cell(store: Store) -> None:
     assert (data["run"], data["selected"], data["clickable"]) == (older, 4, True)
     curve = component(at, "chart")
     assert curve["title"] == "implicit (exact), η 2, τ 0.1"
-    series = [trace["series"] for trace in curve["traces"]]  # type: ignore[attr-defined]
+    series = [line["meta"]["series"] for line in curve["figure"]["data"]]  # type: ignore[index]
     assert series == ["8/steps/loss", "9/steps/loss"]
     assert "2/λ_max = 3" in text(at)
     assert "curvature grows" in text(at)

@@ -10,9 +10,10 @@ if ROOT not in sys.path:
 
 import streamlit as st
 
+from app.charts.curves import Trace
 from app.charts.theme import GREY, line_style
 from app.components.tiles import LiveTile, live_tiles
-from app.live.chart import Trace, live_chart
+from app.live.chart import live_chart
 from app.live.pictures import live_boundary, live_confusion, live_predictions
 from app.live.status import live_status
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.charts.theme import DARK_LINES
-from app.stability.figures import MAX_LAYERS, layers_figure
+from app.charts.spectra import MAX_LAYERS, layers_figure
 from proxprop.analysis.filters import cg_filter, cg_polynomial
 from proxprop.analysis.spectra import LayerResponse, LayerSpectrum
 
@@ -61,15 +60,20 @@ def test_limit_is_marked_where_the_explicit_factor_passes_minus_one() -> None:
 
 
 def test_every_line_carries_its_name_for_the_picture() -> None:
-    names = [trace.meta for trace in layers_figure([response(4)]).data]
-    assert names == ["explicit", "implicit", "CG 4", None]
+    data = layers_figure([response(4)]).data
+    assert [trace.meta and trace.meta["label"] for trace in data] == [
+        "explicit",
+        "implicit",
+        "CG 4",
+        None,
+    ]
+    assert data[0].meta["about"] == {"layer": "linear1", "step": "explicit"}
 
 
-def test_lecture_is_large_and_dark_takes_the_dark_palette() -> None:
-    figure = layers_figure([response(1)], dark=True, lecture=True)
+def test_lecture_is_large() -> None:
+    figure = layers_figure([response(1)], lecture=True)
     assert figure.layout.font.size == 24  # CSS pixels, 18 pt
     assert figure.layout.xaxis.tickfont.size == 24
-    assert traces(figure)["explicit, s = 0.2"].line.color == DARK_LINES["#D55E00"]
 
 
 def test_a_deep_network_shows_its_first_layers() -> None:

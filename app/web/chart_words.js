@@ -1,0 +1,93 @@
+// Words within panels: a name beside each line, the words of a level, where the view is clearest.
+
+import { textWidth } from './dom.js'
+import { Spots } from './spots.js'
+
+const SAMPLES = 24 // places along a line that are tried
+const ALIKE = 1500 // cost of a name where its line runs together with another
+const STROKES = { solid: '━', dash: '╍', longdash: '━', dot: '┅' }
+
+/** The way of a line in the pixels of its panel, as far as it is near. */
+function wayOf({ x, y }, { left, top, width, height, toX, toY }) {
+  return x
+    .map((value, i) => [toX(value) - left, y[i] === null ? NaN : toY(y[i]) - top])
+    .filter((point) => point.every(Number.isFinite))
+    .map(([px, py]) => [Math.max(-30, Math.min(width + 30, px)), Math.max(-30, Math.min(height + 30, py))])
+    .sort(([a], [b]) => a - b)
+}
+
+function spotsOf(ways, { width, height }) {
+  const spots = new Spots(width, height)
+  ways.forEach((points) => {
+    spots.keepPoints(points, 4)
+    spots.keepWay(points, 10, 4)
+  })
+  return spots
+}
+
+const inPanel = (lines, panel) => lines.filter(({ trace, hidden }) => !hidden && trace.meta && (trace.yaxis ?? 'y') === panel.y)
+
+/** The words of a level moved to where the fewest lines run through them, from the right. */
+export function clearest(note, lines, panel, { size, theme }) {
+  const [wide, high] = [textWidth(note.text, size, theme.font), size * 1.5]
+  const spots = spotsOf(inPanel(lines, panel).map((line) => wayOf(line, panel)), panel)
+  const level = panel.toY(note.y) - panel.top
+  const candidates = [level, level - high].flatMap((top) =>
+    [1, 0.8, 0.6, 0.4, 0.2, 0].map((share) => [2 + share * Math.max(0, panel.width - wide - 4), top]))
+  const [x, y] = spots.place(candidates, wide, high)
+  const below = y === level
+  return {
+    ...note, x: x / panel.width, xanchor: 'left', y: panel.log ? Math.log10(note.y) : note.y,
+    yanchor: below ? 'top' : 'bottom', yshift: below ? -2 : 2, font: { size },
+  }
+}
+
+/** Annotations that name each line beside it, in the panel in which all names find the clearest places. */
+export function namesAlong(lines, panels, notes, about) {
+  const found = panels.map((panel) => namesIn(panel, inPanel(lines, panel), notes, about))
+  return found.reduce((best, one) => (one.cost < best.cost ? one : best), { cost: Infinity, names: [] }).names
+}
+
+function namesIn(panel, lines, notes, { font, theme }) {
+  const ways = lines.map((line) => wayOf(line, panel))
+  const spots = spotsOf(ways, panel)
+  spots.keep(0, panel.height - font * 0.9, panel.width, panel.height) // the eigenvalues' marks
+  for (const note of notes.filter(({ xref, yref }) => xref.startsWith(panel.x) && xref.replace(' domain', '') === panel.x && yref)) {
+    const x = note.xref.endsWith('domain') ? note.x * panel.width : panel.toX(10 ** note.x) - panel.left
+    const y = note.yref.endsWith('domain') ? (1 - note.y) * panel.height : panel.toY(note.y) - panel.top
+    const wide = textWidth(note.text.replace(/<[^>]*>/g, ''), font, theme.font) + 8
+    const left = note.xanchor === 'right' ? x - wide : x
+    spots.keep(left, y - font, left + wide, y + font)
+    if (note.xanchor !== 'center') spots.keep(x - 3, 0, x + 3, panel.height) // the line it names
+  }
+  let cost = 0
+  const names = lines.map(({ trace: { line, meta } }, i) => {
+    const stroke = STROKES[line.dash] ?? '━'
+    const [wide, high] = [textWidth(`${stroke} ${meta.label}`, font, theme.font, 600) + 6, font * 1.25]
+    const [x, y] = spots.place(candidates(ways, i, { wide, high, font, ...panel }), wide, high)
+    cost += spots.cost
+    return {
+      xref: `${panel.x} domain`, yref: `${panel.y} domain`, x: x / panel.width, y: 1 - y / panel.height,
+      xanchor: 'left', yanchor: 'top', showarrow: false, borderpad: 0, bgcolor: `${theme.background}cc`, font: { size: font },
+      text: `<span style="color:${theme.shade(line.color)}">${stroke}</span> <b>${meta.label}</b>`,
+    }
+  })
+  return { names, cost }
+}
+
+/** Places beside a line, dearer the further away and the nearer to other lines. */
+function candidates(ways, own, { wide, high, width, height, font }) {
+  const others = ways.filter((_, i) => i !== own).flat()
+  const alone = ([x, y]) => Math.min(1, ...others.map(([ox, oy]) => Math.hypot(x - ox, y - oy) / (1.5 * font)))
+  const inside = ways[own].filter(([x, y]) => x > 4 && x < width - 4 && y > 0 && y < height)
+  if (!inside.length) return [[4, 4, 1e4]]
+  const places = Array.from({ length: SAMPLES }, (_, i) => inside[Math.round(((SAMPLES - 1 - i) / (SAMPLES - 1)) * (inside.length - 1))])
+  return [0.4, 1.2, 2.5].flatMap((far) => {
+    const gap = far * font
+    return places.flatMap(([x, y]) => {
+      const cost = 60 * far + ALIKE * (1 - alone([x, y]))
+      const corners = [[x - wide / 2, y - high - gap], [x - wide / 2, y + gap], [x - wide - gap, y - high / 2], [x + gap, y - high / 2]]
+      return corners.map(([left, top]) => [left, top, cost])
+    })
+  })
+}
