@@ -19,11 +19,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import proxprop
 from proxprop import paths
 from proxprop.analysis.questions import Question
 from proxprop.data.source import Progress
-from proxprop.runs.threads import wait_politely
+from proxprop.runs.threads import child_environment
 
 SILENCE = 60.0  # seconds without a sign of life; a process at work gives one every second
 LOOK = 0.2  # seconds between looks at whether anybody still waits
@@ -241,17 +240,13 @@ class Questions:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.close()
-            environment = dict(os.environ)
-            wait_politely(environment)
-            search = [str(Path(proxprop.__file__).parents[1]), environment.get("PYTHONPATH", "")]
-            environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,  # its end tells the process that the server is gone
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
-                env=environment,
+                env=child_environment(),
             )
         return self._process
 

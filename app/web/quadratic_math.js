@@ -1,5 +1,5 @@
 // A two-dimensional quadratic and what each kind of step does on it: the same closed forms as
-// proxprop.analysis (quadratic, filters, momentum), in the same order of operations.
+// tests/analysis/quadratic.py, in the same order of operations.
 
 const EPSILON = 2 ** -52
 

@@ -7,7 +7,7 @@ for plain gradient descent and by ``2/λ_max(P∇²J)``, ``P = (ÃᵀÃ + I/τ)�
 Without torch, for the web server too:
 
 - `filters`: what a step does to a layer's problem, direction by direction; `momentum`: limits with
-  momentum; `quadratic`: a quadratic in the plane
+  momentum
 - `spectra`: what was measured of layers and networks, and what follows for any τ
 - `questions`: what may be asked of ``python -m proxprop.analysis``, the process that has torch
 

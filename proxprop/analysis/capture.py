@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from proxprop.conversion import revert
 from proxprop.models import weight_layers
@@ -33,7 +31,7 @@ class LayerCall:
 
 
 class LayerCapture:
-    """Records the calls of layers from `start` to `stop`, or inside ``with``.
+    """Records the calls of layers from now on, until closed.
 
     Nothing that is computed changes, and an in-place activation behind a layer does no harm: Δ is
     the gradient at the layer's own output.
@@ -46,33 +44,15 @@ class LayerCapture:
     """
 
     def __init__(self, layers: Mapping[str, Layer]) -> None:
-        self._layers = layers
-        self._handles: list[RemovableHandle] = []
         self.calls: dict[str, list[LayerCall]] = {}
+        self._handles = [
+            layer.register_forward_hook(self._hook(name)) for name, layer in layers.items()
+        ]
 
-    def start(self) -> None:
-        """Begin to record, with no calls yet."""
-        self.calls = {}
-        for name, layer in self._layers.items():
-            self._handles.append(layer.register_forward_hook(self._hook(name)))
-
-    def stop(self) -> None:
+    def close(self) -> None:
         """Record no further calls; those in `calls` still wait for their Δ."""
         for handle in self._handles:
             handle.remove()
-        self._handles.clear()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def keep(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -116,7 +96,7 @@ def backpropagate(model: nn.Module, loss: Loss, inputs: Tensor, target: Tensor) 
     """
     plain = plain_copy(model)
     named = {name: value for name, value in plain.named_parameters() if value.requires_grad}
-    with torch.enable_grad(), LayerCapture(weight_layers(plain)) as capture:
+    with torch.enable_grad(), closing(LayerCapture(weight_layers(plain))) as capture:
         objective = loss(plain(inputs), target)
         gradients = torch.autograd.grad(objective, list(named.values()), materialize_grads=True)
     once = {name: calls[0] for name, calls in capture.calls.items() if len(calls) == 1}
@@ -128,6 +108,6 @@ def backpropagate(model: nn.Module, loss: Loss, inputs: Tensor, target: Tensor) 
 
 def layer_calls(model: nn.Module, inputs: Tensor) -> dict[str, list[Tensor]]:
     """Return the inputs of every call of each Linear and Conv2d layer, by qualified name."""
-    with torch.no_grad(), LayerCapture(weight_layers(model)) as capture:
+    with torch.no_grad(), closing(LayerCapture(weight_layers(model))) as capture:
         model(inputs)
     return {name: [call.input for call in calls] for name, calls in capture.calls.items()}

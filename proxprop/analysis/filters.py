@@ -117,24 +117,6 @@ def cg_filter(eigenvalues: ArrayLike, polynomial: CgPolynomial) -> Array:
     return 1.0 - cg_gain(eigenvalues, polynomial)
 
 
-def overshoot(filter_values: ArrayLike, components: ArrayLike) -> float:
-    """Return ``‖after‖/‖before‖`` of the distance to ``z^{1/2}``, from its components and a filter.
-
-    Args:
-        filter_values: The step's filter at each eigenvalue. Shape: (d,).
-        components: The distance before the step along the same directions. Shape: (d,).
-
-    Returns:
-        The ratio: below 1 the step helps its own problem, above 1 it overshoots; 1 if nothing was
-        asked for.
-    """
-    before = np.asarray(components, dtype=np.float64)
-    size = float(np.linalg.norm(before))
-    if size == 0:
-        return 1.0
-    return float(np.linalg.norm(np.asarray(filter_values, dtype=np.float64) * before)) / size
-
-
 def angle_bound(lambda_min: float, lambda_max: float, tau: float) -> float:
     """Return the least possible cosine between the direction D and the gradient G of one layer.
 

@@ -78,7 +78,7 @@ class LayerRecorder:
     def __init__(self, model: nn.Module) -> None:
         self._layers = weight_layers(model)
         self._proximal = {name for name, _ in iter_prox_layers(model)}
-        self._capture = LayerCapture(self._layers)
+        self._capture: LayerCapture | None = None
         self._records: dict[str, SolveRecord] = {}
         self._before: dict[str, list[Tensor]] = {}
         self._tier: Tier = "cheap"
@@ -92,7 +92,7 @@ class LayerRecorder:
         """
         self._tier = tier
         self._values = {}
-        self._capture.start()
+        self._capture = LayerCapture(self._layers)
 
     def solved(self, name: str, record: SolveRecord) -> None:
         """Take the record of a solve; an explicit step is none."""
@@ -102,7 +102,8 @@ class LayerRecorder:
     @torch.no_grad()
     def measure_directions(self, tau: float) -> None:
         """Measure the directions in ``.grad``; `tau` matches the explicit step to the implicit."""
-        self._capture.stop()
+        assert self._capture is not None, "begin must be called before the forward pass"
+        self._capture.close()
         for name, layer in self._layers.items():
             call = self._capture.calls[name][-1]
             assert call.delta is not None
@@ -114,7 +115,7 @@ class LayerRecorder:
                 if self._tier == "full":
                     self._measure_spectrum(name, layer, call.input, call.delta, tau)
             self._before[name] = [part.clone() for part in layer.parameters(recurse=False)]
-        self._capture.calls = {}
+        self._capture = None
         self._records.clear()
 
     @torch.no_grad()

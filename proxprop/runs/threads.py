@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import MutableMapping
+from pathlib import Path
+
+import proxprop
 
 # Turns of libgomp, which PyTorch brings on Linux; its own limit, whatever the policy.
 _TURNS = "1000"
@@ -27,3 +31,12 @@ def wait_politely(environment: MutableMapping[str, str]) -> None:
     """
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     environment.setdefault("GOMP_SPINCOUNT", _TURNS)
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment of a process that computes with torch: this package in its path."""
+    environment = dict(os.environ)
+    wait_politely(environment)
+    search = [str(Path(proxprop.__file__).parents[1]), environment.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
+    return environment

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import signal
 import subprocess
@@ -11,10 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-import proxprop
 from proxprop import paths
 from proxprop.runs.process import Process
-from proxprop.runs.threads import wait_politely
+from proxprop.runs.threads import child_environment
 
 # Why a worker ended.
 EXIT_STORE = 74  # the store could not be written; sysexits.h: input/output error
@@ -36,11 +34,6 @@ class WorkerProcess:
     def __init__(self, store: Path) -> None:
         log = paths.log("worker", store.parent)
         log.parent.mkdir(parents=True, exist_ok=True)
-        environment = dict(os.environ)
-        wait_politely(environment)
-        package = str(Path(proxprop.__file__).parents[1])
-        search = [package, environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
         with log.open("ab") as output:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "proxprop.worker", "--store", str(store)],
@@ -48,7 +41,7 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=output,
                 start_new_session=True,
-                env=environment,
+                env=child_environment(),
             )
         self.process = Process.of(self._child.pid)
         self.given = 0.0

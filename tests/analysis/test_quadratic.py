@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from proxprop.analysis.filters import cg_polynomial, exact_filter
-from proxprop.analysis.quadratic import Quadratic
+from tests.analysis.quadratic import Quadratic
 
 BOWL = Quadratic((0.7, 5.0), angle=0.6)
 START = np.array([1.5, -0.8])

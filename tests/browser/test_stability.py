@@ -11,7 +11,7 @@ import pytest
 
 from proxprop.analysis.filters import cg_filter, cg_polynomial, exact_filter, explicit_filter
 from proxprop.analysis.momentum import momentum_filter, step_limit
-from proxprop.analysis.quadratic import Quadratic
+from tests.analysis.quadratic import Quadratic
 
 pytestmark = pytest.mark.browser
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from proxprop.analysis.capture import Backpropagation, backpropagate
 from proxprop.analysis.layer_problem import LayerProblem
 from proxprop.analysis.rows import joined
+from proxprop.analysis.spectra import LayerSpectrum
 from proxprop.analysis.state import State
 from proxprop.conversion import convert, iter_prox_layers
 from proxprop.data.source import Progress
@@ -81,67 +82,64 @@ class LayerStep:
     """One layer that takes the implicit step, as the library's layers take it.
 
     Attributes:
-        name: Its name in the model.
+        spectrum: Of its Gram, with what is asked of the layer.
+        tau: τ.
         direction: D = [D_W D_b] with the solver in force. Shape: (m, d).
+        exact: The exact D in the same shape.
         gradient: G in the same shape.
-        cosine: cos∠(D, G).
-        exact_cosine: The same for the exact D.
-        bound: Kantorovich's bound on it; 0 where the least eigenvalue is not known.
-        condition: Condition of ``ÃᵀÃ + I/τ`` on the range of Ãᵀ.
-        lambda_max: Largest eigenvalue of ``ÃᵀÃ``.
-        top_energy: Share of ``‖Δ‖²`` along the top eigenvectors, descending.
-        overshoot_exact: Overshoot of the exact step.
-        route: System that the layer solved.
-        seconds: How long that took, in float64.
+        record: How it was solved, in float64.
     """
 
-    name: str
+    spectrum: LayerSpectrum
+    tau: float
     direction: Tensor
+    exact: Tensor
     gradient: Tensor
-    cosine: float
-    exact_cosine: float
-    bound: float
-    condition: float
-    lambda_max: float
-    top_energy: list[float]
-    overshoot_exact: float
-    route: str
-    seconds: float
+    record: SolveRecord
+
+    @property
+    def bound(self) -> float:
+        """Kantorovich's bound on the cosine of the exact direction."""
+        return self.spectrum.angle_bound(self.tau)
+
+    @property
+    def cosine(self) -> float:
+        """cos∠(D, G)."""
+        return _cosine(self.direction, self.gradient)
+
+    @property
+    def exact_cosine(self) -> float:
+        """The same for the exact D."""
+        return _cosine(self.exact, self.gradient)
 
     def measures(self) -> dict[str, Any]:
         """Return what the table of measures shows of it."""
-        hidden = ("name", "direction", "gradient", "exact_cosine")
-        return {name: value for name, value in vars(self).items() if name not in hidden}
+        return {
+            "cosine": self.cosine,
+            "bound": self.bound,
+            "condition": self.spectrum.condition(self.tau),
+            "lambda_max": self.spectrum.lambda_max,
+            "top_energy": self.spectrum.energy[:TOP].tolist(),
+            "overshoot_exact": self.spectrum.response(self.tau).overshoot["exact"],
+            "route": self.record.route,
+            "seconds": self.record.seconds,
+        }
 
 
 def layer_steps(state: State, plain: Backpropagation, cg_steps: int | None) -> list[LayerStep]:
     """Run the step through converted layers; layers that nothing is asked of are left out."""
-    tau = state.config.direction.tau
     exact = _directions(state, "exact", 1)
     chosen = exact if cg_steps is None else _directions(state, "cg", cg_steps)
     steps = []
     for name, (direction, record) in chosen.items():
         received, delta = plain.requests[name]
-        if not bool(delta.any()):
-            continue
-        gradient = joined(plain.gradients[f"{name}.weight"], plain.gradients.get(f"{name}.bias"))
-        layer = LayerProblem(state.model.get_submodule(name), received).asked(delta, name=name)
-        steps.append(
-            LayerStep(
-                name,
-                direction,
-                gradient,
-                _cosine(direction, gradient),
-                _cosine(exact[name][0], gradient),
-                layer.angle_bound(tau),
-                layer.condition(tau),
-                layer.lambda_max,
-                layer.energy[:TOP].tolist(),
-                layer.response(tau).overshoot["exact"],
-                record.route,
-                record.seconds,
+        if bool(delta.any()):
+            gradient = joined(
+                plain.gradients[f"{name}.weight"], plain.gradients.get(f"{name}.bias")
             )
-        )
+            problem = LayerProblem(state.model.get_submodule(name), received)
+            spectrum, tau = problem.asked(delta, name=name), state.config.direction.tau
+            steps.append(LayerStep(spectrum, tau, direction, exact[name][0], gradient, record))
     return steps
 
 
@@ -219,7 +217,7 @@ class Findings:
         report("comparing", 0.9)
         checks = [self._autograd(plain), *self._layers(layers), *_descent(layers), self._rises()]
         return {
-            "measures": self._measures({layer.name: layer for layer in layers}),
+            "measures": self._measures({layer.spectrum.name: layer for layer in layers}),
             "checks": [asdict(check) for check in checks],
         }
 
@@ -286,7 +284,7 @@ class Findings:
         index = {affine.name: affine.index for affine in self.network.affine}
         error = 0.0
         for layer in layers:
-            at = index[layer.name]
+            at = index[layer.spectrum.name]
             reached, theta = result.end.theta[at], result.start.theta[at]
             expected = theta - self.steps.lr * layer.direction
             if many:
@@ -346,7 +344,7 @@ def _descent(layers: list[LayerStep]) -> list[Check]:
             "angle",
             "The exact D keeps its angle bound, cos∠(D,\u00a0G) ≥ 2√κ/(1\u00a0+\u00a0κ)",
             margin >= -1e-12,
-            f"{closest.name}: {closest.exact_cosine:.3f} ≥ {closest.bound:.3f}",
+            f"{closest.spectrum.name}: {closest.exact_cosine:.3f} ≥ {closest.bound:.3f}",
             margin,
             0.0,
         ),

@@ -211,8 +211,7 @@ def test_a_wrong_layer_is_found_out(monkeypatch):
 
     def wrong(*args):
         return [
-            dataclasses.replace(step, direction=-1.001 * step.direction, cosine=-step.cosine)
-            for step in honest(*args)
+            dataclasses.replace(step, direction=-1.001 * step.direction) for step in honest(*args)
         ]
 
     monkeypatch.setattr(findings, "layer_steps", wrong)

@@ -1,4 +1,7 @@
-"""A two-dimensional quadratic and what each kind of step does on it."""
+"""A two-dimensional quadratic and what each kind of step does on it.
+
+What the picture of the Stability page has to show: `app/web/quadratic_math.js` computes the same.
+"""
 
 import math
 from dataclasses import dataclass
