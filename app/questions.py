@@ -6,6 +6,7 @@ is asked already joins; answers are kept under the data directory.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -177,7 +178,7 @@ class Questions:
         if all(self.known(question, part) for part in question.parts):
             return  # since somebody looked
         process = self._running()
-        self._note(job, "starting", None)
+        self._report(job, "starting", None)
         paths_of = {part: str(answer_path(question, part)) for part in question.parts}
         asked = {"question": question.model_dump(mode="json"), "answers": paths_of}
         _send(process, id=question.digest, **asked)
@@ -187,7 +188,7 @@ class Questions:
             if "error" in message:
                 raise QuestionFailed(message["error"])
             if "doing" in message:
-                self._note(job, message["doing"], message["progress"])
+                self._report(job, message["doing"], message["progress"])
             elif "ready" in message:
                 _forget_old(answer_path(question, "").parent)
                 with self._changed:
@@ -226,7 +227,7 @@ class Questions:
         self.close()
         raise QuestionFailed(f"The computation {problem} a smaller network or batch.")
 
-    def _note(self, job: Job, doing: str, share: float | None) -> None:
+    def _report(self, job: Job, doing: str, share: float | None) -> None:
         with self._changed:
             if job.reports[-1:] != [(doing, share)]:
                 job.reports.append((doing, share))
@@ -269,9 +270,9 @@ def _read(path: Path, written: int) -> dict[str, Any]:
 
 
 def _forget_old(folder: Path) -> None:
-    found = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_atime_ns)
-    for path in found[:-KEPT]:
-        path.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):  # another server forgets, too
+        for path in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_atime_ns)[:-KEPT]:
+            path.unlink()
 
 
 _QUESTIONS = Questions()

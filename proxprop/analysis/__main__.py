@@ -40,29 +40,6 @@ class Cancelled(Exception):
     """Nobody waits for this answer any more."""
 
 
-class Inbox:
-    """Reads questions and notes what is cancelled; ends the process with its input."""
-
-    def __init__(self) -> None:
-        self._questions: Queue[dict[str, Any]] = Queue()
-        self.cancelled: set[str] = set()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        for line in sys.stdin:
-            message = json.loads(line)
-            if "cancel" in message:
-                self.cancelled.add(message["cancel"])
-            else:
-                self.cancelled.discard(message["id"])  # asked for again
-                self._questions.put(message)
-        os._exit(0)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        while True:
-            yield self._questions.get()
-
-
 class Reporter:
     """Reports how one answer goes, and that the process is alive while torch computes."""
 
@@ -130,11 +107,25 @@ def answer(message: dict[str, Any], cancelled: set[str]) -> None:
         reporter.end(done=True)
 
 
+def read(questions: Queue[dict[str, Any]], cancelled: set[str]) -> None:
+    """Queue what is asked and note what is cancelled; end the process with its input."""
+    for line in sys.stdin:
+        message = json.loads(line)
+        if "cancel" in message:
+            cancelled.add(message["cancel"])
+        else:
+            cancelled.discard(message["id"])  # asked for again
+            questions.put(message)
+    os._exit(0)
+
+
 def main() -> None:
     """Answer questions until the input ends."""
-    inbox = Inbox()
-    for message in inbox:
-        answer(message, inbox.cancelled)
+    questions: Queue[dict[str, Any]] = Queue()
+    cancelled: set[str] = set()
+    threading.Thread(target=read, args=(questions, cancelled), daemon=True).start()
+    while True:
+        answer(questions.get(), cancelled)
 
 
 if __name__ == "__main__":

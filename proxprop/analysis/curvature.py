@@ -75,7 +75,8 @@ class NetworkCurvature:
         max_steps: int = 100,
         seed: int = 0,
     ) -> None:
-        self.taus = proximal_taus(model) if taus is None else dict(taus)
+        implicit = (pair for pair in iter_prox_layers(model) if pair[1].solver != "explicit")
+        self.taus = {n: layer.tau for n, layer in implicit} if taus is None else dict(taus)
         self._plain = plain_copy(model)
         self._inputs = inputs.detach()
         self._rtol, self._max_steps, self._seed = rtol, max_steps, seed
@@ -225,9 +226,3 @@ class NetworkCurvature:
 
 def _limit(found: LanczosResult, limit: float) -> NetworkLimit:
     return NetworkLimit(limit, found.largest, found.error, found.steps, found.converged)
-
-
-def proximal_taus(model: nn.Module) -> dict[str, float]:
-    """Return τ of the layers that take an implicit step, by qualified name."""
-    layers = iter_prox_layers(model)
-    return {name: layer.tau for name, layer in layers if layer.solver != "explicit"}

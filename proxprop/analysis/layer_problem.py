@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from proxprop.analysis.capture import layer_calls
 from proxprop.analysis.lanczos import lanczos
 from proxprop.analysis.rows import LayerRows, layer_rows, units_last
-from proxprop.analysis.spectra import GramSpectrum, LayerSpectrum
+from proxprop.analysis.spectra import GramSpectrum, LayerSpectrum, Method
 from proxprop.core.solvers.cg import Operator
 from proxprop.core.solvers.recurrence import cg_iterates
 
@@ -37,7 +37,7 @@ class Eigenpairs:
 
     def __init__(self, rows: LayerRows) -> None:
         self._rows = rows
-        self.method = "primal" if rows.columns <= rows.count else "dual"
+        self.method: Method = "primal" if rows.columns <= rows.count else "dual"
         gram = rows.gram() if self.method == "primal" else rows.row_gram()
         values, vectors = torch.linalg.eigh(gram)
         eps = torch.finfo(values.dtype).eps
@@ -280,32 +280,31 @@ def layer_inputs(model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
 
 
 def _spectrum(rows: LayerRows, pairs: Eigenpairs) -> GramSpectrum:
-    values = pairs.values.flip(0).double().cpu().numpy()
-    return GramSpectrum(
-        eigenvalues=values,
-        lambda_max=float(values.max(initial=0.0)),
-        lambda_max_error=pairs.rounding,
-        lambda_min=float(values[-1]) if len(values) else 0.0,
-        trace=rows.trace(),
-        rows=rows.count,
-        columns=rows.columns,
-        method=pairs.method,
-    )
+    values = pairs.values.flip(0)
+    largest, least = (float(values[at]) if len(values) else 0.0 for at in (0, -1))
+    return _described(rows, values, largest, pairs.rounding, least, pairs.method)
 
 
 def _lanczos_spectrum(rows: LayerRows, rtol: float, max_steps: int, seed: int) -> GramSpectrum:
     generator = torch.Generator().manual_seed(seed)
     start = torch.randn(rows.columns, generator=generator, dtype=torch.float64)
     found = lanczos(rows.gram_times, start.to(rows.inputs), max_steps=max_steps, rtol=rtol)
+    values = found.values.clamp_min(0)
+    return _described(rows, values, found.largest, found.error, 0.0, "lanczos")
+
+
+def _described(
+    rows: LayerRows, values: Tensor, largest: float, error: float, least: float, method: Method
+) -> GramSpectrum:
     return GramSpectrum(
-        eigenvalues=found.values.clamp_min(0).numpy(),
-        lambda_max=found.largest,
-        lambda_max_error=found.error,
-        lambda_min=0.0,
+        eigenvalues=values.double().cpu().numpy(),
+        lambda_max=largest,
+        lambda_max_error=error,
+        lambda_min=least,
         trace=rows.trace(),
         rows=rows.count,
         columns=rows.columns,
-        method="lanczos",
+        method=method,
     )
 
 

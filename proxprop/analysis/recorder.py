@@ -111,9 +111,10 @@ class LayerRecorder:
             self._put("norm", name, _length([_wide(grad) for grad in grads if grad is not None]))
             self._put("dead", name, _dead_share(_wide(call.delta), layer))
             if name in self._proximal:
-                self._measure_subproblem(name, layer, call.input, call.delta, tau)
+                measured = name, layer, call.input, call.delta, tau
+                self._measure_subproblem(*measured)
                 if self._tier == "full":
-                    self._measure_spectrum(name, layer, call.input, call.delta, tau)
+                    self._measure_spectrum(*measured)
             self._before[name] = [part.clone() for part in layer.parameters(recurse=False)]
         self._capture = None
         self._records.clear()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import NamedTuple
 
-from proxprop.penalty import Stage, StageKind
+from proxprop.penalty import Stage
 
 
 class Caption(NamedTuple):
@@ -21,143 +22,117 @@ class Caption(NamedTuple):
     why: str
 
 
-def caption_of(stage: Stage, depth: int, sigma: str, cg_steps: int | None) -> Caption:
-    """Return the caption of a stage.
-
-    Args:
-        stage: The stage.
-        depth: Number of layers.
-        sigma: Name of the transfer function of the stage's layer.
-        cg_steps: Iterations of CG; None for an exact solve.
-    """
-    l, kind = stage.layer, stage.kind  # noqa: E741 (the paper's index)
-    if kind is StageKind.FORWARD_Z:
-        return Caption(
-            f"Forward: z{_sub(l)}",
-            f"Layer {l} applies its weights to its input.",
+# By the stage's equation. l is the layer, j the CG iteration of k, left what is left of the
+# distance to the request; z, a and theta carry the layer's index, above that of the next one.
+_CAPTIONS = MappingProxyType(
+    {
+        "forward_z": Caption(
+            "Forward: {z}",
+            "Layer {l} applies its weights to its input.",
             "The forward pass gives every z and a exactly the value its layer computes, so every "
             "penalty starts at zero.",
-        )
-    if kind is StageKind.FORWARD_A:
-        return Caption(
-            f"Forward: a{_sub(l)}",
-            f"{sigma} turns z{_sub(l)} into a{_sub(l)}, the input of layer {l + 1}.",
+        ),
+        "forward_a": Caption(
+            "Forward: {a}",
+            "{sigma} turns {z} into {a}, the input of layer {next}.",
             "What is cut off here cannot be asked to change on the way back.",
-        )
-    if kind is StageKind.LOSS:
-        return Caption(
+        ),
+        "loss": Caption(
             "Loss",
             "The last layer's output is compared with the true classes.",
             "Every layer fits its neighbours, so the energy E is the loss J alone. Now the sweep "
             "goes from the top down.",
-        )
-    if kind is StageKind.A_HALF:
-        return _a_half(stage, depth)
-    if kind is StageKind.Z_HALF:
-        return _z_half(stage, depth, sigma)
-    if kind is StageKind.THETA_EXPLICIT:
-        return _explicit(stage, depth)
-    if kind is StageKind.CG_ITERATION:
-        return _cg(stage, cg_steps)
-    return _implicit(stage, cg_steps)
-
-
-def _a_half(stage: Stage, depth: int) -> Caption:
-    a = f"a{_sub(stage.layer)}"
-    if stage.layer == depth - 1:
-        return Caption(
-            f"Request: {a}",
-            f"The last layer asks for a better input: {a} moves downhill on the loss.",
+        ),
+        "a_half_top": Caption(
+            "Request: {a}",
+            "The last layer asks for a better input: {a} moves downhill on the loss.",
             "From here on requests travel down: each variable moves so that the one above gets "
             "closer to what it asked for.",
-        )
-    return Caption(
-        f"Request: {a}",
-        f"{a} moves so that layer {stage.layer + 1}, with its old weights, comes closer to the "
-        f"z{_sub(stage.layer + 1)} asked for.",
-        "The change passes through the old weights, transposed. This is the backward pass of "
-        "backpropagation, written as a gradient step.",
-    )
-
-
-def _z_half(stage: Stage, depth: int, sigma: str) -> Caption:
-    z, l = f"z{_sub(stage.layer)}", stage.layer  # noqa: E741
-    if l == depth:
-        return Caption(
-            f"Request: {z}",
-            f"{z} moves downhill on the loss; it is what the last layer's weights are asked for.",
+        ),
+        "a_half": Caption(
+            "Request: {a}",
+            "{a} moves so that layer {next}, with its old weights, comes closer to the {above} "
+            "asked for.",
+            "The change passes through the old weights, transposed. This is the backward pass of "
+            "backpropagation, written as a gradient step.",
+        ),
+        "z_half_top": Caption(
+            "Request: {z}",
+            "{z} moves downhill on the loss; it is what the last layer's weights are asked for.",
             "The paper leaves the last layer explicit; here it is implicit, too.",
-        )
-    return Caption(
-        f"Request: {z}",
-        f"{z} moves so that its output σ({z}) comes closer to the a{_sub(l)} asked for.",
-        f"Here σ is {_lower(sigma)}. Where its output does not depend on z nothing moves: no "
-        "change of z would help there.",
-    )
-
-
-def _explicit(stage: Stage, depth: int) -> Caption:
-    theta, l = f"θ{_sub(stage.layer)}", stage.layer  # noqa: E741
-    if l == depth:
-        return Caption(
-            f"{theta}, explicit",
+        ),
+        "z_half": Caption(
+            "Request: {z}",
+            "{z} moves so that its output σ({z}) comes closer to the {a} asked for.",
+            "Here σ is {inline_sigma}. Where its output does not depend on z nothing moves: no "
+            "change of z would help there.",
+        ),
+        "theta_explicit_top": Caption(
+            "{theta}, explicit",
             "The last layer's weights take a gradient step on the loss.",
             "Its problem is the loss itself, not a least-squares fit; the paper takes this step in "
             "both algorithms.",
-        )
-    assert stage.subproblem is not None
-    left = stage.subproblem.overshoot
-    why = (
-        f"Inputs that look alike all pull at the same weights, and the pulls add up: the step goes "
-        f"far past z{_sub(l)} as asked for and lands {_times(left)} as far from it as before."
-        if left > 1
-        else f"What is left to z{_sub(l)} as asked for is {left:.2f} of the distance before."
-    )
-    return Caption(
-        f"{theta}, explicit",
-        f"Algorithm 1 takes one gradient step towards the z{_sub(l)} asked for. Plain gradient "
-        "descent does the same to this layer.",
-        why,
-    )
+        ),
+        "theta_explicit": Caption(
+            "{theta}, explicit",
+            "Algorithm 1 takes one gradient step towards the {z} asked for. Plain gradient "
+            "descent does the same to this layer.",
+            "What is left to {z} as asked for is {left:.2f} of the distance before.",
+        ),
+        "cg_iteration": Caption(
+            "{theta}, implicit: CG {j} of {k}",
+            "Algorithm 2 solves for the best weights step by step, with conjugate gradients from "
+            "zero.",
+            "Each new direction is conjugate to the ones before: what they achieved stays.",
+        ),
+        "theta_implicit": Caption(
+            "{theta}, implicit ({solver})",
+            "Algorithm 2 goes where fit and distance balance: close to the z asked for, not far "
+            "from the old weights.",
+            "Both are weighed at the new weights; that makes the step implicit. {left:.2f} of the "
+            "distance is left.",
+        ),
+    }
+)
+_OVERSHOT = (
+    "Inputs that look alike all pull at the same weights, and the pulls add up: the step goes far "
+    "past {z} as asked for and lands {times} times as far from it as before."
+)
+_FIRST_ITERATION = (
+    "The first direction is the gradient, but its length is right for every output unit, not one "
+    "size for all."
+)
 
 
-def _cg(stage: Stage, cg_steps: int | None) -> Caption:
-    assert stage.cg is not None
-    theta, j = f"θ{_sub(stage.layer)}", stage.cg.iteration
-    why = (
-        "The first direction is the gradient, but its length is right for every output unit, not "
-        "one size for all."
-        if j == 1
-        else "Each new direction is conjugate to the ones before: what they achieved stays."
-    )
-    return Caption(
-        f"{theta}, implicit: CG {j} of {cg_steps}",
-        "Algorithm 2 solves for the best weights step by step, with conjugate gradients from zero.",
-        why,
-    )
+def caption_of(stage: Stage, sigma: str, cg_steps: int | None) -> Caption:
+    """Return the caption of a stage.
+
+    Args:
+        stage: The stage.
+        sigma: Name of the transfer function of the stage's layer.
+        cg_steps: Iterations of CG; None for an exact solve.
+    """
+    caption, left = _CAPTIONS[stage.equation], 1.0
+    if stage.subproblem is not None:
+        left = stage.subproblem.overshoot
+    if stage.equation == "theta_explicit" and left > 1:
+        caption = caption._replace(why=_OVERSHOT)
+    if stage.cg is not None and stage.cg.iteration == 1:
+        caption = caption._replace(why=_FIRST_ITERATION)
+    index = _subscript(stage.layer)
+    fields = {
+        **{"l": stage.layer, "next": stage.layer + 1, "above": f"z{_subscript(stage.layer + 1)}"},
+        **{"z": f"z{index}", "a": f"a{index}", "theta": f"θ{index}"},
+        "sigma": sigma,
+        "inline_sigma": "the identity" if sigma == "The identity" else sigma,
+        "j": stage.cg.iteration if stage.cg is not None else None,
+        "k": cg_steps,
+        "solver": "exact" if cg_steps is None else f"CG {cg_steps}",
+        "left": left,
+        "times": f"{left:.3g}" if left < 1e5 else f"{left:.1e}",
+    }
+    return Caption(*(text.format(**fields) for text in caption))
 
 
-def _implicit(stage: Stage, cg_steps: int | None) -> Caption:
-    theta = f"θ{_sub(stage.layer)}"
-    by = "exact" if cg_steps is None else f"CG {cg_steps}"
-    assert stage.subproblem is not None
-    left = stage.subproblem.overshoot
-    return Caption(
-        f"{theta}, implicit ({by})",
-        "Algorithm 2 goes where fit and distance balance: close to the z asked for, not far from "
-        "the old weights.",
-        f"Both are weighed at the new weights; that makes the step implicit. "
-        f"{left:.2f} of the distance is left.",
-    )
-
-
-def _lower(sigma: str) -> str:
-    return "the identity" if sigma == "The identity" else sigma
-
-
-def _sub(number: int) -> str:
+def _subscript(number: int) -> str:
     return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
-
-
-def _times(factor: float) -> str:
-    return f"{factor:.3g} times" if factor < 1e5 else f"{factor:.1e} times"

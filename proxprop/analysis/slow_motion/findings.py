@@ -215,7 +215,9 @@ class Findings:
         report("the same step by the layers", 0.2)
         layers = layer_steps(state, plain, self.cg_steps)
         report("comparing", 0.9)
-        checks = [self._autograd(plain), *self._layers(layers), *_descent(layers), self._rises()]
+        checks = [self._autograd(plain), self._rises()]
+        if layers:
+            checks[1:1] = [self._layers(layers), _descent(layers), _angle(layers)]
         return {
             "measures": self._measures({layer.spectrum.name: layer for layer in layers}),
             "checks": [asdict(check) for check in checks],
@@ -266,18 +268,11 @@ class Findings:
         ]
         error, rounding = (max(column) for column in zip(*errors))
         bound = AUTOGRAD_TOLERANCE + rounding + _request_rounding(result)
-        return Check(
-            "autograd",
-            "Algorithm 1 is one step of gradient descent by autograd",
-            error <= bound,
-            f"relative error {_power(error)}",
-            error,
-            bound,
-        )
+        claim = "Algorithm 1 is one step of gradient descent by autograd"
+        value = f"relative error {_power(error)}"
+        return Check("autograd", claim, error <= bound, value, error, bound)
 
-    def _layers(self, layers: list[LayerStep]) -> list[Check]:
-        if not layers:
-            return []
+    def _layers(self, layers: list[LayerStep]) -> Check:
         result = self.results["implicit"]
         many = self.cg_steps is not None and self.cg_steps > MANY_CG_STEPS
         bound = EXACT_TOLERANCE if self.cg_steps is None else CG_TOLERANCE
@@ -294,16 +289,8 @@ class Findings:
                 own, rounding = _step_error(reached, expected, theta)
                 error, bound = max(error, own), max(bound, rounding)
         what = "relative error of objective" if many else "relative error"
-        return [
-            Check(
-                "layers",
-                "Algorithm 2 is what the library's layers compute",
-                error <= bound,
-                f"{what} {_power(error)}",
-                error,
-                bound,
-            )
-        ]
+        claim = "Algorithm 2 is what the library's layers compute"
+        return Check("layers", claim, error <= bound, f"{what} {_power(error)}", error, bound)
 
     def _proximal(self, index: int, theta: Tensor) -> float:
         """Return ``½‖φ(θ, a^k) − z^{1/2}‖² + 1/(2τ) ‖θ − θ^k‖²``."""
@@ -314,41 +301,23 @@ class Findings:
 
     def _rises(self) -> Check:
         rise = self.notes.worst_rise()
-        falls = "falls at every step" if rise < 0 else f"largest relative rise {_power(rise)}"
-        return Check(
-            "objective",
-            "No layer's proximal objective rises, at any CG iteration",
-            rise <= 1e-12,
-            falls,
-            rise,
-            1e-12,
-        )
+        value = "falls at every step" if rise < 0 else f"largest relative rise {_power(rise)}"
+        claim = "No layer's proximal objective rises, at any CG iteration"
+        return Check("objective", claim, rise <= 1e-12, value, rise, 1e-12)
 
 
-def _descent(layers: list[LayerStep]) -> list[Check]:
-    if not layers:
-        return []
+def _descent(layers: list[LayerStep]) -> Check:
     least = min(layer.cosine for layer in layers)
+    claim = "Every layer's direction D descends: ⟨D,\u00a0G⟩\u00a0>\u00a00"
+    return Check("descent", claim, least > 0, f"smallest cosine {least:.3f}", least, 0.0)
+
+
+def _angle(layers: list[LayerStep]) -> Check:
     closest = min(layers, key=lambda layer: layer.exact_cosine - layer.bound)
     margin = closest.exact_cosine - closest.bound
-    return [
-        Check(
-            "descent",
-            "Every layer's direction D descends: ⟨D,\u00a0G⟩\u00a0>\u00a00",
-            least > 0,
-            f"smallest cosine {least:.3f}",
-            least,
-            0.0,
-        ),
-        Check(
-            "angle",
-            "The exact D keeps its angle bound, cos∠(D,\u00a0G) ≥ 2√κ/(1\u00a0+\u00a0κ)",
-            margin >= -1e-12,
-            f"{closest.spectrum.name}: {closest.exact_cosine:.3f} ≥ {closest.bound:.3f}",
-            margin,
-            0.0,
-        ),
-    ]
+    claim = "The exact D keeps its angle bound, cos∠(D,\u00a0G) ≥ 2√κ/(1\u00a0+\u00a0κ)"
+    value = f"{closest.spectrum.name}: {closest.exact_cosine:.3f} ≥ {closest.bound:.3f}"
+    return Check("angle", claim, margin >= -1e-12, value, margin, 0.0)
 
 
 def _relative_update(result: SweepResult, index: int) -> float:

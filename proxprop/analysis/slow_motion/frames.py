@@ -101,7 +101,13 @@ class FrameWriter:
 
     def frame(self, side: Side, stage: Stage, other: Stage) -> dict[str, Any]:
         """Return the frame of a stage (`other` is the second algorithm's, where both move)."""
-        self._define(stage)
+        defined = {
+            StageKind.FORWARD_Z: self.start.z,
+            StageKind.FORWARD_A: self.start.a,
+            StageKind.Z_HALF: self._halves,
+        }
+        if stage.kind in defined:
+            defined[stage.kind][stage.layer] = stage.after
         before = dict(self._energy)
         if side in ("both", "explicit"):
             self._energy["explicit"] = energy_json(stage.energy)
@@ -120,7 +126,7 @@ class FrameWriter:
             "layer": stage.layer,
             "side": side,
             "iteration": iteration,
-            **caption_of(stage, self.network.depth, sigma, self.cg_steps)._asdict(),
+            **caption_of(stage, sigma, self.cg_steps)._asdict(),
             "equation": with_numbers(
                 EQUATIONS[stage.equation],
                 stage.layer + (stage.kind is StageKind.A_HALF),  # its l is the layer that asks
@@ -136,41 +142,27 @@ class FrameWriter:
         }
 
     def _numbers(self, stage: Stage) -> list[dict[str, Any]]:
-        numbers = numbers_of(stage, self.network, self.start, self.steps)
+        numbers, l = numbers_of(stage, self.network, self.start, self.steps), stage.layer  # noqa: E741
         if stage.kind is StageKind.THETA_EXPLICIT and stage.subproblem is not None:
-            half = self._halves[stage.layer]
-            value = matched_overshoot(self.network, self.start, stage.layer, half, self.steps.tau)
-            self._notes.matched[stage.layer] = value
-            matched = Number("overshoot_matched", r"\text{the same for } s = \tau", value)
-            numbers.insert(1, matched)
+            given = self.network, self.start, l, self._halves[l], self.steps.tau
+            matched = self._notes.matched[l] = matched_overshoot(*given)
+            tex = r"\text{the same for } s = \tau"
+            numbers.insert(1, Number("overshoot_matched", tex, matched))
         return [number._asdict() for number in numbers]
 
-    def _define(self, stage: Stage) -> None:
-        if stage.kind is StageKind.Z_HALF:
-            self._halves[stage.layer] = stage.after
-        if stage.kind is StageKind.FORWARD_Z:
-            self.start.z[stage.layer] = stage.after
-        elif stage.kind is StageKind.FORWARD_A:
-            self.start.a[stage.layer] = stage.after
-
     def _tiles(self, stage: Stage) -> list[dict[str, Any]]:
-        l, start = stage.layer, self.start  # noqa: E741 (the paper's index)
-        if stage.kind in (StageKind.FORWARD_Z, StageKind.LOSS):
-            name = f"z_{l}^k"
+        l, start, name = stage.layer, self.start, f"{_variable(stage)}_{stage.layer}"  # noqa: E741
+        if stage.kind in (StageKind.FORWARD_Z, StageKind.FORWARD_A, StageKind.LOSS):
+            below, given = f"a_{{{l - 1}}}^k", start.a[l - 1]
+            if stage.kind is StageKind.FORWARD_A:
+                below, given = f"z_{l}^k", start.z[l]
             return [
-                _tile(f"a_{{{l - 1}}}^k", "what comes in", start.a[l - 1]),
-                _tile(name, "what goes out", stage.after),
-            ]
-        if stage.kind is StageKind.FORWARD_A:
-            assert start.z[l] is not None
-            return [
-                _tile(f"z_{l}^k", "what comes in", start.z[l]),
-                _tile(f"a_{l}^k", "what goes out", stage.after),
+                _tile(below, "what comes in", given),
+                _tile(f"{name}^k", "what goes out", stage.after),
             ]
         if stage.kind in _WEIGHTS:
             return self._weight_tiles(stage)
         assert stage.before is not None
-        name = f"{_variable(stage)}_{l}"
         scale = largest(stage.before, stage.after)
         return [
             _tile(f"{name}^k", "before", stage.before, scale),
