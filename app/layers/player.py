@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
-
-import streamlit as st
 
 from app.charts.theme import BLUE, VERMILION
 from app.live.component import mount
 from app.mathml import mathml
-from app.questions import QuestionFailed, get_questions
 from proxprop.analysis.questions import StepQuestion
 
 MOST_LAYERS = 2  # hidden ones whose energies have bars of their own
-
-
-def traced(question: StepQuestion) -> dict[str, Any] | None:
-    """Return the stages of a step, showing how it goes meanwhile; None where it shows why not."""
-    return _part(question, "motion", "Computing the step in float64")
-
-
-def checked(question: StepQuestion) -> dict[str, Any] | None:
-    """Return measures and checks of a step, while its stages play already."""
-    return _part(question, "findings", "Measuring and checking the step")
-
-
-def _part(question: StepQuestion, part: str, title: str) -> dict[str, Any] | None:
-    place, start = st.empty(), time.monotonic()
-
-    def report(doing: str, share: float | None) -> None:
-        elapsed = f" ({time.monotonic() - start:.0f} s)"
-        place.progress(share or 0.0, text=f"{title}: {doing} …{elapsed}")
-
-    try:
-        answer = get_questions().answer(question, part, report)
-    except QuestionFailed as error:
-        with place.container():
-            st.error(str(error))
-            st.button("Try again", key=f"layers.again-{part}", icon=":material/replay:")
-        return None
-    place.empty()
-    return answer
 
 
 def player(question: StepQuestion, trace: dict[str, Any], *, lecture: bool) -> None:

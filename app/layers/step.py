@@ -8,13 +8,15 @@ from typing import Any
 
 import streamlit as st
 
+from app.components.answers import answered
 from app.components.notation import exact_number
 from app.components.run_settings import settings_in_force
 from app.forms.fields import log_grid
 from app.guard import reporting
 from app.layers.page import LayersState, known_runs, run_label
-from app.layers.player import checked, player, traced
+from app.layers.player import player
 from app.layers.results import checks, measures_table, overshoots
+from app.questions import QuestionFailed
 from app.services import get_service, get_store
 from app.state import url_state
 from proxprop.analysis.questions import StepQuestion
@@ -37,12 +39,14 @@ LOOK_SECONDS = 0.1
 def one_step(state: LayersState) -> None:
     """Show the controls, the step as it plays, then its measures and checks."""
     question = _controls(state)
-    step = traced(question)
+    step = _part(question, "motion", "Computing the step in float64")
     if step is None:
         return
     player(question, step, lecture=state.lecture)
     st.caption(_description(step["setting"]))
-    if (results := checked(question)) is None:
+    # The stages play already.
+    results = _part(question, "findings", "Measuring and checking the step")
+    if results is None:
         return
     left, right = st.columns([1.1, 1], gap="large")
     with left:
@@ -58,6 +62,16 @@ def one_step(state: LayersState) -> None:
         key="trace-json",
         on_click="ignore",
     )
+
+
+def _part(question: StepQuestion, part: str, title: str) -> dict[str, Any] | None:
+    """Return a part of what is known of a step; None where it shows why not."""
+    try:
+        return answered(question, part, title)
+    except QuestionFailed as error:
+        st.error(str(error))
+        st.button("Try again", key=f"layers.again-{part}", icon=":material/replay:")
+        return None
 
 
 def _controls(state: LayersState) -> StepQuestion:

@@ -82,8 +82,8 @@ class Curve:
 def curves(result: Result) -> list[Curve]:
     """Return a curve for each contender that has begun, in the plan's order."""
     styles = styles_of(result.contenders)
-    made = [curve(one, style) for one, style in zip(result.contenders, styles, strict=True)]
-    return [one for one in made if len(one.columns["epoch"])]
+    lines = [curve(each, style) for each, style in zip(result.contenders, styles, strict=True)]
+    return [line for line in lines if len(line.columns["epoch"])]
 
 
 def curve(contender: Contender, style: LineStyle) -> Curve:
@@ -114,26 +114,26 @@ def curve(contender: Contender, style: LineStyle) -> Curve:
 def styles_of(contenders: Sequence[Contender]) -> list[LineStyle]:
     """Return colour and dash of each contender; an exact step is solid, CG is dashed."""
     try:
-        configs = [one.run_config for one in contenders]
+        configs = [contender.run_config for contender in contenders]
     except ConfigError:  # recorded by another version: the direction is known all the same
         configs = []
     if not 0 < len(configs) <= DISTINCT:
-        return [line_style(one.solver) for one in contenders]
+        return [line_style(contender.solver) for contender in contenders]
     # Where CG and exact steps would share a colour (with Adam), it is the exact step's.
     order = sorted(range(len(configs)), key=lambda i: configs[i].direction.solver == "cg")
     raced = [
         RaceContender(direction=configs[i].direction, optimizer=configs[i].optimizer) for i in order
     ]
-    found = dict(zip(order, looks(raced), strict=True))
-    used = {style.color for style in found.values()}
+    styles = dict(zip(order, looks(raced), strict=True))
+    used = {style.color for style in styles.values()}
     for i, config in enumerate(configs):
-        style = found[i]
+        style = styles[i]
         if config.direction.solver == "cg":
             color = SKY if style.color == BLUE and SKY not in used else style.color
             used.add(color)
             dash = "longdashdot" if style.dash == "solid" else style.dash
-            found[i] = LineStyle(color, dash)
-    return [found[i] for i in range(len(configs))]
+            styles[i] = LineStyle(color, dash)
+    return [styles[i] for i in range(len(configs))]
 
 
 def baseline(lines: Sequence[Curve]) -> Curve | None:

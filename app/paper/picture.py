@@ -81,9 +81,8 @@ def training_picture(result: Result) -> Picture:
     plain = baseline(drawn)
     target = None
     if plain is not None and plain.epochs and math.isfinite(plain.loss):
-        words = f"{plain.label} ends at {number(plain.loss)}"
-        target = (plain.loss, words)
-    return Picture(CURVES, tuple(_line(one, plain, target) for one in drawn), target)
+        target = (plain.loss, f"{plain.label} ends at {number(plain.loss)}")
+    return Picture(CURVES, tuple(_line(curve, plain, target) for curve in drawn), target)
 
 
 def _line(curve: Curve, plain: Curve | None, target: tuple[float, str] | None) -> Line:
@@ -159,7 +158,7 @@ def _style(direction: str, batch: int) -> LineStyle:
 
 
 def _study_line(label: str, members: list[tuple[float, Curve]], style: LineStyle) -> Line:
-    members = sorted(members, key=lambda one: one[0])
+    members = sorted(members, key=lambda member: member[0])
     lost = tuple(tau for tau, curve in members if not math.isfinite(curve.loss))
     kept = [(tau, curve) for tau, curve in members if math.isfinite(curve.loss)]
     columns = {
@@ -182,13 +181,13 @@ def stability_picture(result: StabilityResult) -> Picture:
         target=True,
         x_log=True,
     )
-    words = f"guessing the classes' shares: {number(result.constant_loss)}"
+    guess = f"guessing the classes' shares: {number(result.constant_loss)}"
     styles = looks([Contender(direction=DirectionConfig(solver=m.solver)) for m in result.methods])
     lines = tuple(
-        _method_line(one, result.seeds, style)
-        for one, style in zip(result.methods, styles, strict=True)
+        _method_line(method, result.seeds, style)
+        for method, style in zip(result.methods, styles, strict=True)
     )
-    return Picture((panel,), lines, (result.constant_loss, words))
+    return Picture((panel,), lines, (result.constant_loss, guess))
 
 
 def _method_line(method: StabilityMethod, seeds: Sequence[int], style: LineStyle) -> Line:

@@ -8,11 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from app.charts.spectra import layers_figure
+from app.components.answers import answered
 from app.components.network import model_title
 from app.components.notation import count, number
 from app.components.run_titles import data_of, title_of
 from app.live.chart import show_figure
-from app.questions import QuestionFailed, get_questions
+from app.questions import QuestionFailed
 from app.services import get_store
 from app.stability import limits
 from app.stability.page import DEFAULT_NET, StabilityState
@@ -173,24 +174,12 @@ def _question(run: Run, *, initial: bool) -> SpectraQuestion | None:
 
 
 def _measured(question: SpectraQuestion) -> NetworkSpectra | None:
-    """Return the spectra, waiting for them with progress; a rerun or another visitor joins."""
-    questions, (part,) = get_questions(), question.parts
-    answer = questions.known(question, part)
-    if answer is None:
-        place = st.empty()
-        bar = place.progress(0.0, "Starting")
-
-        def report(doing: str, share: float | None) -> None:
-            bar.progress(share or 0.0, f"{doing[:1].upper()}{doing[1:]} …")
-
-        try:
-            answer = questions.answer(question, part, report)
-        except QuestionFailed as error:
-            place.empty()
-            st.warning(f"This network could not be measured: {error}")
-            return None
-        place.empty()
-    return NetworkSpectra.parse(answer)
+    """Return the spectra, once they are measured; None where it shows why they are not."""
+    try:
+        return NetworkSpectra.parse(answered(question, "spectra", "Measuring the network"))
+    except QuestionFailed as error:
+        st.warning(f"This network could not be measured: {error}")
+        return None
 
 
 def _limits(spectra: NetworkSpectra, config: RunConfig, tau: float) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.charts.overshoot import overshoot_figure
-from app.layers import player, step
+from app.components import answers
+from app.layers import step
 from app.layers.results import measures_frame
 from app.questions import QuestionFailed
 from proxprop.spec.config import RunConfig
@@ -22,7 +23,7 @@ def asked(monkeypatch):
             made.append(question)
             raise QuestionFailed("The loss is not finite: choose another run.")
 
-    monkeypatch.setattr(player, "get_questions", Fake)
+    monkeypatch.setattr(answers, "get_questions", Fake)
     return made
 
 
