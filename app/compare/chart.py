@@ -6,12 +6,13 @@ import streamlit as st
 
 from app.charts.curves import Trace
 from app.compare.quantities import QUANTITIES
-from app.compare.results import Results, contender_of
+from app.compare.results import contender_of
 from app.compare.state import RaceState
 from app.components.contender_styles import looks
 from app.components.run_titles import title_of
 from app.live.chart import live_chart
 from proxprop.runs.record import Run
+from proxprop.runs.results import RaceResults
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.racing import labels, members_of
 
@@ -26,7 +27,7 @@ EMPTY = "Press Start: all contenders begin at the same weights and see the same 
 
 
 def race_chart(
-    state: RaceState, race: Run | None, results: Results | None, added: list[Run]
+    state: RaceState, race: Run | None, results: RaceResults | None, added: list[Run]
 ) -> None:
     """Draw the race and the finished runs beside it, live."""
     contenders = list(results.config.contenders) if results is not None else []
@@ -82,7 +83,7 @@ def _rest(state: RaceState, rows: int, spread: bool) -> int:
     return REST if rows else REST_IDLE
 
 
-def _empty(race: Run | None, results: Results | None) -> str:
+def _empty(race: Run | None, results: RaceResults | None) -> str:
     if race is None:
         return EMPTY
     searching = results is not None and results.searching

@@ -7,7 +7,7 @@ import streamlit as st
 from app.compare.chart import CHART, race_chart
 from app.compare.form import step_sizes
 from app.compare.quantities import QUANTITIES
-from app.compare.results import Results, beside, contender_of, results_of
+from app.compare.results import beside, contender_of, results_of
 from app.compare.search import search_figure
 from app.compare.state import RaceState
 from app.compare.table import Entry, html
@@ -20,6 +20,7 @@ from app.live.status import live_status
 from app.services import get_store
 from app.state.url_state import show_value
 from proxprop.runs.record import Run
+from proxprop.runs.results import RaceResults
 from proxprop.spec.config import RaceConfig, RunConfig
 from proxprop.spec.config.query import flatten
 from proxprop.spec.racing import Row
@@ -62,7 +63,7 @@ def _results(race_id: str | None) -> None:
         state.leave()
 
 
-def _below(state: RaceState, race: Run | None, results: Results | None) -> None:
+def _below(state: RaceState, race: Run | None, results: RaceResults | None) -> None:
     """Show what is chosen below the table, and what can be taken away."""
     if results is not None and results.steps:
         _baseline(state, results)
@@ -85,7 +86,7 @@ def _below(state: RaceState, race: Run | None, results: Results | None) -> None:
         )
 
 
-def _table(state: RaceState, race: Run, results: Results, added: list[Run]) -> None:
+def _table(state: RaceState, race: Run, results: RaceResults, added: list[Run]) -> None:
     quantity = QUANTITIES[state.quantity]
     measure, target = quantity.measure, quantity.target(state, race)
     base = min(state.baseline, len(results.config.contenders)) - 1
@@ -115,8 +116,8 @@ def _state(row: Row, race: Run) -> str:
     return race.status if row.members else ""
 
 
-def _baseline(state: RaceState, results: Results) -> None:
-    names = [row.label for row in results.table("train_loss", None, 0)]
+def _baseline(state: RaceState, results: RaceResults) -> None:
+    names = [row.label for row in results.table()]
     bound = state.bind("baseline")
     show_value(bound["key"], min(state.baseline, len(names)))  # the form may have more contenders
     st.selectbox(
@@ -130,7 +131,7 @@ def _baseline(state: RaceState, results: Results) -> None:
     )
 
 
-def _search(results: Results, lecture: bool) -> None:
+def _search(results: RaceResults, lecture: bool) -> None:
     payload = results.search
     assert payload is not None
     done = len(payload["results"])

@@ -7,8 +7,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from app.routes.assets import module, plotly
-from app.routes.races import table_csv
-from app.routes.runs import artifact, config_json, points_csv, snippet, weights
+from app.routes.exports import artifact, config_json, points_csv, snippet, table_csv, weights
 from app.routes.stream import stream
 
 

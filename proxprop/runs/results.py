@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
@@ -13,14 +14,64 @@ from proxprop.spec.racing import Row, SearchPayload, as_raced, rows
 from proxprop.spec.racing.search import ARTIFACT
 from proxprop.spec.sweeping import MapPayload
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class RaceResults:
+    """A stored race as far as it has come.
+
+    Attributes:
+        config: At the step sizes that were, or are being, raced.
+        search: The search of step sizes, if there is one and it has begun.
+        evaluations: Member → its points of the table "evaluations".
+        steps: Member → its points of the table "steps".
+        ends: Member → how it ended.
+    """
+
+    config: RaceConfig
+    search: SearchPayload | None
+    evaluations: dict[int, pd.DataFrame]
+    steps: dict[int, pd.DataFrame]
+    ends: dict[int, Ended]
+
+    @property
+    def searching(self) -> bool:
+        """Whether trials go on and the race itself has not begun."""
+        return self.config.search is not None and not self.steps
+
+    def table(
+        self, measure: Measure = "train_loss", target: float | None = None, baseline: int = 0
+    ) -> list[Row]:
+        """Return a row for each contender; see `rows`."""
+        data = (self.config, self.evaluations, self.steps, self.ends)
+        return rows(*data, target=target, measure=measure, baseline=baseline)
+
 
 def raced_config(store: Reading, run: Run) -> RaceConfig:
     """Return the config of a stored race at the step sizes that were, or are being, raced."""
-    config = run.config
-    if not isinstance(config, RaceConfig):
-        raise TypeError(f"run {run.id} is a {run.kind}, not a race")
-    row = store.artifact(run.id, 0, ARTIFACT)
-    return as_raced(config, None if row is None else cast(SearchPayload, row.payload))
+    return _raced(store, run)[0]
+
+
+def race_results(store: Reading, run: Run) -> RaceResults:
+    """Return what a stored race has come to.
+
+    Raises:
+        TypeError: If the run is no race.
+    """
+    config, search = _raced(store, run)
+    members = store.members(run.id)
+    ends = {
+        row.event.member: row.event
+        for row in store.events(run.id)
+        if isinstance(row.event, Ended) and row.event.member >= 0
+    }
+    evaluations, steps = (
+        {member: store.points(run.id, table, member) for member in members}
+        for table in ("evaluations", "steps")
+    )
+    return RaceResults(config, search, evaluations, steps, ends)
 
 
 def race_table(
@@ -36,22 +87,16 @@ def race_table(
     Raises:
         TypeError: If the run is no race.
     """
-    config = raced_config(store, store.run(run_id))
-    present = store.members(run_id)
-    ends = {
-        row.event.member: row.event
-        for row in store.events(run_id)
-        if isinstance(row.event, Ended) and row.event.member >= 0
-    }
-    return rows(
-        config,
-        {member: store.points(run_id, "evaluations", member) for member in present},
-        {member: store.points(run_id, "steps", member) for member in present},
-        ends,
-        target=target,
-        measure=measure,
-        baseline=baseline,
-    )
+    return race_results(store, store.run(run_id)).table(measure, target, baseline)
+
+
+def _raced(store: Reading, run: Run) -> tuple[RaceConfig, SearchPayload | None]:
+    config = run.config
+    if not isinstance(config, RaceConfig):
+        raise TypeError(f"run {run.id} is a {run.kind}, not a race")
+    row = store.artifact(run.id, 0, ARTIFACT)
+    search = None if row is None else cast(SearchPayload, row.payload)
+    return as_raced(config, search), search
 
 
 def find_sweep(store: Reading, config: SweepConfig, *, live: bool = False) -> Run | None:

@@ -54,10 +54,9 @@ class StillService:
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """An empty store that the pages use."""
     monkeypatch.setenv("PROXPROP_HOME", str(tmp_path))
-    parts = services._Services()
-    monkeypatch.setattr(services, "_SERVICES", parts)
-    fresh = parts.store()
-    parts._parts["service"] = StillService(fresh)
+    monkeypatch.setattr(services, "_PARTS", {})
+    fresh = services.get_store()
+    services._PARTS["service"] = StillService(fresh)
     yield fresh
     fresh.close()
 
