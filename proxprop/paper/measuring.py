@@ -9,7 +9,7 @@ import torch
 
 import proxprop
 from proxprop.data.dataset import load
-from proxprop.engine.racing.state import Standing
+from proxprop.engine.racing.state import RaceState
 from proxprop.engine.training.device import device_label, processor_name, resolve_device
 from proxprop.engine.training.session import Session
 from proxprop.engine.training.snapshot import restore
@@ -73,7 +73,7 @@ def test_accuracies(
         return {}
     device = resolve_device(config.device)
     accuracies = {}
-    for member, saved in Standing(len(config.contenders)).restore(snapshot).items():
+    for member, saved in RaceState(len(config.contenders)).restore(snapshot).items():
         session = Session(config.run(member), dataset, device)
         restore(saved, session)
         evaluation = session.evaluation("test")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 
 from proxprop.data.dataset import Dataset, load
-from proxprop.engine.racing.conductor import Conductor
-from proxprop.engine.racing.lane import Lane
-from proxprop.engine.racing.state import Standing
+from proxprop.engine.racing.scheduler import ContenderLoop, Scheduler
+from proxprop.engine.racing.state import RaceState
 from proxprop.engine.training.device import resolve_device
 from proxprop.engine.training.session import Session
-from proxprop.spec.config import RaceConfig, RunConfig
-from proxprop.spec.controls import Controls
+from proxprop.spec.config import RaceConfig
+from proxprop.spec.controls import Controls, Progress
 from proxprop.spec.events import (
     WHOLE,
     Artifact,
@@ -38,7 +37,7 @@ def race(
     controls: Controls,
     *,
     snapshot: Snapshot | None = None,
-    progress: Callable[[str, float | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Event]:
     """Race the contenders of `config`, seed after seed.
 
@@ -47,7 +46,7 @@ def race(
         controls: Polled between steps and between the pieces of evaluations.
         snapshot: Where to continue, bit for bit on the CPU (a search: from its last whole trial);
             None to start.
-        progress: Called with words and a fraction while data is fetched.
+        progress: Called with a message and a fraction while data is fetched.
 
     Yields:
         The events of every member under its number, and those of the whole; see
@@ -64,7 +63,7 @@ def race(
 
 
 class _Race:
-    """The course of one race; each method yields the events of one part of it."""
+    """One race; each method yields the events of one part of it."""
 
     def __init__(
         self,
@@ -78,47 +77,47 @@ class _Race:
         self._raced = config
         self._dataset = dataset
         self._device = device
-        self._standing = Standing(config.members)
-        self._saved = self._standing.restore(snapshot) if snapshot is not None else {}
-        self._lanes: list[Lane] = []
-        self._conductor = Conductor(controls, self._capture, config.checkpoint.seconds)
+        self._state = RaceState(config.members)
+        self._saved = self._state.restore(snapshot) if snapshot is not None else {}
+        self._contenders: list[ContenderLoop] = []
+        self._scheduler = Scheduler(controls, self._capture, config.checkpoint.seconds)
 
     def events(self) -> Iterator[Event]:
         """Yield the whole race."""
         yield State("running", self._steps)
-        yield from self._standing.ended.values()
+        yield from self._state.ended.values()
         if self._asked.search is not None:
             yield from self._search()
-        self._raced = as_raced(self._asked, self._standing.search)
-        if not self._conductor.stopping:
+        self._raced = as_raced(self._asked, self._state.search)
+        if not self._scheduler.stopping:
             self._warm_up()
         for seed_index in range(self._asked.seeds):
-            if not self._conductor.stopping:
+            if not self._scheduler.stopping:
                 yield from self._round(seed_index)
-        if self._conductor.stopping:
+        if self._scheduler.stopping:
             yield self._capture("asked")
         yield self._ended()
 
     # -- search ------------------------------------------------------------------------------
 
     def _search(self) -> Iterator[Event]:
-        payload = self._standing.search or empty_search(self._asked)
+        payload = self._state.search or empty_search(self._asked)
         began, first = time.monotonic(), len(payload["results"])
         while (done := len(payload["results"])) < payload["total"]:
             yield _progress(payload["total"], done, first, time.monotonic() - began)
             trial = self._trial(done)
-            yield from self._conductor.run([trial], silent=True)
+            yield from self._scheduler.run([trial], silent=True)
             assert trial.ended is not None
             if trial.ended.outcome == "stopped":
                 return
             payload = with_result(payload, self._asked, trial.ended)
-            self._standing.search = payload
+            self._state.search = payload
             yield Artifact(ARTIFACT, len(payload["results"]), {**payload})
         if first < payload["total"]:
             yield Notice("info", f"Searched: {payload['total']} trials.", 1.0)
             yield self._capture("asked")  # a search is dear: no crash shall repeat it
 
-    def _trial(self, index: int) -> Lane:
+    def _trial(self, index: int) -> ContenderLoop:
         search = self._asked.search
         assert search is not None
         trial, contender = divmod(index, len(self._asked.contenders))
@@ -128,16 +127,11 @@ class _Race:
                 "direction": tried[trial].direction.model_dump(),
                 "optimizer": tried[trial].optimizer.model_dump(),
                 "budget": {"epochs": search.epochs},
-                "evaluation": {"every": search.epochs, "train": self._needs_train_loss},
+                "evaluation": {"every": search.epochs, "train": search.criterion == "train_loss"},
                 "instruments.tier": "off",
             }
         )
-        return Lane(WHOLE, "search", config, self._dataset, self._conductor.listen)
-
-    @property
-    def _needs_train_loss(self) -> bool:
-        search = self._asked.search
-        return search is not None and search.criterion == "train_loss"
+        return ContenderLoop(WHOLE, "search", config, self._dataset, self._scheduler.listen)
 
     # -- race --------------------------------------------------------------------------------
 
@@ -149,46 +143,42 @@ class _Race:
             session.flush()
 
     def _round(self, seed_index: int) -> Iterator[Event]:
-        names = race_labels(self._asked)
-        places = [(c, member_of(self._raced, c, seed_index)) for c in range(len(names))]
-        self._lanes = [
-            self._lane(member, names[contender], self._raced.run(contender, seed_index))
-            for contender, member in places
-            if member not in self._standing.ended
-        ]
-        for event in self._conductor.run(self._lanes):
+        self._contenders = []
+        for contender, label in enumerate(race_labels(self._asked)):
+            member = member_of(self._raced, contender, seed_index)
+            if member not in self._state.ended:
+                config = self._raced.run(contender, seed_index)
+                listen, saved = self._scheduler.listen, self._saved.pop(member, None)
+                loop = ContenderLoop(member, label, config, self._dataset, listen, saved)
+                self._contenders.append(loop)
+        for event in self._scheduler.run(self._contenders):
             if isinstance(event, Ended):
-                self._standing.ended[event.member] = event
+                self._state.ended[event.member] = event
             yield event
 
-    def _lane(self, member: int, label: str, config: RunConfig) -> Lane:
-        listen, saved = self._conductor.listen, self._saved.pop(member, None)
-        return Lane(member, label, config, self._dataset, listen, saved)
-
     def _capture(self, reason: Reason) -> Snapshot:
-        """Return a snapshot of everything; every lane has brought its own up to date.
+        """Return a snapshot of everything; every contender has brought its own up to date.
 
-        A stopped lane counts as under way: it is what a resume goes on with.
+        A stopped member counts as under way: it is what a resume goes on with.
         """
         under_way = {
-            lane.member: lane.snapshot
-            for lane in self._lanes
-            if lane.snapshot is not None and (lane.ended is None or lane.ended.outcome == "stopped")
+            loop.member: loop.snapshot
+            for loop in self._contenders
+            if loop.snapshot is not None and (loop.ended is None or loop.ended.outcome == "stopped")
         }
-        # Members of a resumed race that were stopped before their turn came again.
-        waiting = {m: s for m, s in self._saved.items() if m not in under_way}
-        return self._standing.capture({**waiting, **under_way}.items(), reason)
+        # What is still in `_saved` are members of a resumed race whose turn has not come again.
+        return self._state.capture({**self._saved, **under_way}, reason)
 
     # -- end ---------------------------------------------------------------------------------
 
     @property
     def _steps(self) -> int:
-        return sum(end.step for end in self._standing.ended.values())
+        return sum(end.step for end in self._state.ended.values())
 
     def _ended(self) -> Ended:
-        ends = self._standing.ended.values()
-        outcome: Outcome = "stopped" if self._conductor.stopping else "finished"
-        words, summary = _verdict(self._raced, self._standing.ended)
+        ends = self._state.ended.values()
+        outcome: Outcome = "stopped" if self._scheduler.stopping else "finished"
+        words, summary = _verdict(self._raced, self._state.ended)
         if outcome == "stopped":
             words = f"stopped after {self._steps} steps in all"
         epoch = max((end.epoch for end in ends), default=0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -17,7 +17,7 @@ FORMAT = 1
 _HOST = torch.device("cpu")
 
 
-class Standing:
+class RaceState:
     """What a race has come to apart from the members that are under way.
 
     Args:
@@ -35,7 +35,7 @@ class Standing:
 
     def capture(
         self,
-        under_way: Iterable[tuple[int, Snapshot]],
+        under_way: Mapping[int, Snapshot],
         reason: Reason,
     ) -> Snapshot:
         """Return the race as it is.
@@ -48,21 +48,21 @@ class Standing:
             reason: Why now.
         """
         tensors: dict[str, Tensor] = {}
-        lanes: dict[str, Any] = {}
+        extras: dict[str, Any] = {}
         steps = {str(member): -1 for member in range(self._members)}
-        for member, snapshot in under_way:
+        for member, snapshot in under_way.items():
             tensors |= {f"{member}/{name}": value for name, value in snapshot.tensors.items()}
-            lanes[str(member)] = {"step": snapshot.step, "extra": snapshot.extra}
+            extras[str(member)] = {"step": snapshot.step, "extra": snapshot.extra}
             steps[str(member)] = snapshot.step
         ended = {}
         for member, end in self.ended.items():
-            if str(member) not in lanes:
+            if str(member) not in extras:
                 ended[str(member)] = flatten(asdict(end), str(member), {}, _HOST)
                 steps[str(member)] = end.step
         extra = {
             "race_format": FORMAT,
             "member_steps": steps,
-            "lanes": lanes,
+            "lanes": extras,  # the name of version 0.1.0
             "ended": ended,
             "search": self.search,
         }
@@ -84,13 +84,13 @@ class Standing:
         self.search = extra["search"]
         ended = unflatten(extra["ended"], {}, _HOST)
         self.ended = {int(member): Ended(**values) for member, values in ended.items()}
-        found = {}
-        for member, lane in extra["lanes"].items():
+        under_way = {}
+        for member, own in extra["lanes"].items():
             prefix = f"{member}/"
             tensors = {
                 name.removeprefix(prefix): value
                 for name, value in snapshot.tensors.items()
                 if name.startswith(prefix)
             }
-            found[int(member)] = Snapshot(lane["step"], tensors, lane["extra"], snapshot.reason)
-        return found
+            under_way[int(member)] = Snapshot(own["step"], tensors, own["extra"], snapshot.reason)
+        return under_way

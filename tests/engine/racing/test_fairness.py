@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from proxprop.engine.racing import lane
+from proxprop.engine.racing import scheduler
 from proxprop.engine.training.session import Session
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.events import Artifact, Started, State
@@ -67,7 +67,7 @@ def test_seeds_differ_and_the_first_one_is_raced_first() -> None:
 
 
 def test_contenders_advance_together_in_short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane, "TURN", 1e-9)  # a turn is a step then, whatever a step takes
+    monkeypatch.setattr(scheduler, "TURN", 1e-9)  # a turn is a step then, whatever a step takes
     events = run(small(EXPLICIT, EXACT, CG))
     done = [0, 0, 0]
     for point in training.points(events):
