@@ -91,9 +91,9 @@ def answer(message: dict[str, Any], cancelled: set[str]) -> None:
     try:
         with validating():
             question = _QUESTION.validate_python(message["question"])
-        for part, found in parts_of(question, reporter.progress):
+        for part, content in parts_of(question, reporter.progress):
             path = Path(message["answers"][part])
-            write_atomically(path, json.dumps(found, allow_nan=False))
+            write_atomically(path, json.dumps(content, allow_nan=False))
             reporter.send(ready=part)
     except Cancelled:
         reporter.end(cancelled=True)

@@ -109,9 +109,9 @@ class NetworkCurvature:
 
     def explicit_limit(self, momentum: float = 0.0, *, nesterov: bool = False) -> NetworkLimit:
         """Return the limit of plain gradient descent, ``2/λ_max(∇²J)`` without momentum."""
-        found = self._largest(self.hessian_product)
-        limit = step_limit(found.largest, momentum, nesterov=nesterov)
-        return _limit(found, limit)
+        result = self._largest(self.hessian_product)
+        limit = step_limit(result.largest, momentum, nesterov=nesterov)
+        return _limit(result, limit)
 
     def proximal_limit(
         self,
@@ -130,8 +130,8 @@ class NetworkCurvature:
             explicit_ratio: ``explicit_lr/lr``, held fixed as η varies; default 1, as in the paper.
         """
         positive(explicit_ratio, "explicit_ratio")
-        found = self._largest(self._proximal_operator(1.0, explicit_ratio, tau))
-        return _limit(found, step_limit(found.largest, momentum, nesterov=nesterov))
+        result = self._largest(self._proximal_operator(1.0, explicit_ratio, tau))
+        return _limit(result, step_limit(result.largest, momentum, nesterov=nesterov))
 
     def proximal_limit_at(
         self,
@@ -224,5 +224,5 @@ class NetworkCurvature:
         ]
 
 
-def _limit(found: LanczosResult, limit: float) -> NetworkLimit:
-    return NetworkLimit(limit, found.largest, found.error, found.steps, found.converged)
+def _limit(result: LanczosResult, limit: float) -> NetworkLimit:
+    return NetworkLimit(limit, result.largest, result.error, result.steps, result.converged)

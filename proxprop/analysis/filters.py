@@ -72,8 +72,8 @@ class CgPolynomial:
         system = _WeightedDiagonal(np.concatenate([points.ravel(), known]), weights)
         with np.errstate(divide="ignore", invalid="ignore"):  # of a unit that asks for nothing
             for step in cg_iterates(system, np.ones_like(weights), self.steps, _ROUNDING):
-                found = step.solution
-        return found[..., :count].reshape((*self.rhs.shape[:-1], *points.shape))
+                solution = step.solution
+        return solution[..., :count].reshape((*self.rhs.shape[:-1], *points.shape))
 
 
 def cg_polynomial(
@@ -181,9 +181,9 @@ class _NumpyArrays:
     where = staticmethod(np.where)
 
     @staticmethod
-    def addcmul(start: Array, one: Array, two: Array, value: float = 1.0) -> Array:
-        """Return ``start + value · one · two``, torch's name for it."""
-        return start + value * one * two
+    def addcmul(start: Array, left: Array, right: Array, value: float = 1.0) -> Array:
+        """Return ``start + value · left · right``, torch's name for it."""
+        return start + value * left * right
 
 
 class _WeightedDiagonal:

@@ -288,9 +288,9 @@ def _spectrum(rows: LayerRows, pairs: Eigenpairs) -> GramSpectrum:
 def _lanczos_spectrum(rows: LayerRows, rtol: float, max_steps: int, seed: int) -> GramSpectrum:
     generator = torch.Generator().manual_seed(seed)
     start = torch.randn(rows.columns, generator=generator, dtype=torch.float64)
-    found = lanczos(rows.gram_times, start.to(rows.inputs), max_steps=max_steps, rtol=rtol)
-    values = found.values.clamp_min(0)
-    return _described(rows, values, found.largest, found.error, 0.0, "lanczos")
+    result = lanczos(rows.gram_times, start.to(rows.inputs), max_steps=max_steps, rtol=rtol)
+    values = result.values.clamp_min(0)
+    return _described(rows, values, result.largest, result.error, 0.0, "lanczos")
 
 
 def _described(

@@ -74,13 +74,13 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def _layers(state: State, implicit: list[str], report: Progress) -> tuple[LayerSpectrum, ...]:
-    found = []
+    layers = []
     requests = backpropagate(state.model, F.cross_entropy, state.inputs, state.targets).requests
     for index, (name, (inputs, delta)) in enumerate(requests.items()):
         report(f"Spectrum of layer {name}", 0.1 + 0.4 * index / len(requests))
         problem = LayerProblem(state.model.get_submodule(name), inputs)
-        found.append(problem.asked(delta, name=name, implicit=name in implicit, units=UNITS))
-    return tuple(found)
+        layers.append(problem.asked(delta, name=name, implicit=name in implicit, units=UNITS))
+    return tuple(layers)
 
 
 def _limits(

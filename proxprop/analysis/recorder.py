@@ -163,24 +163,24 @@ class LayerRecorder:
     def _measure_spectrum(
         self, name: str, layer: Layer, inputs: Tensor, delta: Tensor, tau: float
     ) -> None:
-        found, record = dict.fromkeys(FULL, math.nan), self._records.get(name)
+        values, record = dict.fromkeys(FULL, math.nan), self._records.get(name)
         if record is not None:
-            found["dual"] = float(record.route.startswith("dual"))
+            values["dual"] = float(record.route.startswith("dual"))
         problem = LayerProblem(layer, inputs)
         size = float(delta.double().norm())
         if len(problem.groups) == 1 and problem.size <= DENSE_LIMIT and 0 < size < math.inf:
             spectrum = problem.spectrum
-            found["lambda_max"] = spectrum.lambda_max
-            found["condition"] = spectrum.condition(tau)
-            found["bound"] = spectrum.angle_bound(tau)
+            values["lambda_max"] = spectrum.lambda_max
+            values["condition"] = spectrum.condition(tau)
+            values["bound"] = spectrum.angle_bound(tau)
             energy = problem.components(delta).square().sum(dim=0)
-            found["top_energy"] = float(energy[:TOP].sum() / delta.double().square().sum())
+            values["top_energy"] = float(energy[:TOP].sum() / delta.double().square().sum())
             if record is not None and record.solver == "cg":
                 norms = problem.cg_residuals(delta, tau, min(record.steps, CG_STEPS[-1]))
-                found.update(
+                values.update(
                     {f"residual_{k}": float(norms[k - 1]) for k in CG_STEPS if k <= len(norms)}
                 )
-        for measure, value in found.items():
+        for measure, value in values.items():
             self._put(measure, name, torch.tensor(value, dtype=torch.float64, device=delta.device))
 
     def _put(self, measure: str, layer: str, value: Tensor) -> None:

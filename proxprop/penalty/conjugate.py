@@ -62,9 +62,9 @@ def conjugate_gradients(rows: Tensor, damping: float, rhs: Tensor, steps: int) -
         yield CgStep(iteration, correction, residual, squared.sqrt(), alpha, beta, relative)
 
 
-def _dot(one: Tensor, two: Tensor) -> Tensor:
+def _dot(left: Tensor, right: Tensor) -> Tensor:
     """Return the inner product of each pair of rows, without a product as large as both."""
-    products: Tensor = torch.linalg.vecdot(one, two)
+    products: Tensor = torch.linalg.vecdot(left, right)
     return products
 
 

@@ -161,9 +161,9 @@ def _directions(state: State, solver: str, cg_steps: int) -> dict[str, tuple[Ten
     }
 
 
-def _cosine(one: Tensor, two: Tensor) -> float:
-    size = float(one.norm()) * float(two.norm())
-    return float((one * two).sum()) / size if size > 0 else 0.0
+def _cosine(left: Tensor, right: Tensor) -> float:
+    size = float(left.norm()) * float(right.norm())
+    return float((left * right).sum()) / size if size > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -283,8 +283,8 @@ class Findings:
             reached, theta = result.end.theta[at], result.start.theta[at]
             expected = theta - self.steps.lr * layer.direction
             if many:
-                one, two = (self._proximal(at, point) for point in (reached, expected))
-                error = max(error, abs(one - two) / one if one else 0.0)
+                ours, theirs = (self._proximal(at, point) for point in (reached, expected))
+                error = max(error, abs(ours - theirs) / ours if ours else 0.0)
             else:
                 own, rounding = _step_error(reached, expected, theta)
                 error, bound = max(error, own), max(bound, rounding)
@@ -339,14 +339,14 @@ def _request_rounding(result: SweepResult) -> float:
     return total
 
 
-def _step_error(found: Tensor, expected: Tensor, start: Tensor) -> tuple[float, float]:
+def _step_error(reached: Tensor, expected: Tensor, start: Tensor) -> tuple[float, float]:
     """Return the relative distance of two steps from `start`, and how much of it is rounding.
 
     A step is kept as the rounded sum θ + Δθ, which float64 resolves only so far.
     """
     length = float((expected - start).norm())
-    rounding = 4 * torch.finfo(found.dtype).eps * float(start.norm())
-    distance = float((found - expected).norm())
+    rounding = 4 * torch.finfo(reached.dtype).eps * float(start.norm())
+    distance = float((reached - expected).norm())
     return (distance / length, rounding / length) if length > 0 else (distance, 0.0)
 
 

@@ -44,18 +44,20 @@ class PairedSweeps:
 
     def stages(self) -> Iterator[tuple[Side, Stage, Stage]]:
         """Yield side, stage, and the other algorithm's stage (the same one if it moves alone)."""
-        one, two = self._next("explicit"), self._next("implicit")
-        while one is not None or two is not None:
-            if one is not None and two is not None and _same(one, two):
-                yield "both", one, two
-                one, two = self._next("explicit"), self._next("implicit")
-            elif one is not None and (two is None or one.kind is StageKind.THETA_EXPLICIT):
-                yield "explicit", one, one
-                one = self._next("explicit")
+        explicit, implicit = self._next("explicit"), self._next("implicit")
+        while explicit is not None or implicit is not None:
+            if explicit is not None and implicit is not None and _same(explicit, implicit):
+                yield "both", explicit, implicit
+                explicit, implicit = self._next("explicit"), self._next("implicit")
+            elif explicit is not None and (
+                implicit is None or explicit.kind is StageKind.THETA_EXPLICIT
+            ):
+                yield "explicit", explicit, explicit
+                explicit = self._next("explicit")
             else:
-                assert two is not None
-                yield "implicit", two, two
-                two = self._next("implicit")
+                assert implicit is not None
+                yield "implicit", implicit, implicit
+                implicit = self._next("implicit")
 
     def _next(self, side: Literal["explicit", "implicit"]) -> Stage | None:
         sweep = self.explicit if side == "explicit" else self.implicit
@@ -322,5 +324,5 @@ def _variable(stage: Stage) -> str:
     return "a" if stage.kind in (StageKind.FORWARD_A, StageKind.A_HALF) else "z"
 
 
-def _same(one: Stage, two: Stage) -> bool:
-    return one.kind is two.kind and one.layer == two.layer
+def _same(left: Stage, right: Stage) -> bool:
+    return left.kind is right.kind and left.layer == right.layer

@@ -55,14 +55,14 @@ class StageProgress:
 
 def sizes(network: PenaltyNetwork, first: Tensor) -> dict[int, float]:
     """Return the multiplications of one sample's forward pass through each layer."""
-    found, a = {}, first[:1]
+    counts, a = {}, first[:1]
     for layer in network.affine:
         theta = layer.theta()
         z = layer(theta, a)
-        found[layer.index] = float(z.numel() * theta.shape[1])
+        counts[layer.index] = float(z.numel() * theta.shape[1])
         if layer.index < network.depth:
             a = network.sigma(layer.index, z)
-    return found
+    return counts
 
 
 def _kinds(layer: int, depth: int, last: bool) -> list[StageKind]:

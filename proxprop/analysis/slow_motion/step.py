@@ -65,8 +65,8 @@ class StepTrace:
     def findings(self, report: Progress = quiet) -> dict[str, Any]:
         """Measure and check what `motion` followed; return ``measures`` and ``checks``."""
         followed = self._sweeps.results, self._notes
-        found = Findings(self.state, self.network, self.steps, self.cg_steps, *followed)
-        return found.measured(report)
+        findings = Findings(self.state, self.network, self.steps, self.cg_steps, *followed)
+        return findings.measured(report)
 
     def _paired_sweeps(self) -> PairedSweeps:
         state, steps = self.state, self.steps
