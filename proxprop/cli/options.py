@@ -140,14 +140,18 @@ def build(
     values: dict[str, Any] = _read(file) if file else {**(start or {})}
     given = {name: value for name, value in options.items() if value is not None}
     given |= dict(map(_assignment, settings or ()))
-    limited = {"budget.seconds", "budget.steps"} & given.keys()
-    if limited and "budget.epochs" not in given | _flat(values):
-        given["budget.epochs"] = None  # "60 seconds" means that, not "or the default epochs"
     for name, value in given.items():
         _put(values, name, value)
-    if values.get("kind", "run") == "run":
-        _suit_step_size(values, given)
-    return load_config(values)
+    if {"budget.seconds", "budget.steps"} & given.keys():
+        # "60 seconds" means that, not "or the default epochs".
+        values["budget"].setdefault("epochs", None)
+    config = load_config(values)
+    chosen = {"optimizer.name", "direction.solver"} & given.keys()
+    if isinstance(config, RunConfig) and chosen and "lr" not in values.get("optimizer", {}):
+        spec = OPTIMIZERS[config.optimizer.name]
+        lr = spec.lr if config.direction.solver == "explicit" else spec.proximal_lr
+        config = config.replace(**{"optimizer.lr": lr})  # η was not chosen: the one that suits
+    return config
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -181,23 +185,3 @@ def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
         if not isinstance(values, dict):
             raise ConfigError([Problem(dotted, f"{parent} has no fields")])
     values[leaf] = value
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: 0}
-    return flat
-
-
-def _suit_step_size(values: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Where optimizer or solver were chosen and η was not, take the η that suits them."""
-    chosen = {"optimizer.name", "direction.solver"} & given.keys()
-    if not chosen or "optimizer.lr" in _flat(values):
-        return
-    default = RunConfig()
-    name = values.get("optimizer", {}).get("name", default.optimizer.name)
-    solver = values.get("direction", {}).get("solver", default.direction.solver)
-    if name in OPTIMIZERS:
-        spec = OPTIMIZERS[name]
-        _put(values, "optimizer.lr", spec.lr if solver == "explicit" else spec.proximal_lr)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from proxprop.data.download import data_roots
 from proxprop.data.errors import DataError
-from proxprop.paper.result import Data
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import DataConfig
 
@@ -64,13 +63,6 @@ def check_classes(classes: tuple[str, ...], images: Images) -> None:
             f"{images.config.path} has the classes {', '.join(classes)}; the paper's experiments "
             f"need CIFAR-10's: {', '.join(expected)}"
         )
-
-
-def describe(images: Images, train: int, validation: int, test: int) -> Data:
-    """Return what a result says of its images."""
-    return Data(
-        name="CIFAR-10", stored=images.stored, train=train, validation=validation, test=test
-    )
 
 
 def _folders(path: Path) -> Images:

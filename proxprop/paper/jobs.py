@@ -100,7 +100,7 @@ def jobs_of(part: Part, seeds: int) -> tuple[Job, ...]:
     if part.sweep is not None:
         return (Job(part, part.sweep),)
     return tuple(
-        Job(part, field.seeded(field.config.seed + index), field.keys)
+        Job(part, field.config.replace(seed=field.config.seed + index), field.keys)
         for index in range(seeds)
         for field in part.fields
     )

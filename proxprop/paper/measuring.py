@@ -13,7 +13,7 @@ from proxprop.engine.racing.state import RaceState
 from proxprop.engine.training.device import device_label, processor_name, resolve_device
 from proxprop.engine.training.session import Session
 from proxprop.engine.training.snapshot import restore
-from proxprop.paper.images import Images, check_classes, describe
+from proxprop.paper.images import Images, check_classes
 from proxprop.paper.result import Data, Provenance
 from proxprop.runs.checkpoints import Checkpoints
 from proxprop.runs.store import Store
@@ -34,7 +34,8 @@ def look_at(images: Images, config: DataConfig, progress: Progress) -> Data:
     """
     dataset = load(config, progress=progress)
     check_classes(dataset.classes, images)
-    return describe(images, len(dataset.train), len(dataset.validation), len(dataset.test))
+    sizes = {name: len(getattr(dataset, name)) for name in ("train", "validation", "test")}
+    return Data(name="CIFAR-10", stored=images.stored, **sizes)
 
 
 def provenance(device: str) -> Provenance:

@@ -13,7 +13,7 @@ Frerix et al. 2018 write τ for our η and τ_θ for our τ. The experiments:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -67,10 +67,6 @@ class Field:
     keys: tuple[str, ...]
     config: RaceConfig
 
-    def seeded(self, seed: int) -> RaceConfig:
-        """Return the race on another seed."""
-        return self.config.replace(seed=seed)
-
 
 @dataclass(frozen=True)
 class Part:
@@ -92,7 +88,7 @@ class Part:
     title: str
     fields: tuple[Field, ...] = ()
     sweep: SweepConfig | None = None
-    references: tuple[str, ...] = field(default=())
+    references: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -102,8 +98,7 @@ class Part:
     @property
     def epochs(self) -> int:
         """Epochs of its plan; 0 for the sweep, which counts steps."""
-        budgets = [one.config.budget.epochs for one in self.fields]
-        return int(max((budget for budget in budgets if budget is not None), default=0))
+        return int(max((field.config.budget.epochs or 0 for field in self.fields), default=0))
 
 
 def plans(scale: Scale, data: DataConfig) -> tuple[Part, ...]:
@@ -157,15 +152,14 @@ def _stability(scale: Scale, data: DataConfig) -> Part:
     """Table 1: η from 5e-4 to 50 in half decades, at τ = 1 and Nesterov 0.95."""
     optimizer = {"name": "nesterov", "momentum": 0.95}
     eta = {"low": 5e-4, "high": 50.0, "count": 11}
-    directions: tuple[dict[str, Any], ...] = (
-        {"solver": "explicit"},
-        {"solver": "cg", "cg_steps": 3, "tau": ADAM_TAU},
-        {"solver": "cg", "cg_steps": 5, "tau": ADAM_TAU},
-        {"solver": "exact", "tau": ADAM_TAU},
-    )
+    directions = [
+        _direction("explicit"),
+        *(_direction("cg", ADAM_TAU, steps) for steps in (3, 5)),
+        _direction("exact", ADAM_TAU),
+    ]
     methods = [
         {
-            "label": direction_label(DirectionConfig.parse(direction)),
+            "label": direction_label(direction),
             "direction": direction,
             "optimizer": optimizer,
             "lr": eta,
@@ -239,7 +233,11 @@ def _entry(
     prefix: str = "",
 ) -> Entry:
     """Return a contender and its key; without a label it is called by its direction."""
-    direction = DirectionConfig.parse({"solver": solver, "cg_steps": steps, "tau": tau})
+    direction = _direction(solver, tau, steps)
     chosen = {"name": optimizer, "lr": lr, "explicit_lr": explicit_lr}
     label = label or f"{prefix}{direction_label(direction)}"
     return key, Contender.parse({"label": label, "direction": direction, "optimizer": chosen})
+
+
+def _direction(solver: str, tau: float = TAU, steps: int = 3) -> DirectionConfig:
+    return DirectionConfig.parse({"solver": solver, "cg_steps": steps, "tau": tau})

@@ -82,3 +82,10 @@ def test_a_file_that_is_no_config_is_named(tmp_path: Path, content: str | None, 
         file.write_text(content)
     with pytest.raises(ConfigError, match=words):
         build(file, {}, [])
+
+
+def test_a_file_with_a_number_for_a_group_of_fields_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    file.write_text('{"optimizer": 3}')
+    with pytest.raises(ConfigError, match="optimizer: must be an object"):
+        build(file, {"direction.solver": "cg"}, [])

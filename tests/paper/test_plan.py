@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from proxprop.paper.jobs import jobs_of
 from proxprop.paper.plan import Part, plans
 from proxprop.spec.catalog.models import layer_table
-from proxprop.spec.config import Contender, DataConfig, RunConfig
+from proxprop.spec.config import Contender, DataConfig, RaceConfig, RunConfig
 from proxprop.spec.config.run import split_sizes, training_samples
 from proxprop.spec.racing import race_labels
 from tests.paper.made_up import parts
@@ -129,7 +130,9 @@ def test_keys_and_labels_tell_contenders_apart(scale: str) -> None:
 
 
 def test_seeds_change_nothing_else() -> None:
-    field = parts()["mlp/main"].fields[0]
-    assert field.seeded(3).replace(seed=0) == field.config
-    assert field.seeded(3).digest != field.config.digest
-    assert isinstance(field.config.contenders[0], Contender)
+    first, *_, last = (job.config for job in jobs_of(parts()["mlp/main"], 4))
+    assert isinstance(first, RaceConfig)
+    assert (first.seed, last.seed) == (0, 3)
+    assert last.replace(seed=0) == first
+    assert last.digest != first.digest
+    assert isinstance(first.contenders[0], Contender)
