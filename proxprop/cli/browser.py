@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 import webbrowser
 
-_PATIENCE = 60.0
+_LONGEST_WAIT = 60.0  # seconds for the server to come up
 _DETACH = "--detach"
 
 
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> None:
         # the server would stay behind as a zombie.
         _start(url)
         return
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _LONGEST_WAIT
     while time.monotonic() < deadline:
         if is_healthy(url):
             webbrowser.open(url)

@@ -241,16 +241,16 @@ def _race_numbers(config: RaceConfig, points: Mapping[tuple[str, int], Point]) -
     return f"{seed}losses {'  '.join(losses[contender] for contender in sorted(losses))}"
 
 
-def _counts(found: MapPayload) -> str:
+def _counts(payload: MapPayload) -> str:
     """Return how many runs of a sweep have ended, and how."""
     ended = Counter(
         outcome
-        for method in found["methods"]
+        for method in payload["methods"]
         for outcomes in method["outcomes"]
         for outcome in outcomes
     )
     bad = (f"{ended[name]} {name}" for name in ("diverged", "collapsed") if ended[name])
-    return "  ".join([f"{found['finished']} of {found['runs']} runs", *bad])
+    return "  ".join([f"{payload['finished']} of {payload['runs']} runs", *bad])
 
 
 class _Remaining(TimeRemainingColumn):

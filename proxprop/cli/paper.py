@@ -59,7 +59,7 @@ def paper(
     """
     images = find_images(data)
     parts = _chosen(experiment, part, scale, images.config, epochs, seeds)
-    tasks = [Task.of(one, seeds, epochs) for one in parts]
+    tasks = [Task.of(part, seeds, epochs) for part in parts]
     store, folder = Store(), output or results_folder()
     if list_:
         show(tasks, lambda tasks: _listing(store, tasks), as_json=False)
@@ -135,15 +135,15 @@ def _listing(store: Store, tasks: Sequence[Task]) -> Report:
 
 def _claims(folder: Path, parts: Sequence[Part], status: int) -> Report:
     """Return what the results in `folder` say of the claims that `parts` can decide."""
-    found = read_folder(folder)
-    for problem in found.problems:
+    recorded = read_folder(folder)
+    for problem in recorded.problems:
         yield Text(problem, style="yellow")
     places = {f"{part.experiment}-{part.name}" for part in parts}
     asked = {claim.key for claim in CLAIMS if claim.place in places}
     grid = Table(title="Claim by claim", title_justify="left", show_lines=True)
     for heading in ("claim", "", "measured"):
         grid.add_column(heading, ratio=1 if heading else None)
-    for claim in assess(found.results, parts[0].scale):
+    for claim in assess(recorded.results, parts[0].scale):
         if claim.key in asked:
             basis = f"\n[dim]{claim.basis}[/]" if claim.basis else ""
             grid.add_row(

@@ -128,9 +128,9 @@ class PaperRuns:
             return
         tested = noted_tests(self._store, run.id)
         known = all(
-            member in tested and tested[member][0] == one.epoch
-            for member, one in enumerate(advances(self._store, job, run))
-            if one.ended is None or one.ended.outcome != "diverged"
+            member in tested and tested[member][0] == advance.epoch
+            for member, advance in enumerate(advances(self._store, job, run))
+            if advance.ended is None or advance.ended.outcome != "diverged"
         )
         if not known:
             about = self._look(job.config.data)

@@ -187,15 +187,15 @@ def sweep_report(result: Result, was_stored: bool = False) -> Report:
     """Draw a map in characters: a row per method (a plane: a row per η), a column per step size."""
     stored = " (stored; --again computes it anew)" if was_stored else ""
     yield f"Sweep {result['id']}: {result['words']}{stored}"
-    found = result["map"]
-    if found is None:
+    payload = result["map"]
+    if payload is None:
         return
-    top = max([found["constant_loss"], *(x for x in found["initial_losses"] if x is not None)])
-    for method in found["methods"]:
+    top = max([payload["constant_loss"], *(x for x in payload["initial_losses"] if x is not None)])
+    for method in payload["methods"]:
         yield _method_grid(method, top)
     yield Text(
         f"{_BLOCKS[0]} small … {_BLOCKS[-1]} {top:.3g} or more: training loss after "
-        f"{found['steps']} steps, mean over seeds; {_COLLAPSED} collapsed, "
+        f"{payload['steps']} steps, mean over seeds; {_COLLAPSED} collapsed, "
         f"{_DIVERGED} some seed diverged, {_PENDING} not done",
         style="dim",
     )

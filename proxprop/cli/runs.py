@@ -61,16 +61,16 @@ def export(
 ) -> None:
     """Export a run's config, points or final weights."""
     store = Store()
-    found = store.run(run)
+    stored = store.run(run)
     if what == "weights":
         file = paths.checkpoints(run, store.home) / "weights.safetensors"
         if not file.is_file():
             raise RunError(
-                f"Run {run} has no final weights: it is {found.outcome or found.status}."
+                f"Run {run} has no final weights: it is {stored.outcome or stored.status}."
             )
         content = file.read_bytes()
     elif what == "config":
-        content = (json.dumps(json.loads(found.config_json), indent=2) + "\n").encode()
+        content = (json.dumps(json.loads(stored.config_json), indent=2) + "\n").encode()
     else:
         content = store.points(run, what, member).to_csv(index=False).encode()
     if out is None:
@@ -95,8 +95,8 @@ def delete(
 ) -> None:
     """Put a run in the bin, from which it can be restored for a week."""
     store = Store()
-    found = store.run(run)
-    title = f"{run} {found.name}".strip()
+    stored = store.run(run)
+    title = f"{run} {stored.name}".strip()
     if purge:
         if not yes:
             typer.confirm(f"Delete run {title} for good?", abort=True)

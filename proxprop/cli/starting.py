@@ -88,10 +88,10 @@ def race(
     store = Store()
     raced = store.run(resume or "").config if plan is None else plan
     if not isinstance(raced, RaceConfig):
-        words = "--config", f"must hold a race, not a {raced.kind}"
+        problem = Problem("--config", f"must hold a race, not a {raced.kind}")
         if resume:
-            words = "--resume", f"run {resume} is a {raced.kind}, not a race"
-        raise ConfigError([Problem(*words)])
+            problem = Problem("--resume", f"run {resume} is a {raced.kind}, not a race")
+        raise ConfigError([problem])
     # What the table cannot be made of is refused before an hour is spent on the race.
     problems = []
     if measure not in MEASURES:

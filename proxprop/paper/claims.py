@@ -158,8 +158,8 @@ def assess(results: Iterable[AnyResult], scale: Scale) -> tuple[Assessment, ...]
         results: Recorded ones; of several of one part the most recent decides.
         scale: Only results of this scale count.
     """
-    found = latest(results, scale)
-    return tuple(_assessed(claim, found.get(claim.place)) for claim in CLAIMS)
+    newest = latest(results, scale)
+    return tuple(_assessed(claim, newest.get(claim.place)) for claim in CLAIMS)
 
 
 def _assessed(claim: Claim, result: AnyResult | None) -> Assessment:

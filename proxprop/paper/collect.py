@@ -78,9 +78,9 @@ def collect(
         epochs: Epochs asked for.
         main: Result of the experiment's main part, from which references are copied.
     """
-    found = [(job, run) for job in jobs if (run := find(store, job)) is not None]
-    notes = [store.artifact(run.id, 0, ARTIFACT) for _, run in found]
-    noted = [(*pair, kept.payload) for pair, kept in zip(found, notes) if kept is not None]
+    begun = [(job, run) for job in jobs if (run := find(store, job)) is not None]
+    notes = [store.artifact(run.id, 0, ARTIFACT) for _, run in begun]
+    noted = [(*pair, kept.payload) for pair, kept in zip(begun, notes) if kept is not None]
     if not noted:
         return None
     _, latest, kept = max(noted, key=lambda entry: _moment(entry[1]))
@@ -98,8 +98,8 @@ def collect(
     if part.sweep is not None:
         return _stability(store, noted[0][1], common)
     contenders: dict[str, Contender] = {}
-    for job, stored, note_ in noted:  # the same contenders with other seeds, or other ones
-        for contender in _contenders(store, job, stored, note_["test"], epochs):
+    for job, stored, about in noted:  # the same contenders with other seeds, or other ones
+        for contender in _contenders(store, job, stored, about["test"], epochs):
             before = contenders.setdefault(contender.key, contender)
             if before is not contender:
                 seeds = (*before.seeds, *contender.seeds)

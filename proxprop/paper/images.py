@@ -45,9 +45,9 @@ def find_images(given: str | None = None) -> Images:
     for root in data_roots():
         if (root / _PUBLISHED).is_file():
             break
-        found = sorted(path for path in root.glob("*") if _is_named_so(path))
-        if found:
-            return _folders(found[0])
+        candidates = sorted(path for path in root.glob("*") if _is_named_so(path))
+        if candidates:
+            return _folders(candidates[0])
     return Images(DataConfig(name="cifar10"), AS_PUBLISHED)
 
 

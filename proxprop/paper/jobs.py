@@ -139,12 +139,12 @@ def advances(store: Reading, job: Job, run: Run) -> tuple[Advance, ...]:
     """Return how far each contender of a stored race has come."""
     events = (row.event for row in store.events(run.id))
     ends = {event.member: event for event in events if isinstance(event, Ended)}
-    found = []
+    reached = []
     for member in range(len(job.keys)):
         points = store.points(run.id, "evaluations", member)
         last = float(points["epoch"].iloc[-1]) if len(points) else -1.0
-        found.append(Advance(last, ends.get(member)))
-    return tuple(found)
+        reached.append(Advance(last, ends.get(member)))
+    return tuple(reached)
 
 
 def is_done(store: Reading, job: Job, run: Run | None, epochs: int) -> bool:
@@ -153,7 +153,7 @@ def is_done(store: Reading, job: Job, run: Run | None, epochs: int) -> bool:
         return False
     if run.outcome == "finished":
         return True
-    return bool(job.keys) and all(one.through(epochs) for one in advances(store, job, run))
+    return bool(job.keys) and all(advance.through(epochs) for advance in advances(store, job, run))
 
 
 def make_resumable(store: Store, run: Run) -> Run:
@@ -185,8 +185,8 @@ class EpochLimit:
     def __init__(self, advances: Sequence[Advance], contenders: int, epochs: int) -> None:
         self._last = float(epochs - 1)
         self._epochs = dict.fromkeys(range(contenders), -1.0)
-        self._epochs |= {member: one.epoch for member, one in enumerate(advances)}
-        through = {member for member, one in enumerate(advances) if one.through(epochs)}
+        self._epochs |= {member: advance.epoch for member, advance in enumerate(advances)}
+        through = {member for member, advance in enumerate(advances) if advance.through(epochs)}
         self._active = set(range(contenders)) - through
         self._holding = self._stopped = False
 

@@ -99,9 +99,9 @@ def on_race(rule: Callable[[Race], Finding | None], *keys: str) -> Rule:
     def decide(result: AnyResult) -> Decision | None:
         if not isinstance(result, Result):
             return None
-        found = [result.contender(key) for key in keys] if keys else result.contenders
-        known = [contender for contender in found if contender is not None]
-        if not known or len(known) < len(found):
+        asked = [result.contender(key) for key in keys] if keys else result.contenders
+        known = [contender for contender in asked if contender is not None]
+        if not known or len(known) < len(asked):
             return None
         entries = curves.comparable(known)
         epochs = curves.common_epochs(entries)
@@ -380,16 +380,16 @@ def more_sensitive_to_tau(race: Race, batch: int) -> Finding | None:
 def best_tau_moves(race: Race) -> Finding | None:
     """Confirmed where the best τ of exact steps differs between batch sizes."""
     sizes = sorted({int(entry.config["batch_size"]) for entry in race.entries})
-    found = {size: _by_tau(race, "exact", size) for size in sizes}
-    if len(found) < 2 or any(len(losses) < 2 for losses in found.values()):
+    losses_of = {size: _by_tau(race, "exact", size) for size in sizes}
+    if len(losses_of) < 2 or any(len(losses) < 2 for losses in losses_of.values()):
         return None
-    best = {size: min(losses, key=lambda tau: losses[tau]) for size, losses in found.items()}
+    best = {size: min(losses, key=lambda tau: losses[tau]) for size, losses in losses_of.items()}
     listed = "; ".join(
-        f"batch {size}: final loss {_listed(found[size].values())}, best τ {best[size]:g}"
+        f"batch {size}: final loss {_listed(losses_of[size].values())}, best τ {best[size]:g}"
         for size in sizes
     )
     moved = len(set(best.values())) > 1
-    return "confirmed" if moved else "not confirmed", f"τ {_listed(found[sizes[0]])}: {listed}"
+    return "confirmed" if moved else "not confirmed", f"τ {_listed(losses_of[sizes[0]])}: {listed}"
 
 
 def _by_tau(race: Race, solver: str, batch: int) -> Mapping[float, float]:
