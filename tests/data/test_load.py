@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from sklearn.datasets import load_digits
 
 from proxprop.data.dataset import Transform, load, split_indices
 from proxprop.data.errors import DataError
+from proxprop.data.source import quiet
 from proxprop.spec.config import DataConfig
 from proxprop.spec.config.run import split_sizes, training_samples
 
-from .crafted import two_classes, write_folder
+from .crafted import bars, two_classes, write_folder
 
 LOCAL = ("digits", "spirals", "moons", "circles")
 
@@ -77,6 +79,82 @@ def test_splits_are_disjoint_cover_all_and_repeat(
     assert (indices.test is None) == official
     for one, other in zip(parts, (again.train, again.validation, again.test)):
         np.testing.assert_array_equal(one, other)
+
+
+# Taken from version 0.1.0: another split would train stored runs on other samples.
+SPLITS = {
+    (1797, 0, None, False): "a0e639634580",
+    (15, 7, None, False): "ba48a64947d5",
+    (1000, 3, 200, True): "7c949c4c2e9c",
+}
+
+
+@pytest.mark.parametrize("case", SPLITS)
+@pytest.mark.parametrize("classes", [0, 1, 2])
+def test_splits_that_lose_no_class_are_those_of_version_0_1_0(
+    case: tuple[int, int, int | None, bool], classes: int
+) -> None:
+    available, seed, samples, official = case
+    targets = np.arange(available) % classes if classes else None
+    config = DataConfig(split_seed=seed, samples=samples)
+    indices = split_indices(config, available, official, targets)
+    parts = [part for part in (indices.train, indices.validation, indices.test) if part is not None]
+    digest = sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+    assert digest.startswith(SPLITS[case])
+    assert not indices.stratified
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 30), min_size=2, max_size=12),
+    samples=st.none() | st.integers(10, 400),
+    validation=st.floats(0, 0.6),
+    seed=st.integers(0, 2**32 - 1),
+    official=st.booleans(),
+)
+def test_no_class_loses_all_its_training_samples(
+    sizes: list[int], samples: int | None, validation: float, seed: int, official: bool
+) -> None:
+    targets = np.repeat(np.arange(len(sizes)), sizes)
+    config = DataConfig(samples=samples, validation=validation, split_seed=seed)
+    total = min(samples or len(targets), len(targets))
+    expected = split_sizes(total, config.validation, official)
+    if expected.train < 1:
+        return
+    indices = split_indices(config, len(targets), official, targets)
+    parts = [part for part in (indices.train, indices.validation, indices.test) if part is not None]
+    everything = np.concatenate(parts)
+    assert len(np.unique(everything)) == len(everything) == total
+    assert (len(indices.train), len(indices.validation)) == expected[:2]
+    assert len({*targets[indices.train]}) >= min(len(sizes), expected.train)
+    again = split_indices(config, len(targets), official, targets)
+    np.testing.assert_array_equal(indices.train, again.train)
+
+
+def test_a_split_class_by_class_gives_each_its_share() -> None:
+    targets = np.array([0] * 2 + [1] * 100 + [2] * 50)
+    for seed in range(300):
+        config = DataConfig(split_seed=seed, validation=0.2)
+        indices = split_indices(config, len(targets), False, targets)
+        if indices.stratified:
+            counts = np.bincount(targets[indices.train])
+            assert counts[0] >= 1
+            assert abs(counts[1] - 2 * counts[2]) <= 4
+            return
+    pytest.fail("no seed put both samples of the rare class aside")
+
+
+def test_a_split_class_by_class_is_said_and_so_are_classes_without_samples(tmp_path: Path) -> None:
+    files = {f"class{c:02}/{i}.png": bars(i) for c in range(12) for i in range(3)}
+    place = str(write_folder(tmp_path / "data", files))
+    for seed in range(20):
+        data = load(DataConfig(name="folder", path=place, split_seed=seed), progress=quiet)
+        assert len(data.train.targets.unique()) == 12
+        at_random = split_indices(DataConfig(split_seed=seed), 36, False).train
+        lost = len({*(at_random // 3)}) < 12
+        assert any("Split class by class" in note for note in data.notes) == lost
+    few = load(DataConfig(name="folder", path=place, samples=10), progress=quiet)
+    assert any("Without a sample to train on: 4 of 12 classes" in note for note in few.notes)
 
 
 def test_another_split_seed_gives_another_split() -> None:

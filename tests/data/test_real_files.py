@@ -49,7 +49,14 @@ def test_cifar_from_class_folders_in_a_tar(shared_data: Path) -> None:
         pytest.skip(f"needs {path}, which is not on this machine")
     told: list[float] = []
     config = DataConfig(name="folder", path=str(path), validation=0)
-    data = load(config, progress=lambda _, fraction: told.append(fraction or 0.0))
+    said: list[str] = []
+
+    def report(message: str, fraction: float | None) -> None:
+        said.append(message)
+        if fraction is not None:
+            told.append(fraction)
+
+    data = load(config, progress=report)
     assert (data.shape, data.classes) == ((3, 32, 32), DATA["cifar10"].classes)
     assert torch.bincount(data.train.targets).tolist() == [5000] * 10
     assert torch.bincount(data.test.targets).tolist() == [1000] * 10
@@ -63,5 +70,11 @@ def test_cifar_from_class_folders_in_a_tar(shared_data: Path) -> None:
     assert told == sorted(told)
     assert len(told) > 5
     assert dataset_shape(config).train_size == len(data.train) == 50000
-    again = load(config, progress=lambda *_: pytest.fail("decoded again"))
+    listed = ", ".join(f"{name} 5,000" for name in data.classes)
+    tested = ", ".join(f"{name} 1,000" for name in data.classes)
+    counts = f"60,000 images in 10 classes: {listed}; in the test split: {tested}."
+    assert said[-1] == counts  # nothing was left out or decided
+    said.clear()
+    again = load(config, progress=report)
+    assert said == [counts]  # not decoded again
     assert torch.equal(again.train.inputs, data.train.inputs)
