@@ -26,7 +26,10 @@ def live_boundary(run: str | None, key: str, *, height: int = 380, member: int =
 
 def live_predictions(run: str | None, key: str, *, height: int = 200, member: int = 0) -> None:
     """Show a few validation images with the network's probabilities (images)."""
-    empty = "Predictions on a few validation images appear here once the run has started."
+    empty = (
+        "Predictions on a few validation images appear here once the run has started; a table of "
+        "numbers has none."
+    )
     _picture("predictions", run, key, height, empty, member)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from app.state.rescale import Offer, rescale
 from proxprop.data.errors import DataError
-from proxprop.data.preview import dataset_shape
+from proxprop.data.preview import Outline, dataset_shape
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import ConfigError, DataConfig, Problem, RunConfig
 from proxprop.spec.config.query import flatten, nest, read_value
@@ -107,23 +107,23 @@ def check(values: Values) -> tuple[RunConfig | None, dict[str, str]]:
 
 
 def check_files(config: RunConfig) -> dict[str, str]:
-    """Return what is wrong with an image folder, by field; empty for other data."""
+    """Return what is wrong with a person's own data, by field; empty for other data."""
     if DATA[config.data.name].kind != "folder":
         return {}
-    return _folder_problems(config.data, config.batch_size, int(time.monotonic() / FRESH))
+    try:
+        outline = _outline(config.data, int(time.monotonic() / FRESH))
+        config.check_fit(outline.shape, len(outline.classes), outline.train_size)
+    except DataError as error:
+        return {"data.path": str(error).rstrip(".")}
+    except ConfigError as error:
+        return by_field(error.problems)
+    return {}
 
 
 # The moment is part of the key: a folder may be filled while the form is open.
 @lru_cache(maxsize=8)
-def _folder_problems(data: DataConfig, batch_size: int, moment: int) -> dict[str, str]:
-    try:
-        available = dataset_shape(data).train_size
-    except DataError as error:
-        return {"data.path": str(error).rstrip(".")}
-    if batch_size > available:
-        message = f"must be at most the {available} training samples of the folder"
-        return {"batch_size": f"{message}, got {batch_size}"}
-    return {}
+def _outline(data: DataConfig, moment: int) -> Outline:
+    return dataset_shape(data)
 
 
 def check_task(values: Values) -> RunConfig | None:

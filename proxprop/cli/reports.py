@@ -88,7 +88,8 @@ def run_report(result: Result) -> Report:
         (name.replace("_", " "), "not finite" if value is None else f"{value:.4g}")
         for name, value in result["summary"].items()
     ]
-    yield table(f"Run {result['id']}: {result['words']}", ("measure", "value"), rows)
+    yield f"Run {result['id']}: {result['words']}"  # a reason of any length
+    yield table("", ("measure", "value"), rows)
 
 
 # -- races -----------------------------------------------------------------------------------
@@ -114,8 +115,9 @@ def race_result(
 def race_report(result: Result) -> Report:
     """Return the result of a race: one table, and a second one where there is a target."""
     contenders = result["contenders"]
+    yield f"Race {result['id']}: {result['words']}"
     yield table(
-        f"Race {result['id']}: {result['words']}",
+        "",
         ("contender", "training loss", "best", "validation", "ms a step", "ratio"),
         [
             (

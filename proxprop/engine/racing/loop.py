@@ -59,6 +59,7 @@ def race(
     """
     device = resolve_device(config.device)
     dataset = load(config.data, device=device, progress=progress)
+    config.check_fit(dataset.shape, len(dataset.classes), len(dataset.train))
     yield from _Race(config, controls, dataset, device, snapshot).events()
 
 

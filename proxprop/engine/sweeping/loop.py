@@ -19,7 +19,7 @@ from proxprop.engine.training.control_state import ControlState
 from proxprop.engine.training.device import device_label, resolve_device, versions
 from proxprop.engine.training.outcomes import constant_loss
 from proxprop.engine.training.snapshot import check_format
-from proxprop.spec.config import ConfigError, Problem, SweepConfig
+from proxprop.spec.config import SweepConfig
 from proxprop.spec.controls import Controls
 from proxprop.spec.events import (
     WHOLE,
@@ -70,9 +70,7 @@ def sweep(
     """
     device = resolve_device(config.device)
     dataset = load(config.data, device=device, progress=progress)
-    if config.batch_size > len(dataset.train):
-        rule = f"must be at most the {len(dataset.train)} training samples"
-        raise ConfigError([Problem("batch_size", f"{rule}, got {config.batch_size}")])
+    config.check_fit(dataset.shape, len(dataset.classes), len(dataset.train))
     course = _Sweep(config, controls, dataset, device)
     if snapshot is not None:
         course.resume(snapshot)

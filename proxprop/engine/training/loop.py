@@ -18,7 +18,7 @@ from proxprop.engine.training.session import Session
 from proxprop.engine.training.snapshot import capture, restore
 from proxprop.engine.training.stopwatch import StepReport
 from proxprop.models import weight_layers
-from proxprop.spec.config import ConfigError, Problem, RunConfig, SettingsChange
+from proxprop.spec.config import ConfigError, RunConfig, SettingsChange
 from proxprop.spec.controls import Controls, Progress
 from proxprop.spec.events import (
     Ended,
@@ -67,17 +67,11 @@ def train(
     device = resolve_device(config.device)
     if dataset is None:
         dataset = load(config.data, device=device, progress=progress)
-    _check_fit(config, dataset)
+    config.check_fit(dataset.shape, len(dataset.classes), len(dataset.train))
     run = _Run(config, controls, Session(config, dataset, device))
     if snapshot is not None:
         run.resume(snapshot)
     yield from run.events()
-
-
-def _check_fit(config: RunConfig, dataset: Dataset) -> None:
-    if config.batch_size > len(dataset.train):
-        rule = f"must be at most the {len(dataset.train)} training samples"
-        raise ConfigError([Problem("batch_size", f"{rule}, got {config.batch_size}")])
 
 
 class _Run:
@@ -135,7 +129,7 @@ class _Run:
         for reason in session.optimizer.ignored:
             yield Notice("warning", reason)
         yield State("running", self.session.step)
-        yield self._pictures.opening()
+        yield from self._pictures.opening()
 
     # -- steps -------------------------------------------------------------------------------
 

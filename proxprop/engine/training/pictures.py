@@ -10,7 +10,8 @@
 - "confusion": `{"classes", "split": "validation", "counts": [[…]]}`; row = true class, column =
   predicted class.
 
-`png` is base64 of a PNG at the image's own size: `data:image/png;base64,…` shows it.
+Rows of more than two numbers have a "confusion" only. `png` is base64 of a PNG at the image's own
+size: `data:image/png;base64,…` shows it.
 """
 
 from __future__ import annotations
@@ -47,16 +48,19 @@ class Pictures:
         shown = data.validation if len(data.validation) else data.train
         chosen = spread(len(shown), _IMAGES).to(session.device)
         self._inputs, self._targets = shown.inputs[chosen], shown.targets[chosen].tolist()
-        self._pngs = [] if self._is_plane else pngs(self._inputs)
+        self._are_images = len(data.shape) == 3
+        self._pngs = pngs(self._inputs) if self._are_images else []
 
-    def opening(self) -> Artifact:
-        """Return a few training samples."""
+    def opening(self) -> Iterator[Artifact]:
+        """Yield a few training samples."""
+        if not (self._is_plane or self._are_images):
+            return
         train, classes = self._session.dataset.train, self._session.dataset.classes
         chosen = spread(len(train), MOST_POINTS if self._is_plane else _IMAGES).to(
             self._session.device
         )
         payload = samples(train.inputs[chosen], train.targets[chosen], classes)
-        return Artifact("samples", self._session.step, payload)
+        yield Artifact("samples", self._session.step, payload)
 
     def latest(self, force: bool = False) -> Iterator[Artifact]:
         """Yield the boundary or the predictions, if the last ones are old enough."""
@@ -68,7 +72,7 @@ class Pictures:
         if self._is_plane:
             payload = boundary(self._scores, data.train.inputs, data.train.targets, data.classes)
             yield Artifact("boundary", step, payload)
-        else:
+        elif self._are_images:
             scores = self._scores(self._inputs)
             payload = predictions(self._pngs, self._targets, scores, data.classes)
             yield Artifact("predictions", step, payload)

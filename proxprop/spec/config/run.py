@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import MODELS
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
-from proxprop.spec.config.base import Config, FieldError
+from proxprop.spec.config.base import Config, ConfigError, FieldError, Problem
 from proxprop.spec.config.parts import (
     BudgetConfig,
     CheckpointConfig,
@@ -115,6 +115,29 @@ class Setting(Config):
                 message = str(error).removeprefix("model.widths ")
                 raise FieldError("model.widths", message) from error
         return self
+
+    def check_fit(self, shape: tuple[int, ...], classes: int, train_size: int) -> None:
+        """Refuse what does not fit data that only their files describe.
+
+        Args:
+            shape: Shape of one sample.
+            classes: How many classes there are.
+            train_size: Samples to train on.
+
+        Raises:
+            ConfigError: If a batch is larger than the training set, or the network takes no such
+                samples.
+        """
+        problems = []
+        if self.batch_size > train_size:
+            rule = f"must be at most the {train_size} training samples"
+            problems.append(Problem("batch_size", f"{rule}, got {self.batch_size}"))
+        try:
+            self.model.layers(shape, classes)
+        except ValueError as error:
+            problems.append(Problem("model.name", str(error)))
+        if problems:
+            raise ConfigError(problems)
 
 
 class Change(Config):
