@@ -52,8 +52,8 @@ class LayerRows(ABC):
         """Return ``ÃÃᵀ``; meant for few rows. Shape: (rows, rows)."""
 
     @abstractmethod
-    def _weight_product(self, weight: Tensor) -> Tensor:
-        """Return ``A Wᵀ``. Shape: (m, weight_columns) to (…, m)."""
+    def _product(self, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return ``A Wᵀ + b``. Shape: (m, weight_columns) and (m,) to (…, m)."""
 
     @abstractmethod
     def _weight_gradient(self, delta: Tensor) -> Tensor:
@@ -67,15 +67,14 @@ class LayerRows(ABC):
         """Return ``ÃΘᵀ``, by how much a step along Θ moves the output. Shape: to (…, m)."""
         if not self.weight_columns:
             return theta[:, -1].expand(*self.leading, len(theta))
-        image = self._weight_product(theta[:, : self.weight_columns])
-        return image + theta[:, -1] if self.bias else image
+        return self._product(theta[:, : self.weight_columns], theta[:, -1] if self.bias else None)
 
     def gradient(self, delta: Tensor) -> Tensor:
         """Return ``G = ΔᵀÃ``. Shape: (…, m) to (m, columns)."""
         delta = delta.reshape(*self.leading, -1)
         parts = [self._weight_gradient(delta)] if self.weight_columns else []
         if self.bias:
-            parts.append(delta.flatten(0, -2).sum(dim=0)[:, None])
+            parts.append(delta.sum(dim=tuple(range(delta.dim() - 1)))[:, None])
         return torch.cat(parts, dim=1)
 
     def gradient_image(self, delta: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,8 +116,8 @@ class LinearRows(LayerRows):
         """Return ``‖Ã‖²``."""
         return float(self.inputs.square().sum()) + self.bias * self.count
 
-    def _weight_product(self, weight: Tensor) -> Tensor:
-        return self.inputs @ weight.T
+    def _product(self, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return F.linear(self.inputs, weight, bias)
 
     def _weight_gradient(self, delta: Tensor) -> Tensor:
         return delta.T @ self.inputs
@@ -161,10 +160,10 @@ class PatchRows(LayerRows):
         total = sum(float(squares[..., down, across].sum()) for down, across in taps)
         return total + self.bias * self.count
 
-    def _weight_product(self, weight: Tensor) -> Tensor:
+    def _product(self, weight: Tensor, bias: Tensor | None) -> Tensor:
         kernels = weight.reshape(-1, *self._kernel)
         stride, dilation = self._geometry.stride, self._geometry.dilation
-        image = F.conv2d(self.inputs, kernels, stride=stride, dilation=dilation)
+        image = F.conv2d(self.inputs, kernels, bias, stride=stride, dilation=dilation)
         return image.movedim(1, -1)
 
     def _weight_gradient(self, delta: Tensor) -> Tensor:

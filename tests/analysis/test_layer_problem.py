@@ -7,7 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from proxprop.analysis.filters import angle_bound
-from proxprop.analysis.layer_problem import layer_inputs, layer_spectra, layer_spectrum
+from proxprop.analysis.layer_problem import (
+    LayerProblem,
+    layer_inputs,
+    layer_spectra,
+    layer_spectrum,
+)
 from proxprop.analysis.rows import layer_rows
 
 from .cases import digits, fashion_mnist, mlp, with_ones
@@ -59,6 +64,12 @@ def test_rows_of_a_convolution_are_its_patches(name: str) -> None:
     assert rows.trace() == pytest.approx(gram.trace().item(), rel=1e-12)
     vector = torch.randn(rows.columns, dtype=torch.float64)
     torch.testing.assert_close(rows.gram_times(vector), gram @ vector, rtol=1e-11, atol=1e-11)
+    close = {"rtol": 1e-11, "atol": 1e-11}
+    torch.testing.assert_close(rows.row_gram(), expected @ expected.T, **close)
+    theta = torch.randn(4, rows.columns, dtype=torch.float64)
+    torch.testing.assert_close(rows.product(theta).flatten(0, -2), expected @ theta.T, **close)
+    delta = torch.randn(rows.count, 4, dtype=torch.float64)
+    torch.testing.assert_close(rows.gradient(delta), delta.T @ expected, **close)
 
 
 def test_groups_are_blocks() -> None:
@@ -88,6 +99,36 @@ def test_frozen_parameters_leave_the_rows(frozen: str) -> None:
     layer.requires_grad_(False)
     with pytest.raises(ValueError, match="must have a parameter that trains"):
         layer_spectrum(layer, x)
+
+
+@pytest.mark.parametrize("frozen", ["weight", "bias"])
+def test_frozen_parameters_leave_the_patches(frozen: str) -> None:
+    torch.manual_seed(0)
+    conv, x = CONVS["plain"]().double(), torch.randn(5, 3, 6, 7, dtype=torch.float64)
+    getattr(conv, frozen).requires_grad_(False)
+    patches = unfolded(conv, x)
+    expected = patches if frozen == "bias" else torch.ones(len(patches), 1).double()
+    (rows,) = layer_rows(conv, x)
+    torch.testing.assert_close(rows.gram(), expected.T @ expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(rows.row_gram(), expected @ expected.T, rtol=1e-12, atol=1e-12)
+    assert rows.trace() == pytest.approx(expected.square().sum().item(), rel=1e-12)
+    theta = torch.randn(4, rows.columns, dtype=torch.float64)
+    torch.testing.assert_close(rows.product(theta).flatten(0, -2), expected @ theta.T)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_an_explicit_step_is_that_of_dense_rows(groups: int) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(4, 6, 3, padding=1, groups=groups).double()
+    x, delta = torch.randn(3, 4, 5, 6).double(), torch.randn(3, 6, 5, 6).double()
+    weight, bias = (torch.zeros_like(part, requires_grad=True) for part in conv.parameters())
+    z = torch.func.functional_call(conv, {"weight": weight, "bias": bias}, (x,))
+    slopes = torch.autograd.grad(z, (weight, bias), delta)
+    moved = torch.func.functional_call(conv, dict(zip(("weight", "bias"), slopes)), (x,)).detach()
+    problem = LayerProblem(conv, x)
+    left, length = problem.explicit_step(problem.request(delta), 0.3)
+    torch.testing.assert_close(left.movedim(-1, 1), delta - 0.3 * moved, rtol=1e-11, atol=1e-11)
+    assert length.item() == pytest.approx(sum(s.square().sum() for s in slopes).sqrt().item())
 
 
 def spectrum_agrees(layer: nn.Module, x: Tensor, rows: Tensor) -> None:
@@ -196,7 +237,7 @@ def test_each_layer_is_measured_at_its_own_input() -> None:
     assert list(layer_spectra(model, x, layers=["0.4"])) == ["0.4"]
     with pytest.raises(ValueError, match=r"layers must be among .*, got \['nope'\]"):
         layer_spectra(model, x, layers=["nope"])
-    assert not any(module._forward_pre_hooks for module in model.modules())
+    assert not any(module._forward_hooks for module in model.modules())
 
 
 def test_uses_of_a_shared_layer_are_pooled() -> None:
