@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from proxprop.cli.execution import begin
 
+from proxprop.cli.following import begin
 from proxprop.runs.errors import RunError
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
