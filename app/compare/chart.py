@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from app.charts.curves import Trace
-from app.compare.quantities import QUANTITIES
+from app.compare.quantities import QUANTITIES, target_of
 from app.compare.results import contender_of
 from app.compare.state import RaceState
 from app.components.contender_styles import looks
+from app.components.run_settings import few_evaluations
 from app.components.run_titles import title_of
 from app.live.chart import live_chart
 from proxprop.runs.record import Run
 from proxprop.runs.results import RaceResults
-from proxprop.spec.config import RaceConfig
 from proxprop.spec.racing import labels, members_of
 
 CHART = 344
@@ -38,7 +40,7 @@ def race_chart(
             members = members_of(results.config, index)
             keys = tuple(f"{member}/evaluations/train_loss" for member in members)
             color, dash = styles[index].color, styles[index].dash
-            marked = _few(results.config) and len(keys) == 1
+            marked = few_evaluations(results.config, FEW) and len(keys) == 1
             seeds = keys if len(keys) > 1 else ()
             traces.append(
                 Trace(race.id, keys[0], label, color, dash, 2.8, markers=marked, seeds=seeds)
@@ -56,17 +58,20 @@ def race_chart(
         title=shown.title,
         y_title=shown.y_title,
         x=state.axis,
-        log_y=state.log if state.log is not None else not shown.accuracy,
+        log_y=shown.log_y if state.log is None else state.log,
         height=_height(state, len(traces)),
         fill=_rest(state, len(traces), task is not None and task.seeds > 1),
         lecture=state.lecture,
         empty=_empty(race, results),
-        quantities=[looked.quantity(state, race) for looked in QUANTITIES.values()],
+        quantities=[
+            replace(quantity, target=target_of(name, state, race))
+            for name, quantity in QUANTITIES.items()
+        ],
         quantity=shown.series,
         smoothing=3 * (task.evaluation.every if task is not None else 1.0),
         smooth=state.smooth,
-        on_target=_aimed,
-        on_view=_looked,
+        on_target=_take_target,
+        on_view=_take_view,
     )
 
 
@@ -90,27 +95,18 @@ def _empty(race: Run | None, results: RaceResults | None) -> str:
     return "Step sizes are searched first." if searching else "The first points come at once."
 
 
-def _few(config: RaceConfig) -> bool:
-    epochs = config.budget.epochs
-    return epochs is not None and epochs / config.evaluation.every <= FEW
+def _take_target() -> None:
+    """Keep where the target was dragged to."""
+    if sent := st.session_state[KEY].aimed:
+        state, name = RaceState.current(), sent["quantity"].rpartition("/")[2]
+        state.target = {**state.target, name: float(f"{sent['value']:.6g}")}
 
 
-def _aimed() -> None:
-    told = st.session_state[KEY].aimed
-    if told:
-        state = RaceState.current()
-        measure = told["quantity"].rpartition("/")[2]
-        state.target = {**state.target, measure: float(f"{told['value']:.6g}")}
-
-
-def _looked() -> None:
-    told = st.session_state[KEY].looked
-    if told:
-        measure, log = told["quantity"].rpartition("/")[2], bool(told["log"])
-        usual = log != QUANTITIES[measure].accuracy
+def _take_view() -> None:
+    """Keep what is looked at, so that it is in the link."""
+    if sent := st.session_state[KEY].looked:
+        name, log = sent["quantity"].rpartition("/")[2], bool(sent["log"])
+        usual = log == QUANTITIES[name].log_y
         RaceState.current().change(
-            quantity=measure,
-            axis=told["x"],
-            log=None if usual else log,
-            smooth=bool(told["smooth"]),
+            quantity=name, axis=sent["x"], log=None if usual else log, smooth=bool(sent["smooth"])
         )

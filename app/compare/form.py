@@ -18,13 +18,13 @@ from app.components.transport import (
     start_button,
     stop_button,
 )
-from app.forms.fields import fold, presets, refusal, refusals, shown, text
+from app.forms.fields import columns, field, fold, presets, refusal, refusals, shown
 from app.forms.groups import (
+    LIMITS,
     MACHINE,
     budget_title,
     contender_fields,
     data_group,
-    limits,
     machine_fields,
     model_group,
     pairing_of,
@@ -150,8 +150,8 @@ def _cards(state: RaceState) -> None:
                 args=(index,),
                 disabled=state.live or len(state.contenders) <= FEWEST,
             )
-        for field in draft.problems:
-            refusal(draft, field, "card-")
+        for setting in draft.problems:
+            refusal(draft, setting, "card-")
     st.button(
         "Add a contender",
         key="race.add",
@@ -229,8 +229,8 @@ def _setting(state: RaceState) -> None:
 
 
 def _budget(state: RaceState) -> None:
-    text(state.task, "batch_size")
-    limits(state.task)
+    field(state.task, "batch_size")
+    columns(state.task, *LIMITS)
     st.caption(
         "Equal for all. Seconds count each contender's own training clock; measuring, drawing "
         "and pauses are left out."
@@ -244,7 +244,7 @@ def _budget(state: RaceState) -> None:
         disabled=state.live,
         **state.bind("seeds"),
     )
-    text(state.task, "seed")
+    field(state.task, "seed")
 
 
 def _search(state: RaceState) -> None:

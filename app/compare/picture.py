@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.compare.chart import CHART, race_chart
 from app.compare.form import step_sizes
-from app.compare.quantities import QUANTITIES
+from app.compare.quantities import target_of
 from app.compare.results import beside, contender_of, results_of
 from app.compare.search import search_figure
 from app.compare.state import RaceState
@@ -72,8 +72,8 @@ def _below(state: RaceState, race: Run | None, results: RaceResults | None) -> N
         help = "The trials before the race, in place of the race's curves."
         st.toggle("Show the search", help=help, **state.bind("searched"))
     if race is not None:
-        quantity = QUANTITIES[state.quantity]
-        shown = f"measure={quantity.measure}&target={quantity.target(state, race):g}"
+        target = target_of(state.quantity, state, race)
+        shown = f"measure={state.quantity}&target={target:g}"
         table = f"/api/races/{race.id}/table.csv?{shown}&baseline={state.baseline - 1}"
         files = f"/api/runs/{race.id}"
         link_row(
@@ -87,8 +87,7 @@ def _below(state: RaceState, race: Run | None, results: RaceResults | None) -> N
 
 
 def _table(state: RaceState, race: Run, results: RaceResults, added: list[Run]) -> None:
-    quantity = QUANTITIES[state.quantity]
-    measure, target = quantity.measure, quantity.target(state, race)
+    measure, target = state.quantity, target_of(state.quantity, state, race)
     base = min(state.baseline, len(results.config.contenders)) - 1
     table = results.table(measure, target, base)
     others = [beside(run, table, measure, target, base) for run in added]

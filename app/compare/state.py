@@ -39,7 +39,7 @@ PAIRINGS = (
 NO_RACE = "{id} is a single run, not a race; it opens on the Train page."
 SEARCH = SearchConfig()
 
-Quantity = Literal["train_loss", "validation_loss", "validation_accuracy"]
+Shown = Literal["train_loss", "validation_loss", "validation_accuracy"]
 
 
 @dataclass
@@ -95,13 +95,13 @@ class RaceState(UrlState):
     race: str = ""
     runs: tuple[str, ...] = ()
     baseline: Annotated[int, Field(ge=1)] = 1
-    quantity: Quantity = Field("train_loss", alias="show")
+    quantity: Shown = Field("train_loss", alias="show")
     axis: XAxis = Field("epoch", alias="x")
     log: bool | None = None
     smooth: bool = False
     searched: bool = Field(False, alias="search")
     lecture: bool = False
-    target: dict[Quantity, Annotated[float, Field(gt=0, lt=1e12)]] = Field({})
+    target: dict[Shown, Annotated[float, Field(gt=0, lt=1e12)]] = Field({})
 
     task: Draft = Field(default_factory=Draft, exclude=True)
     contenders: list[ContenderDraft] = Field([], exclude=True)

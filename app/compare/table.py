@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -41,6 +41,42 @@ class Entry:
     beside: bool = False
 
 
+@dataclass(frozen=True)
+class Column:
+    """One column of numbers.
+
+    Attributes:
+        head: What stands above.
+        stat: The number of a row.
+        kind: "seconds", "epochs" or a measure: how it is written, and whether high is good.
+        partly: Whether only some seeds may have it.
+        led: Whether the one ahead is marked.
+    """
+
+    head: str
+    stat: Callable[[Row], Stat]
+    kind: str
+    partly: bool = False
+    led: bool = True
+
+    def cell(self, row: Row) -> str:
+        """Return the number, its spread, and how many seeds have it."""
+        stat = self.stat(row)
+        if math.isnan(stat.mean):
+            return "–"
+        spread = f"<br><small>± {_value(stat.std, self.kind, 2)}</small>" if stat.n > 1 else ""
+        some = self.partly and 0 < row.reached < len(row.members)
+        share = f"<br><small>{row.reached} of {len(row.members)}</small>" if some else ""
+        return _value(stat.mean, self.kind) + spread + share
+
+    def leader(self, entries: Sequence[Entry]) -> int | None:
+        """Return who is ahead and marked; nobody where only one has a number."""
+        sign = -1 if self.kind.endswith("accuracy") else 1
+        values = [(sign * self.stat(entry.row).mean, i) for i, entry in enumerate(entries)]
+        there = [(value, index) for value, index in values if not math.isnan(value)]
+        return min(there)[1] if self.led and len(there) > 1 else None
+
+
 def html(
     entries: Sequence[Entry],
     measure: Measure,
@@ -57,90 +93,54 @@ def html(
         baseline: Whose times the last column divides by.
         lecture: Larger type, and only the columns that a room can take in.
     """
+    columns = _columns(measure, target)
+    heads = ["", "", *(column.head for column in columns), "time ÷<br>baseline"]
+    leaders = [column.leader(entries) for column in columns]
+    lines = []
+    for index, entry in enumerate(entries):
+        cells = [f"<td>{_who(entry)}</td><td>{_outcome(entry)}</td>"]
+        for column, leader in zip(columns, leaders, strict=True):
+            best = " class=best" * (leader == index)
+            cells.append(f"<td{best}>{column.cell(entry.row)}</td>")
+        ratio = "baseline" if index == baseline else _ratio(entry.row)
+        lines.append(f'<tr data-contender="{index}">{"".join(cells)}<td>{ratio}</td></tr>')
+    head = "".join(f"<th>{head}</th>" for head in heads)
+    places = [f'.race-table tr[data-contender="{index}"] i' for index in range(len(entries))]
+    strokes = stroke_css(places, [entry.style for entry in entries])
+    place = f'<div class="race-table{" race-lecture" * lecture}">'
+    return f"{strokes}{place}<table><tr>{head}</tr>{''.join(lines)}</table></div>"
+
+
+def _columns(measure: Measure, target: float) -> list[Column]:
     sign = "≥" if measure.endswith("accuracy") else "≤"
     goal = f"to {sign} {_value(target, measure)}"
-    heads = [
-        "",
-        "",
-        f"final<br>{SHORT[measure]}",
-        f"best<br>{SHORT[measure]}",
-        *(() if measure == "validation_accuracy" else ("<br>accuracy",)),
-        "<br>per step",
-        f"epochs<br>{goal}",
-        f"time<br>{goal}",
-        "time ÷<br>baseline",
+    accuracy = Column("<br>accuracy", lambda row: row.final["validation_accuracy"], "accuracy")
+    return [
+        Column(f"final<br>{SHORT[measure]}", lambda row: row.final[measure], measure),
+        Column(f"best<br>{SHORT[measure]}", lambda row: row.best[measure], measure, led=False),
+        *([] if measure == "validation_accuracy" else [accuracy]),
+        Column("<br>per step", lambda row: row.step_seconds, "seconds"),
+        Column(f"epochs<br>{goal}", lambda row: row.epochs_to_target, "epochs", partly=True),
+        Column(f"time<br>{goal}", lambda row: row.seconds_to_target, "seconds", partly=True),
     ]
-    best = _leaders(entries, measure)
-    lines = [_line(entry, i, measure, baseline, best) for i, entry in enumerate(entries)]
-    head = "".join(f"<th>{words}</th>" for words in heads)
-    places = [f'.race-table tr[data-contender="{i}"] i' for i in range(len(entries))]
-    strokes = stroke_css(places, [entry.style for entry in entries])
-    looks = f'<div class="race-table{" race-lecture" * lecture}">'
-    return f"{strokes}{looks}<table><tr>{head}</tr>{''.join(lines)}</table></div>"
 
 
-def _line(entry: Entry, index: int, measure: Measure, baseline: int, best: dict[str, int]) -> str:
+def _who(entry: Entry) -> str:
     row = entry.row
-    words = "<br><small>not measured in the same race</small>" * entry.beside
-    note = f"<br><small>{escape(entry.note)}</small>" if entry.note else ""
-    seeds = f"<br><small>N = {len(row.members)} seeds</small>" * (len(row.members) > 1)
-    ratio = "baseline" if index == baseline else _ratio(row)
-    cells = [
-        ("", f"<i></i>{escape(row.label)}{note}{seeds}{words}"),
-        ("", _outcome(entry)),
-        ("final", _stat(row.final[measure], measure)),
-        ("lowest", _stat(row.best[measure], measure)),
+    notes = [
+        escape(entry.note),
+        f"N = {len(row.members)} seeds" * (len(row.members) > 1),
+        "not measured in the same race" * entry.beside,
     ]
-    if measure != "validation_accuracy":
-        cells.append(("accuracy", _stat(row.final["validation_accuracy"], "validation_accuracy")))
-    cells += [
-        ("step", _stat(row.step_seconds, "seconds")),
-        ("epochs", _reached(row, row.epochs_to_target, "epochs")),
-        ("time", _reached(row, row.seconds_to_target, "seconds")),
-        ("", ratio),
-    ]
-    made = "".join(
-        f"<td{' class=best' * (best.get(name) == index)}>{cell}</td>" for name, cell in cells
-    )
-    return f'<tr data-contender="{index}">{made}</tr>'
+    small = "".join(f"<br><small>{note}</small>" for note in notes if note)
+    return f"<i></i>{escape(row.label)}{small}"
 
 
 def _outcome(entry: Entry) -> str:
     row = entry.row
-    words = STATES.get(entry.state, "◌ waiting")
-    if entry.state == "diverged" and 0 < row.diverged < len(row.members):
-        words += f" {row.diverged} of {len(row.members)}"
-    return words
-
-
-def _leaders(entries: Sequence[Entry], measure: Measure) -> dict[str, int]:
-    """Return, by column, who is ahead; nobody where only one has a number."""
-    high = measure.endswith("accuracy")
-    columns = {
-        "final": [(-1 if high else 1) * entry.row.final[measure].mean for entry in entries],
-        "accuracy": [-entry.row.final["validation_accuracy"].mean for entry in entries],
-        "step": [entry.row.step_seconds.mean for entry in entries],
-        "epochs": [entry.row.epochs_to_target.mean for entry in entries],
-        "time": [entry.row.seconds_to_target.mean for entry in entries],
-    }
-    leaders = {}
-    for name, values in columns.items():
-        there = [(value, index) for index, value in enumerate(values) if not math.isnan(value)]
-        if len(there) > 1:
-            leaders[name] = min(there)[1]
-    return leaders
-
-
-def _stat(stat: Stat, kind: str) -> str:
-    if math.isnan(stat.mean):
-        return "–"
-    spread = f"<br><small>± {_value(stat.std, kind, 2)}</small>" if stat.n > 1 else ""
-    return _value(stat.mean, kind) + spread
-
-
-def _reached(row: Row, stat: Stat, kind: str) -> str:
-    some = f"<br><small>{row.reached} of {len(row.members)}</small>"
-    return _stat(stat, kind) + some * (0 < row.reached < len(row.members))
+    some = entry.state == "diverged" and 0 < row.diverged < len(row.members)
+    share = f" {row.diverged} of {len(row.members)}" if some else ""
+    return STATES.get(entry.state, "◌ waiting") + share
 
 
 def _ratio(row: Row) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from app.services import get_store
 from proxprop.runs.errors import UnknownRunError
 from proxprop.runs.record import Run
-from proxprop.spec.config import AnyConfig, Change, RunConfig, SettingsChange
+from proxprop.spec.config import AnyConfig, Change, RaceConfig, RunConfig, SettingsChange
 from proxprop.spec.events import Mark
 from proxprop.spec.settings import LIVE
 
@@ -77,3 +77,9 @@ def replayable(run: Run) -> AnyConfig:
     }
     in_order = tuple(changes[step] for step in sorted(changes))
     return config.model_copy(update={"changes": in_order})
+
+
+def few_evaluations(config: RunConfig | RaceConfig, most: int) -> bool:
+    """Whether a run is measured at most so often: each measurement can be drawn as a point."""
+    epochs = config.budget.epochs
+    return epochs is not None and epochs / config.evaluation.every <= most

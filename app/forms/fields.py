@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from app.components.notation import exact_number
 from app.forms.settings import CHOICES, SETTINGS
-from app.state.draft import LISTS, Draft, read_text
+from app.state.draft import DEFAULTS, LISTS, Draft, read_text
 from app.state.url_state import show_value
 
 # Ten stops a decade, all of them numbers a person would write.
@@ -32,12 +32,40 @@ def shown(name: str, raw: Any) -> str:
     return exact_number(raw) if isinstance(raw, float) and math.isfinite(raw) else str(raw)
 
 
-def text(draft: Draft, name: str, *, placeholder: str = "", bare: bool = False) -> None:
-    """Show a text field; `bare` hides its label and refusal where they stand elsewhere."""
+def field(draft: Draft, name: str) -> None:
+    """Show a setting as what it is: a choice, a switch, a slider with its number, or a text."""
+    if name in CHOICES:
+        choose(draft, name)
+    elif isinstance(DEFAULTS[name], bool):
+        switch(draft, name)
+    elif SETTINGS[name].high:
+        slider(draft, name)
+    else:
+        text(draft, name)
+
+
+def columns(draft: Draft, left: Iterable[str], right: Iterable[str]) -> None:
+    """Show settings in two columns."""
+    for column, names in zip(st.columns(2), (left, right)):
+        with column:
+            for name in names:
+                field(draft, name)
+
+
+def text(draft: Draft, name: str, *, empty: str | None = None, bare: bool = False) -> None:
+    """Show a text field.
+
+    Args:
+        draft: What is edited.
+        name: Of the setting.
+        empty: What stands in the field while it is empty, if not what the setting says.
+        bare: Without label and refusal, which stand elsewhere.
+    """
     options = _bound(draft, name, "text", shown(name, draft.values[name]))
     if bare:
         options |= {"help": None, "label_visibility": "collapsed"}
-    st.text_input(SETTINGS[name].label, placeholder=placeholder, **options)
+    options["placeholder"] = SETTINGS[name].empty if empty is None else empty
+    st.text_input(SETTINGS[name].label, **options)
     if not bare:
         refusal(draft, name)
 
@@ -66,7 +94,7 @@ def slider(
             **_bound(draft, name, "slider", value),
         )
     with right:
-        text(draft, name, bare=True, placeholder=shown("", fallback))
+        text(draft, name, bare=True, empty=shown("", fallback))
     refusal(draft, name)
 
 

@@ -6,7 +6,6 @@ are folded; their buttons say what is inside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ import streamlit as st
 from app.components.network import model_title, show_layers
 from app.components.notation import count, exact_number
 from app.components.run_titles import SOLVERS
-from app.forms.fields import choose, fold, refusals, shown, slider, switch, text
+from app.forms.fields import choose, columns, field, fold, refusals, shown, slider, text
 from app.forms.settings import CHOICES, SETTINGS
 from app.samples import found_in
 from app.state.draft import Draft, check_task
@@ -36,6 +35,7 @@ MORE = (
     ),
     *MACHINE,
 )
+LIMITS = (["budget.epochs"], ["budget.seconds"])  # in two columns
 SCHEDULE_FIELDS = {
     "step": ("optimizer.schedule.gamma", "optimizer.schedule.every"),
     "exponential": ("optimizer.schedule.gamma",),
@@ -51,35 +51,35 @@ def data_group(draft: Draft) -> None:
 
 
 def _data(draft: Draft) -> None:
-    choose(draft, "data.name")
+    field(draft, "data.name")
     spec = DATA.get(draft.values["data.name"], DATA["digits"])
     st.caption(spec.about)
     if spec.kind == "download":
         st.caption(f"Fetched once, {spec.megabytes:g} MB; needs a network the first time.")
     if spec.kind == "folder":
-        text(draft, "data.path", placeholder="/home/me/photos or photos.zip")
         _own_data(draft)
     left, right = st.columns(2)
     with left:
-        everything = 1000 if spec.kind == "toy" else spec.train_size
-        text(draft, "data.samples", placeholder=count(everything) if everything else "all")
-        text(draft, "data.split_seed")
+        size = 1000 if spec.kind == "toy" else spec.train_size
+        text(draft, "data.samples", empty=count(size) if size else "all")
+        field(draft, "data.split_seed")
     with right:
-        text(draft, "data.validation")
+        field(draft, "data.validation")
         if spec.kind == "toy":
-            text(draft, "data.noise")
-    switch(draft, "data.standardize")
+            field(draft, "data.noise")
+    field(draft, "data.standardize")
 
 
 def _own_data(draft: Draft) -> None:
     """Show how a person's own files are read, and what was found in them."""
+    field(draft, "data.path")
     path = str(draft.values["data.path"] or "").casefold()
     if path.endswith((".csv", ".tsv")):
-        text(draft, "data.label", placeholder="by its name")
+        field(draft, "data.label")
     elif not path.endswith(".npz"):
-        choose(draft, "data.split")
-        text(draft, "data.image_size", placeholder="as they are")
-    choose(draft, "data.damaged")
+        field(draft, "data.split")
+        field(draft, "data.image_size")
+    field(draft, "data.damaged")
     config = check_task(draft.values)
     for sentence in found_in(config.data) if config else ():
         st.caption(sentence)
@@ -93,17 +93,13 @@ def model_group(draft: Draft) -> None:
 
 
 def _model(draft: Draft) -> None:
-    choose(draft, "model.name")
+    field(draft, "model.name")
     spec = MODELS.get(draft.values["model.name"], MODELS["mlp"])
     st.caption(spec.about)
     if spec.widths_free:
-        text(draft, "model.widths")
-    left, right = st.columns(2)
-    with left:
-        choose(draft, "model.activation")
-    with right:
-        choose(draft, "model.init")
-    switch(draft, "model.bias")
+        field(draft, "model.widths")
+    columns(draft, ["model.activation"], ["model.init"])
+    field(draft, "model.bias")
     show_layers(draft.config() or check_task(draft.values))
 
 
@@ -112,13 +108,13 @@ def step_group(draft: Draft) -> None:
     solver, lr = draft.values["direction.solver"], draft.values["optimizer.lr"]
     choose(draft, "direction.solver", segments=True)
     if solver != "explicit":
-        slider(draft, "direction.tau")
+        field(draft, "direction.tau")
     if solver == "cg":
         slider(draft, "direction.cg_steps", grid=COUNTS)
     choose(draft, "optimizer.name", options=optimizers(solver))
     if (pairing := pairing_of(draft)) is not None and pairing.support == "heuristic":
         st.caption(pairing.note)
-    slider(draft, "optimizer.lr")
+    field(draft, "optimizer.lr")
     _offer(draft)
     fallback = lr if isinstance(lr, (int, float)) else None
     slider(draft, "optimizer.explicit_lr", fallback=fallback)
@@ -168,20 +164,11 @@ def budget_group(draft: Draft) -> None:
 
 
 def _budget(draft: Draft) -> None:
-    text(draft, "batch_size")
-    limits(draft)
-    text(draft, "budget.steps", placeholder="no limit")
+    field(draft, "batch_size")
+    columns(draft, *LIMITS)
+    field(draft, "budget.steps")
     st.caption("A run ends at the first of these limits it reaches.")
-    text(draft, "seed")
-
-
-def limits(draft: Draft) -> None:
-    """Show the budget in epochs and in seconds."""
-    left, right = st.columns(2)
-    with left:
-        text(draft, "budget.epochs", placeholder="no limit")
-    with right:
-        text(draft, "budget.seconds", placeholder="no limit")
+    field(draft, "seed")
 
 
 def budget_title(values: dict[str, Any]) -> str:
@@ -218,43 +205,28 @@ def contender_fields(draft: Draft) -> None:
     values = draft.values
     spec, solver = OPTIMIZERS.get(values["optimizer.name"]), values["direction.solver"]
     own = [f"optimizer.{name}" for name in spec.fields] if spec else []
-    _in_pairs(draft, [*own, "optimizer.weight_decay", "optimizer.clip_norm"])
+    own += ["optimizer.weight_decay", "optimizer.clip_norm"]
+    columns(draft, own[::2], own[1::2])
     if spec and spec.partner:
         st.caption(spec.pairing("exact").note)
-    left, right = st.columns(2)
-    with left:
-        choose(draft, "optimizer.schedule.name")
-    with right:
-        text(draft, "optimizer.schedule.warmup")
-    _in_pairs(draft, SCHEDULE_FIELDS.get(values["optimizer.schedule.name"], ()))
-    left, right = st.columns(2)
-    with left:
-        if solver != "explicit":
-            choose(draft, "direction.layers")
-    with right:
-        if solver == "cg":
-            text(draft, "direction.cg_rtol")
+    columns(draft, ["optimizer.schedule.name"], ["optimizer.schedule.warmup"])
+    schedule = SCHEDULE_FIELDS.get(values["optimizer.schedule.name"], ())
+    columns(draft, schedule[::2], schedule[1::2])
+    columns(
+        draft,
+        ["direction.layers"] if solver != "explicit" else [],
+        ["direction.cg_rtol"] if solver == "cg" else [],
+    )
 
 
 def machine_fields(draft: Draft) -> None:
     """Show where it computes, and how often it measures and saves."""
-    left, right = st.columns(2)
-    with left:
-        choose(draft, "precision")
-        choose(draft, "instruments.tier")
-        text(draft, "evaluation.every")
-    with right:
-        choose(draft, "device")
-        text(draft, "instruments.every")
-        text(draft, "checkpoint.seconds")
-    switch(draft, "evaluation.train")
-
-
-def _in_pairs(draft: Draft, names: Iterable[str]) -> None:
-    columns = st.columns(2)
-    for index, name in enumerate(names):
-        with columns[index % 2]:
-            text(draft, name)
+    columns(
+        draft,
+        ["precision", "instruments.tier", "evaluation.every"],
+        ["device", "instruments.every", "checkpoint.seconds"],
+    )
+    field(draft, "evaluation.train")
 
 
 def _planned(raw: Any) -> str:

@@ -22,13 +22,15 @@ class Setting:
         label: Name with its symbol.
         help: One line: what it does, unit, sane range.
         low: Lower end of its slider.
-        high: Upper end of its slider.
+        high: Upper end of its slider; 0 for none.
+        empty: What stands in its field while it is empty.
     """
 
     label: str
     help: str
     low: float = 0.0
     high: float = 0.0
+    empty: str = ""
 
 
 SETTINGS: dict[str, Setting] = {
@@ -37,6 +39,7 @@ SETTINGS: dict[str, Setting] = {
         "Folder, archive or table",
         "Path on the machine that computes: a folder, .zip or .tar with one folder of images per "
         "class, or a .csv or .npz of samples with labels.",
+        empty="/home/me/photos or photos.zip",
     ),
     "data.split": Setting(
         "Top folders",
@@ -46,14 +49,20 @@ SETTINGS: dict[str, Setting] = {
         "Damaged images", "Whether images or rows that cannot be read are refused or left out."
     ),
     "data.label": Setting(
-        "Label column", "Column of a .csv that holds the classes; empty to find it by its name."
+        "Label column",
+        "Column of a .csv that holds the classes; empty to find it by its name.",
+        empty="by its name",
     ),
-    "data.samples": Setting("Samples", "How many samples are used; empty for all, at least 10."),
+    "data.samples": Setting(
+        "Samples", "How many samples are used; empty for all, at least 10.", empty="all"
+    ),
     "data.noise": Setting(
         "Noise", "Standard deviation of the points around their curve, 0 to 0.5."
     ),
     "data.image_size": Setting(
-        "Image side [pixels]", "Images are resized to this; empty if all have the same size."
+        "Image side [pixels]",
+        "Images are resized to this; empty if all have the same size.",
+        empty="as they are",
     ),
     "data.standardize": Setting(
         "Standardise",
@@ -144,12 +153,16 @@ SETTINGS: dict[str, Setting] = {
     "optimizer.schedule.every": Setting("Every [epochs]", "Epochs between two drops of η."),
     "optimizer.schedule.final": Setting("Final share", "Share of η left at the end, 0 to 1."),
     "budget.epochs": Setting(
-        "Epochs", "Passes through the training samples, 1 to 100; empty for no such limit."
+        "Epochs",
+        "Passes through the training samples, 1 to 100; empty for no such limit.",
+        empty="no limit",
     ),
     "budget.seconds": Setting(
-        "Seconds", "Training time [s], measuring and pauses excluded; empty for no such limit."
+        "Seconds",
+        "Training time [s], measuring and pauses excluded; empty for no such limit.",
+        empty="no limit",
     ),
-    "budget.steps": Setting("Steps", "Optimizer steps; empty for no such limit."),
+    "budget.steps": Setting("Steps", "Optimizer steps; empty for no such limit.", empty="no limit"),
     "device": Setting("Device", "Where it computes; auto takes a GPU if there is one."),
     "precision": Setting("Precision", "Of the numbers; with bfloat16 the solves stay in float32."),
     "evaluation.every": Setting(

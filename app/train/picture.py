@@ -8,6 +8,7 @@ from app.charts.curves import Trace
 from app.charts.theme import GREY, line_style
 from app.components.layer_metrics import instruments, number_tiles
 from app.components.links import download_links
+from app.components.run_settings import few_evaluations
 from app.components.transport import queue_place
 from app.live.chart import live_chart
 from app.live.pictures import live_boundary, live_confusion, live_predictions
@@ -18,7 +19,7 @@ from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import RunConfig
 
 CHART = 340
-MANY = 60  # evaluations from which on single points are no longer drawn
+FEW = 60  # evaluations up to which each is drawn as a point
 
 
 def picture(run: Run) -> None:
@@ -67,7 +68,7 @@ def loss_chart(run: Run, config: RunConfig) -> None:
                 "training",
                 style.color,
                 style.dash,
-                markers=_few(config),
+                markers=few_evaluations(config, FEW),
             )
         )
     live_chart(traces, key="loss", title="Loss", y_title="loss J", log_y=True, height=CHART)
@@ -78,7 +79,14 @@ def accuracy_chart(run: Run, config: RunConfig) -> None:
     style = line_style(config.direction.solver, config.optimizer.name)
     series = "0/evaluations/validation_accuracy"
     traces = [
-        Trace(run.id, series, "validation", style.color, style.dash, markers=_few(config)),
+        Trace(
+            run.id,
+            series,
+            "validation",
+            style.color,
+            style.dash,
+            markers=few_evaluations(config, FEW),
+        ),
     ]
     if config.evaluation.train:
         traces.insert(0, Trace(run.id, "0/evaluations/train_accuracy", "training", GREY, "dot"))
@@ -91,11 +99,6 @@ def accuracy_chart(run: Run, config: RunConfig) -> None:
         x_switch=False,
         height=CHART,
     )
-
-
-def _few(config: RunConfig) -> bool:
-    epochs = config.budget.epochs
-    return epochs is not None and epochs / config.evaluation.every <= MANY
 
 
 def _queue(run: Run) -> None:
