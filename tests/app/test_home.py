@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from importlib.metadata import version
 
+from app.charts.race import race_svg
 from app.components.notation import number
 from app.home.machine import machine
-from app.home.race import provenance, race_svg, recorded_race, sentence
+from app.home.race import provenance, race_lines, recorded_race, sentence
 from proxprop.runs.store import Store
 from proxprop.spec.config import from_query
 from tests.app.conftest import open_page, text
@@ -44,7 +45,7 @@ def test_sentence_holds_the_recorded_numbers(store: Store) -> None:
 def test_picture_draws_every_point_up_to_the_common_time() -> None:
     race = recorded_race()
     assert race is not None
-    lines = race_svg(race).split("<polyline")[1:]
+    lines = race_svg(race_lines(race), race.seconds).split("<polyline")[1:]
     drawn = [line.split('points="')[1].split('"')[0].count(",") for line in lines]
     expected = [
         sum(second <= race.seconds for second in contender.seconds) for contender in race.contenders
