@@ -2,10 +2,10 @@
 
 import { buildBar, pressBar } from './chart_bar.js'
 import { choiceOf, linked, obey, remember } from './chart_choice.js'
-import { enlarged, figureOf, namesAtEnds } from './chart_figure.js'
-import { columnsOf, leaderOf } from './chart_frames.js'
-import { linesOf, lookedAt } from './chart_lines.js'
-import { drawNames, placeNames } from './chart_names.js'
+import { enlarged, figureOf, namesAtEnds, pictureOf } from './chart_figure.js'
+import { columnsOf, nearest, zoomed } from './chart_frames.js'
+import { linesOf, lookedAt, rowsOf } from './chart_lines.js'
+import { drawNames, namedOf, placeNames } from './chart_names.js'
 import { Target } from './chart_target.js'
 import { make, stylesheet } from './dom.js'
 import { hub } from './hub.js'
@@ -18,6 +18,7 @@ await stylesheet(import.meta.url)
 const STACKED = 270 // pixels of a panel where panels stand one above the other
 const FILE = { width: 960, height: 560, panel: 420 } // pixels of a saved picture
 const CONFIG = { displayModeBar: false, doubleClick: false, responsive: false, scrollZoom: false }
+const SENT = 20 // choices sent to the page that it may still repeat
 
 class Chart extends View {
   constructor(parent) {
@@ -27,9 +28,9 @@ class Chart extends View {
     this.gd = make('div', { class: 'pp-plot' })
     this.ends = make('div', { class: 'pp-ends' })
     this.empty = make('div', { class: 'pp-empty', role: 'status' })
-    this.frameBox = make('div', { class: 'pp-frame' }, this.gd, this.ends, this.empty)
-    this.target = new Target(this.frameBox, (value, done) => this.aim(value, done))
-    this.root.append(this.bar, this.frameBox)
+    this.box = make('div', { class: 'pp-frame' }, this.gd, this.ends, this.empty)
+    this.target = new Target(this.box, (value, done) => this.aim(value, done))
+    this.root.append(this.bar, this.box)
     this.inSight = true
     this.seen = new IntersectionObserver(([entry]) => {
       this.inSight = entry.isIntersecting
@@ -45,35 +46,40 @@ class Chart extends View {
       this.choice = choiceOf(data)
       obey(this.choice, data)
       this.empty.textContent = data.empty
-      this.look(this.choice.quantity)
+      this.prepare()
     }
     loadPlotly(data.plotly).then(() => this.later(), (error) => (this.empty.textContent = error.message))
   }
 
-  /** Look at a quantity of the runs. */
-  look(series, chosen = false) {
-    const { choice, data } = this
-    if (chosen) {
-      const quantity = data.quantities.find((one) => one.series === series)
-      Object.assign(choice, { quantity: series, ranges: this.without('y'), log: choice.logs[series] ?? quantity.log })
-    }
+  /** Take what the page gave, as it is for the quantity that is looked at; follow its runs. */
+  prepare() {
+    const { choice, data, root } = this
     this.looked = lookedAt(data, choice)
+    const { data: traces, layout } = this.looked.figure
     const buttons = buildBar(this.looked, {
       choose: (change, axis) => this.choose(change, axis),
-      look: (quantity) => this.look(quantity, true),
+      look: (series) => this.look(series),
       save: (format) => this.save(format),
     })
     this.bar.replaceChildren(...buttons, this.legend)
-    this.root.classList.toggle('pp-bare', !data.headed)
-    this.root.classList.toggle('pp-floating', this.looked.figure.layout.meta.names === 'along')
-    const bound = this.looked.figure.data.map(({ meta }) => meta).filter((meta) => meta?.series)
+    root.classList.toggle('pp-bare', !data.headed)
+    root.classList.toggle('pp-floating', layout.meta.names === 'along')
+    const bound = traces.map(({ meta }) => meta).filter((meta) => meta?.series)
     const runs = [...new Set(bound.map(({ run }) => run))]
-    if (this.follow(runs, [...new Set(bound.map((meta) => meta.series.split('/')[1]))])) {
+    if (this.follow(runs, [...new Set(bound.map(({ series }) => series.split('/')[1]))])) {
       // A part of one run says nothing about the next.
       if (choice.runs !== runs.join()) Object.assign(choice, { ranges: {}, runs: runs.join() })
-      this.ranges = null
+      this.drawn = null
     }
-    if (chosen) this.choose({})
+  }
+
+  /** Look at another quantity of the same runs. */
+  look(series) {
+    const { choice, data } = this
+    const quantity = data.quantities.find((one) => one.series === series)
+    Object.assign(choice, { quantity: series, log: choice.logs[series] ?? quantity.log })
+    this.prepare()
+    this.choose({}, 'y')
   }
 
   /** Take a change of the choice, or the name of what is switched; zoom along `axis` is given up. */
@@ -81,19 +87,16 @@ class Chart extends View {
     const { choice, data } = this
     Object.assign(choice, typeof change === 'string' ? { [change]: !choice[change] } : change)
     if (change === 'log') choice.logs[choice.quantity ?? ''] = choice.log
-    if (axis) choice.ranges = this.without(axis)
+    const kept = Object.entries(choice.ranges).filter(([name]) => !axis || !name.startsWith(axis))
+    choice.ranges = Object.fromEntries(kept)
     remember(data, choice)
-    this.ranges = null
+    this.drawn = null
     this.draw()
     const now = JSON.stringify(linked(choice))
     if (data.owned && now !== choice.sent.at(-1)) {
-      choice.sent = [...choice.sent, now].slice(-20)
+      choice.sent = [...choice.sent, now].slice(-SENT)
       this.component.setTriggerValue('looked', linked(choice))
     }
-  }
-
-  without(axis) {
-    return Object.fromEntries(Object.entries(this.choice.ranges).filter(([name]) => !name.startsWith(axis)))
   }
 
   /** Move the target; send it to the page once it is let go. */
@@ -118,37 +121,46 @@ class Chart extends View {
   draw() {
     if (!window.Plotly || this.dragging) return
     this.due = false
-    const { data, choice, theme, frameBox, gd, ends, legend } = this
-    const fit = this.fit(this.looked.figure.layout.meta.grow ?? 1)
-    this.figure = { ...this.looked, figure: enlarged(this.looked.figure, fit) }
-    const { layout: { meta, font } } = this.figure.figure
+    const { box, choice, data, gd, looked } = this
+    const fit = this.fit(looked.figure.layout.meta.grow ?? 1)
+    this.shown = { ...looked, figure: enlarged(looked.figure, fit) }
+    const { meta, font } = this.shown.figure.layout
     const stacked = columnsOf(meta, this.root.clientWidth) < (meta.columns ?? 1)
-    this.root.style.height = stacked ? `${STACKED * meta.columns}px` : this.height(fit)
+    this.root.style.height = stacked ? `${STACKED * meta.columns}px` : this.high(fit)
     this.root.style.setProperty('--pp-size', `${font.size - 0.5}px`)
-    this.lines = linesOf(this.figure, hub, choice)
-    const make = (size) => figureOf(this.figure, { lines: this.lines, hub, choice, theme, before: this.ranges, ...size })
-    const size = () => ({ width: frameBox.clientWidth, height: frameBox.clientHeight })
-    let drawn = make(size())
-    const atEnds = namesAtEnds(meta, drawn.named, frameBox.clientWidth)
-    const shown = meta.names === 'along' ? [] : drawn.named
-    const names = { font: font.size, theme, toggle: (owner) => this.toggle(owner) }
-    drawNames(ends, atEnds ? shown : [], names)
-    drawNames(legend, atEnds ? [] : shown, names)
-    legend.hidden = atEnds || !shown.length // it takes its height before the figure does
-    drawn = make(size())
-    window.Plotly.react(gd, drawn.data, drawn.layout, CONFIG)
-    if (atEnds) placeNames(ends, shown, drawn.panels.at(-1), font.size * 1.45)
-    this.ranges = drawn.ranges
-    this.panels = drawn.panels
+    this.lines = linesOf(this.shown, hub, choice)
+    const named = namedOf(this.lines)
+    const atEnds = this.name(named, meta, font) // a legend takes its height before the figure does
+    this.drawn = this.figure({ width: box.clientWidth, height: box.clientHeight })
+    window.Plotly.react(gd, this.drawn.data, this.drawn.layout, CONFIG)
+    if (atEnds) placeNames(this.ends, named, this.drawn.panels.at(-1), font.size * 1.45)
     const some = this.lines.some(({ y }) => y.length)
-    this.target.place(some && this.figure.target ? { value: this.figure.target, panel: drawn.panels[0], ...this.figure.quantity } : null)
+    const { target, quantity } = this.shown
+    this.target.place(some && target ? { ...quantity, value: target, panel: this.drawn.panels[0] } : null)
     this.empty.hidden = some
     this.listenToPlot()
     pressBar(this.bar, choice)
     this.root.dataset.drawn = data.subject ?? data.key
   }
 
-  height(fit) {
+  figure(size) {
+    const { choice, lines, theme, drawn } = this
+    return figureOf(this.shown, { lines, hub, choice, theme, before: drawn?.ranges, ...size })
+  }
+
+  /** Name the lines; says whether at their ends. */
+  name(named, meta, font) {
+    const atEnds = namesAtEnds(meta, named, this.box.clientWidth)
+    const shown = meta.names === 'along' ? [] : named
+    const about = { font: font.size, theme: this.theme, toggle: (owner) => this.toggle(owner) }
+    drawNames(this.ends, atEnds ? shown : [], about)
+    drawNames(this.legend, atEnds ? [] : shown, about)
+    this.legend.hidden = atEnds || !shown.length
+    return atEnds
+  }
+
+  /** The height as CSS: what the page asks for, or what the window leaves. */
+  high(fit) {
     const { height, fill, below, widest } = this.data
     const rest = below ? `${this.room() - below * fit}px` : `100vh - ${fill}px`
     return fill || below ? `max(${height}px, min(${rest}, ${widest}))` : `${height}px`
@@ -158,14 +170,16 @@ class Chart extends View {
     if (this.listening) return
     this.listening = true
     this.gd.on('plotly_relayout', (change) => {
-      const ranges = zoomed(change, this.figure.figure.layout)
+      const ranges = zoomed(change, this.drawn.layout)
       if (Object.keys(ranges).length) this.choose({ ranges: { ...this.choice.ranges, ...ranges } })
     })
     this.gd.on('plotly_doubleclick', () => this.choose({ ranges: {} }))
-    this.gd.on('plotly_hover', (event) => this.figure.figure.layout.meta.linked && this.link(event.points[0].x))
+    this.gd.on('plotly_hover', (event) => this.drawn.layout.meta.linked && this.link(event.points[0].x))
     // An update in the middle of a drag would end it.
     this.listen(this.gd, 'pointerdown', () => (this.dragging = true), { capture: true })
-    for (const name of ['pointerup', 'pointercancel']) this.listen(window, name, () => this.release(), { capture: true })
+    for (const name of ['pointerup', 'pointercancel']) {
+      this.listen(window, name, () => this.release(), { capture: true })
+    }
   }
 
   release() {
@@ -178,74 +192,28 @@ class Chart extends View {
   link(x) {
     if (this.linking) return
     this.linking = true
-    const { data } = this.gd
+    const { data, panels } = this.drawn
     const points = data.map((trace, curveNumber) => ({ curveNumber, pointNumber: nearest(trace.x, x) }))
       .filter(({ curveNumber, pointNumber }) => (data[curveNumber].y[pointNumber] ?? null) !== null)
-    window.Plotly.Fx.hover(this.gd, points, this.panels.map((panel) => panel.x + panel.y))
+    window.Plotly.Fx.hover(this.gd, points, panels.map((panel) => panel.x + panel.y))
     this.linking = false
   }
 
   async save(format) {
-    const { title, file } = this.figure
-    const name = `${file || title.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'chart'}.${format}`
+    const { title, file, figure: { layout: { meta } } } = this.shown
+    const slug = title.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'chart'
+    const name = `${file || slug}.${format}`
     if (format === 'csv') return download(name, table(rowsOf(this.lines)))
-    const columns = this.figure.figure.layout.meta.columns ?? 1
-    const size = { width: Math.max(FILE.width, FILE.panel * columns), height: Math.max(FILE.height, this.gd.clientHeight) }
-    const picture = pictureOf(figureOf(this.figure, { lines: this.lines, hub, choice: this.choice, theme: this.theme, before: this.ranges, ...size }), title)
-    return download(name, await window.Plotly.toImage(picture, { format, ...size, height: picture.layout.height, scale: format === 'png' ? 2 : 1 }))
+    const width = Math.max(FILE.width, FILE.panel * (meta.columns ?? 1))
+    const picture = pictureOf(this.figure({ width, height: Math.max(FILE.height, this.gd.clientHeight) }), title)
+    const { height } = picture.layout
+    return download(name, await window.Plotly.toImage(picture, { format, width, height, scale: format === 'png' ? 2 : 1 }))
   }
 
   destroy() {
     super.destroy()
     this.seen.disconnect()
     window.Plotly?.purge(this.gd)
-  }
-}
-
-/** The zoom in a report of Plotly's: {xaxis: [low, high], …}, axes that share a range once. */
-export function zoomed(change, layout) {
-  const found = {}
-  for (const [key, value] of Object.entries(change)) {
-    const [, axis, end] = key.match(/^([xy]axis\d*)\.range(?:\[([01])\])?$/) ?? []
-    if (!axis) continue
-    const range = (found[leaderOf(layout, axis)] ??= [])
-    if (end) range[end] = Number(value)
-    else range.push(...value.map(Number))
-  }
-  return found
-}
-
-/** Index of the value nearest to `x` in an ascending list; −1 if it is empty. */
-export function nearest(values, x) {
-  const after = values.findIndex((value) => value > x)
-  if (after < 0) return values.length - 1
-  return after > 0 && x - values[after - 1] <= values[after] - x ? after - 1 : after
-}
-
-/** What is drawn as a table: a row a point, whose it is before what it is. */
-export function rowsOf(lines) {
-  const told = lines.filter(({ hidden, about, columns }) => !hidden && about && columns)
-  if (!told.length) return []
-  const rows = told.flatMap(({ about, columns, std }) => {
-    const write = (whose, table) => Object.values(table)[0].map((_, i) =>
-      [...Object.values(whose), ...Object.values(table).map((values) => values[i] ?? 'nan')])
-    const spread = std && about.series?.startsWith('mean/') && write({ ...about, series: about.series.replace('mean', 'std') }, { ...columns, value: std })
-    return [...write(about, columns), ...(spread || [])]
-  })
-  return [[...Object.keys(told[0].about), ...Object.keys(told[0].columns)], ...rows]
-}
-
-/** The figure with its title and a legend below: it stands alone. */
-function pictureOf({ data, layout }, title) {
-  const { margin, height } = layout
-  return {
-    data,
-    layout: {
-      ...layout, height: height + 90, showlegend: true,
-      margin: { ...margin, r: 24, t: margin.t + 50, b: margin.b + 40 },
-      title: { text: title, x: 0.02, xanchor: 'left', y: 0.97, yanchor: 'top', font: { size: 20 } },
-      legend: { orientation: 'h', x: 0, xanchor: 'left', y: 0, yref: 'container', yanchor: 'bottom' },
-    },
   }
 }
 

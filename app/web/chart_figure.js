@@ -1,19 +1,22 @@
 // The figure as Plotly wants it: a pure function of the page's figure, its lines, and what is chosen.
 
-import { faded, textWidth } from './dom.js'
-import { framesOf, isLog, logTicks, pairsOf, panelsOf, rangesOf } from './chart_frames.js'
-import { arrivals, crosses, drawMarks, marksOf } from './chart_marks.js'
+import { framesOf, logTicks, pairsOf, panelsOf, rangesOf } from './chart_frames.js'
+import { arrivals, crosses, drawMarks, marksOf, targetLine } from './chart_marks.js'
 import { namedOf } from './chart_names.js'
 import { clearest, namesAlong } from './chart_words.js'
+import { faded, textWidth } from './dom.js'
 import { bandOf } from './seeds.js'
+
+const GROWING = ['size', 'width', 'l', 't', 'b'] // what of a figure grows with the window
+const CONTEXT = 2 // faint lines that still tell their values; more would bury the others
 
 /** The figure with type, lines and margins `fit` times as large. */
 export function enlarged(value, fit, growing = false) {
   if (typeof value === 'number') return growing ? value * fit : value
   if (fit === 1 || typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map((item) => (typeof item === 'object' ? enlarged(item, fit) : item))
-  const names = Object.entries(value)
-  return Object.fromEntries(names.map(([name, item]) => [name, enlarged(item, fit, ['size', 'width', 'l', 't', 'b'].includes(name))]))
+  const entries = Object.entries(value)
+  return Object.fromEntries(entries.map(([name, item]) => [name, enlarged(item, fit, GROWING.includes(name))]))
 }
 
 /** Whether names stand at the line ends rather than in a legend. */
@@ -28,103 +31,116 @@ export function namesAtEnds({ names, wide }, named, width) {
  * @param about {lines, hub, choice, theme, width, height, before: the ranges shown last}
  */
 export function figureOf(looked, { lines, hub, choice, theme, width, height, before }) {
-  const { layout: given } = looked.figure
-  const { meta: hints, font, margin: least } = given
+  const given = looked.figure.layout
+  const { meta: hints, font } = given
   const named = namedOf(lines)
   const longest = Math.max(0, ...named.map(({ name }) => textWidth(name, font.size, theme.font)))
   const room = namesAtEnds(hints, named, width) ? Math.min(longest + font.size * 1.9 + 18, width * 0.4) : 0
-  const margin = { ...least, r: Math.max(least.r, room) }
+  const margin = { ...given.margin, r: Math.max(given.margin.r, room) }
   const ranges = rangesOf(given, lines, choice, before)
-  const pairs = pairsOf(given)
-  const frames = framesOf(pairs.length, hints, margin, width, height)
+  const frames = framesOf(pairsOf(given).length, hints, margin, width, height)
   const panels = panelsOf(given, frames, ranges, choice)
-  const some = lines.some(({ y }) => y.length)
-  const layout = { ...given, template: looked.templates[theme.dark ? 'dark' : 'light'], width, height, margin }
-  Object.assign(layout, { paper_bgcolor: theme.background, plot_bgcolor: theme.background })
-  layout.font = { ...font, family: theme.font, color: theme.text }
-  layout.hoverlabel = { ...given.hoverlabel, bgcolor: theme.background }
-  panels.forEach((panel, i) => Object.assign(layout, axesOf(panel, given, { hints, choice, ranges, some, margin, width, height, frame: frames[i] })))
-  const [size, thick] = [font.size - 1.5, hints.thick]
+  const look = { theme, size: font.size - 1.5, font: font.size, thick: hints.thick }
   const marks = looked.marks ? marksOf(lines, hub, choice.x) : []
-  const drawn = drawMarks(marks, panels[0], { size, theme, tellWhose: looked.quantities.length > 0 })
-  layout.shapes = [...(given.shapes ?? []), ...drawn.shapes]
+  const drawn = drawMarks(marks, panels[0], { ...look, tellWhose: looked.quantities.length > 0 })
+  const data = [
+    ...linesIn(lines, panels, named, theme),
+    ...lines.flatMap((line) => band(line, lines, panels, theme)),
+    ...crosses(lines, marks, panels, look),
+  ]
+  const shapes = [...(given.shapes ?? []), ...drawn.shapes]
     .filter(({ name }) => !name || !choice.hidden.has(name))
     .map((item) => ({ ...item, line: { ...item.line, color: theme.shade(item.line.color) } }))
-  const notes = given.annotations ?? []
-  const moved = notes.map((item) => (item.name === 'level' ? clearest(item, lines, panels.find(({ y }) => y === item.yref), { size, theme }) : item))
-  const along = hints.names === 'along' ? namesAlong(lines, panels, notes, { font: font.size, theme }) : []
-  layout.annotations = [...moved, ...drawn.annotations, ...along]
-  const quiet = lines.filter(({ faint }) => faint).length > 2
-  const data = [
-    ...lines.map((line) => ({ ...scatter(line, panels, theme, quiet), showlegend: named.includes(line) && !line.hidden })),
-    ...lines.flatMap((line) => band(line, lines, panels, theme)),
-    ...crosses(lines, marks, panels, { thick, theme, size }),
-  ]
   if (looked.target) {
-    layout.shapes.push(targetLine(looked.target, theme))
-    data.push(...arrivals(lines, looked.target, looked.quantity.below, { clock: choice.x, thick, theme }))
+    shapes.push(targetLine(looked.target, theme))
+    data.push(...arrivals(lines, looked.target, looked.quantity.below, { ...look, clock: choice.x }))
   }
-  if (!some) layout.shapes = panels.map((panel) => outline(panel, theme)) // no numbers that nobody measured
-  return { data, layout, panels, ranges, named }
+  const some = lines.some(({ y }) => y.length)
+  const layout = {
+    ...given, ...axesOf(panels, given, choice, some, { width, height }),
+    width, height, margin: { l: 0, r: 0, t: 0, b: 0 },
+    template: looked.templates[theme.dark ? 'dark' : 'light'],
+    paper_bgcolor: theme.background, plot_bgcolor: theme.background,
+    font: { ...font, family: theme.font, color: theme.text },
+    hoverlabel: { ...given.hoverlabel, bgcolor: theme.background },
+    shapes: some ? shapes : panels.map((panel) => outline(panel, theme)), // no numbers that nobody measured
+    annotations: [...notesOf(given, lines, panels, look), ...drawn.annotations],
+  }
+  return { data, layout, panels, ranges }
 }
 
-function axesOf(panel, given, { hints, choice, ranges, some, margin, width, height, frame }) {
-  const [across, up] = [width - margin.l - margin.r, height - margin.t - margin.b]
-  const place = (start, length, whole) => [Math.max(0, start / whole), Math.min(1, (start + length) / whole)]
-  const common = { autorange: false, ...(some ? {} : { showticklabels: false, showgrid: false }) }
-  const [x, y] = [given[panel.xaxis], given[panel.yaxis]]
-  const { title, ...clock } = hints.clocks?.[choice.x] ?? {}
-  const log = isLog(given, panel.yaxis, choice)
-  return {
-    [panel.xaxis]: {
-      ...x, ...clock, ...common, title: { ...x.title, text: title ?? x.title.text }, range: ranges[panel.xaxis],
-      domain: place(frame.left - margin.l, frame.width, across),
-    },
-    [panel.yaxis]: {
-      ...y, ...common, type: log ? 'log' : 'linear', range: ranges[panel.yaxis],
-      domain: place(up - (frame.top - margin.t) - frame.height, frame.height, up),
-      ...(log && !y.dtick ? logTicks(ranges[panel.yaxis], frame.height, y.tickfont) : {}),
-    },
-  }
+/** The words of the figure where they stand clear, and names along the lines if it wants them. */
+function notesOf({ annotations = [], meta }, lines, panels, look) {
+  const panelOf = ({ yref }) => panels.find(({ y }) => y === yref)
+  const moved = annotations.map((note) => (note.name === 'level' ? clearest(note, lines, panelOf(note), look) : note))
+  return meta.names === 'along' ? [...moved, ...namesAlong(lines, panels, annotations, look)] : moved
 }
 
-function scatter({ trace, name, x, y, hidden, faint }, panels, theme, quiet) {
+function axesOf(panels, given, choice, some, whole) {
+  const { title, ...clock } = given.meta.clocks?.[choice.x] ?? {}
+  const blank = some ? {} : { showticklabels: false, showgrid: false }
+  const made = {}
+  for (const { xaxis, yaxis, left, top, width, height, across, up, log } of panels) {
+    const [x, y] = [given[xaxis], given[yaxis]]
+    made[xaxis] = {
+      ...x, ...clock, title: { ...x.title, text: title ?? x.title.text }, autorange: false, range: across,
+      domain: [left / whole.width, Math.min(1, (left + width) / whole.width)], ...blank,
+    }
+    made[yaxis] = {
+      ...y, autorange: false, range: up, type: log ? 'log' : 'linear',
+      domain: [Math.max(0, 1 - (top + height) / whole.height), 1 - top / whole.height],
+      ...(log && !y.dtick ? logTicks(up, height, y.tickfont) : {}), ...blank,
+    }
+  }
+  return made
+}
+
+function linesIn(lines, panels, named, theme) {
   const shade = (color) => (color ? theme.shade(color) : color)
-  return {
-    ...trace, name, x,
-    y: trace.meta?.shares ? y.map(panels.find((panel) => panel.y === (trace.yaxis ?? 'y')).at) : y,
-    visible: hidden ? 'legendonly' : true,
-    line: { ...trace.line, color: shade(trace.line?.color) },
-    marker: { ...trace.marker, color: shade(trace.marker?.color ?? trace.line?.color) },
-    textfont: { ...trace.textfont, color: shade(trace.textfont?.color) },
-    // A few context lines tell their values too; many would bury the others.
-    ...(faint && quiet ? { hoverinfo: 'skip', hovertemplate: undefined } : {}),
-  }
+  const quiet = lines.filter(({ faint }) => faint).length > CONTEXT
+  return lines.map((line) => {
+    const { trace, name, x, y, hidden, faint } = line
+    return {
+      ...trace, name, x,
+      y: trace.meta?.shares ? y.map(panels.find((panel) => panel.y === line.on).at) : y,
+      visible: hidden ? 'legendonly' : true,
+      showlegend: named.includes(line) && !hidden,
+      line: { ...trace.line, color: shade(trace.line?.color) },
+      marker: { ...trace.marker, color: shade(trace.marker?.color ?? trace.line?.color) },
+      textfont: { ...trace.textfont, color: shade(trace.textfont?.color) },
+      ...(faint && quiet ? { hoverinfo: 'skip', hovertemplate: undefined } : {}),
+    }
+  })
 }
 
 /** The spread over seeds behind a mean; on a log axis not below the lowest seed. */
 function band(line, lines, panels, theme) {
   if (line.hidden || !line.std) return []
-  const { xaxis, yaxis = 'y', line: { color } } = line.trace
-  const seeds = lines.filter(({ faint, owner, trace }) => faint && owner === line.owner && (trace.yaxis ?? 'y') === yaxis)
+  const seeds = lines.filter(({ faint, owner, on }) => faint && owner === line.owner && on === line.on)
   const lowest = Math.min(...seeds.flatMap(({ y }) => y.filter((value) => value > 0)))
-  const around = bandOf(line, panels.find(({ y }) => y === yaxis).log ? lowest : null)
+  const around = bandOf(line, panels.find(({ y }) => y === line.on).log ? lowest : null)
+  const { xaxis, yaxis, line: { color } } = line.trace
   return around ? [{
-    type: 'scatter', mode: 'lines', ...around, xaxis, yaxis, fill: 'toself', fillcolor: faded(theme.shade(color), 0.18),
-    line: { width: 0 }, hoverinfo: 'skip', showlegend: false, name: `${line.name} ± std`,
+    type: 'scatter', mode: 'lines', ...around, xaxis, yaxis, line: { width: 0 }, hoverinfo: 'skip', showlegend: false,
+    fill: 'toself', fillcolor: faded(theme.shade(color), 0.18), name: `${line.name} ± std`,
   }] : []
-}
-
-function targetLine(value, theme) {
-  return {
-    type: 'line', name: 'target', xref: 'paper', yref: 'y', x0: 0, x1: 1, y0: value, y1: value,
-    layer: 'below', line: { color: theme.muted, width: 1.2, dash: 'dash' },
-  }
 }
 
 function outline({ x, y }, theme) {
   return {
     type: 'rect', xref: `${x} domain`, yref: `${y} domain`, x0: 0, x1: 1, y0: 0, y1: 1, layer: 'below',
     line: { color: theme.grid, width: 1 },
+  }
+}
+
+/** The figure with its title and a legend below: it stands alone. */
+export function pictureOf({ data, layout }, title) {
+  return {
+    data,
+    layout: {
+      ...layout, height: layout.height + 90, margin: { l: 0, r: 0, t: 50, b: 40 }, showlegend: true,
+      title: { text: title, x: 0.02, xanchor: 'left', y: 0.97, yanchor: 'top', font: { size: 20 } },
+      legend: { orientation: 'h', x: 0.02, xanchor: 'left', y: 0, yref: 'container', yanchor: 'bottom' },
+    },
   }
 }

@@ -9,8 +9,9 @@ export function columnsOf({ columns = 1, stack = 0 }, width) {
 
 /** The names of the pairs of axes, in order: {x: 'x2', y: 'y2', xaxis: 'xaxis2', yaxis: 'yaxis2'}. */
 export function pairsOf(layout) {
-  const numbers = Object.keys(layout).map((name) => name.match(/^yaxis(\d*)$/)?.[1]).filter((n) => n !== undefined)
-  return numbers.sort((a, b) => a - b).map((n) => ({ x: `x${n}`, y: `y${n}`, xaxis: `xaxis${n}`, yaxis: `yaxis${n}` }))
+  const numbers = Object.keys(layout).map((name) => name.match(/^yaxis(\d*)$/)?.[1])
+  const ordered = numbers.filter((n) => n !== undefined).toSorted((a, b) => a - b)
+  return ordered.map((n) => ({ x: `x${n}`, y: `y${n}`, xaxis: `xaxis${n}`, yaxis: `yaxis${n}` }))
 }
 
 /** Pixels of each panel: {left, top, width, height}. */
@@ -31,7 +32,7 @@ export function framesOf(count, { gap = [0, 0], ...hints }, margin, width, heigh
 export const leaderOf = (layout, name) => layout[name].matches?.replace(/^([xy])/, '$1axis') ?? name
 
 /** Whether a vertical axis is logarithmic: some a person switches. */
-export function isLog(layout, name, choice) {
+function isLog(layout, name, choice) {
   return layout.meta.logs?.includes(name) ? choice.log : layout[name].type === 'log'
 }
 
@@ -40,58 +41,82 @@ export function isLog(layout, name, choice) {
  * lines. `before` holds the ranges shown last.
  */
 export function rangesOf(layout, lines, choice, before) {
-  const shown = lines.filter((line) => !line.hidden && line.y.length && line.trace.meta && !line.trace.meta.shares)
+  const shown = lines.filter(({ hidden, trace, y }) => !hidden && y.length && trace.meta && !trace.meta.shares)
   const live = shown.some((line) => line.live)
-  const ends = shown.map((line) => (line.progress ? line.x.at(-1) / line.progress : null))
+  const ends = shown.map(({ progress, x }) => (progress ? x.at(-1) / progress : null))
   const end = ends.length && ends.every((value) => value !== null) ? Math.max(...ends) : null
   const found = {}
+  const fit = (name, on, fitting) => {
+    const leader = leaderOf(layout, name)
+    const mine = ({ trace }) => leaderOf(layout, (trace[on] ?? on[0]).replace(/^[xy]/, on)) === leader
+    found[name] = found[leader] ?? choice.ranges[leader] ?? layout[leader].range ?? fitting(shown.filter(mine))
+  }
   for (const { xaxis, yaxis } of pairsOf(layout)) {
-    for (const name of [xaxis, yaxis]) {
-      const leader = leaderOf(layout, name)
-      found[name] = found[leader] ?? choice.ranges[leader] ?? layout[leader].range
-      if (found[name]) continue
-      const axis = name === xaxis ? 'xaxis' : 'yaxis'
-      const there = shown.filter(({ trace }) => leaderOf(layout, (trace[axis] ?? axis[0]).replace(/^[xy]/, axis)) === leader)
-      const free = layout.meta.headroom?.[name]
-      found[name] = axis === 'xaxis'
-        ? horizontalRange(there, live, end)
-        : raised(verticalRange(there, isLog(layout, name, choice), free ? null : before?.[name]), free)
-    }
+    fit(xaxis, 'xaxis', (there) => horizontalRange(there, live, end))
+    fit(yaxis, 'yaxis', (there) => {
+      const free = layout.meta.headroom?.[yaxis] ?? 0
+      const [low, high] = verticalRange(there, isLog(layout, yaxis, choice), free ? null : before?.[yaxis])
+      return [low, high + free * (high - low)]
+    })
   }
   return found
 }
 
-const raised = ([low, high], share = 0) => [low, high + share * (high - low)]
-
-/** Each panel with its frame, its ranges, and its scales between values and pixels. */
+/** Each panel with its axes, its frame, and its scales between values and pixels. */
 export function panelsOf(layout, frames, ranges, choice) {
   return pairsOf(layout).map((names, i) => {
     const frame = frames[i]
-    const [xs, ys] = [ranges[names.xaxis], ranges[names.yaxis]]
-    const [xLog, yLog] = [layout[names.xaxis].type === 'log', isLog(layout, names.yaxis, choice)]
-    const share = (value, [low, high], log) => ((log ? Math.log10(value) : value) - low) / (high - low)
+    const [across, up] = [ranges[names.xaxis], ranges[names.yaxis]]
+    const [xLog, log] = [layout[names.xaxis].type === 'log', isLog(layout, names.yaxis, choice)]
+    const share = (value, [low, high], scaled) => ((scaled ? Math.log10(value) : value) - low) / (high - low)
     return {
-      ...names, ...frame, range: ys, log: yLog,
-      toX: (value) => frame.left + share(value, xs, xLog) * frame.width,
-      toY: (value) => frame.top + (1 - share(value, ys, yLog)) * frame.height,
+      ...names, ...frame, across, up, log,
+      toX: (value) => frame.left + share(value, across, xLog) * frame.width,
+      toY: (value) => frame.top + (1 - share(value, up, log)) * frame.height,
       /** The value at a share of the height. */
       at: (height) => {
-        const value = ys[0] + height * (ys[1] - ys[0])
-        return yLog ? 10 ** value : value
+        const value = up[0] + height * (up[1] - up[0])
+        return log ? 10 ** value : value
       },
     }
   })
 }
 
-/** Label decades; over about two of them also 2 and 5, over less than one finer ones, where there is room. */
+const FINE = [1, 1.2, 1.5, 1.8, 2, 2.2, 2.5, 3, 4, 5, 7]
+
+/** Label decades; over about two of them also 2 and 5, over less than one finer ones, if there is room. */
 export function logTicks([low, high], pixels, tickfont) {
   const span = high - low
-  // Plotly writes powers a quarter larger than other numbers.
-  const powers = { ...tickfont, size: tickfont.size / 1.25 }
-  if (span > Math.min(2.2, pixels / 55)) return { dtick: Math.max(1, Math.round(span / Math.min(6, pixels / 25))), tickfont: powers }
-  const factors = span < 0.35 ? [1, 1.2, 1.5, 1.8, 2, 2.2, 2.5, 3, 4, 5, 7] : span < 0.75 ? [1, 1.5, 2, 3, 5, 7] : [1, 2, 5]
-  const decades = Array.from({ length: Math.floor(high) - Math.floor(low) + 1 }, (_, i) => 10 ** (Math.floor(low) + i))
-  const tickvals = decades.flatMap((decade) => factors.map((factor) => Number((factor * decade).toPrecision(3))))
+  if (span > Math.min(2.2, pixels / 55)) {
+    // Plotly writes powers a quarter larger than other numbers.
+    const powers = { ...tickfont, size: tickfont.size / 1.25 }
+    return { dtick: Math.max(1, Math.round(span / Math.min(6, pixels / 25))), tickfont: powers }
+  }
+  const factors = span < 0.35 ? FINE : span < 0.75 ? [1, 1.5, 2, 3, 5, 7] : [1, 2, 5]
+  const tickvals = []
+  for (let decade = Math.floor(low); decade <= high; decade += 1) {
+    tickvals.push(...factors.map((factor) => Number((factor * 10 ** decade).toPrecision(3))))
+  }
   const inside = tickvals.filter((value) => Math.log10(value) >= low && Math.log10(value) <= high)
   return inside.length > 1 ? { tickvals, ticktext: tickvals.map(String), tickfont } : {} // else as Plotly likes
+}
+
+/** The zoom in a report of Plotly's: {xaxis: [low, high], …}, axes that share a range once. */
+export function zoomed(change, layout) {
+  const found = {}
+  for (const [key, value] of Object.entries(change)) {
+    const [, axis, end] = key.match(/^([xy]axis\d*)\.range(?:\[([01])\])?$/) ?? []
+    if (!axis) continue
+    const range = (found[leaderOf(layout, axis)] ??= [])
+    if (end) range[end] = Number(value)
+    else range.push(...value.map(Number))
+  }
+  return found
+}
+
+/** Index of the value nearest to `x` in an ascending list; −1 if it is empty. */
+export function nearest(values, x) {
+  const after = values.findIndex((value) => value > x)
+  if (after < 0) return values.length - 1
+  return after > 0 && x - values[after - 1] <= values[after] - x ? after - 1 : after
 }

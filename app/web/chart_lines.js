@@ -27,25 +27,26 @@ export function lookedAt(data, choice) {
 }
 
 /**
- * The lines of traces, context before what it is behind: `x`, `y` and `std` in the figure's axes;
- * `columns`, the same as a table; `about`, whose they are; `owner`, the name that hides them;
- * `seeds`, what was measured of each; `named` with a name of its own, `faint` as context; `diverged`,
- * `live` and `progress` of its run.
+ * The lines of traces, context before what it is behind. Of each:
+ * - `x`, `y`, `std`: its numbers; `columns`: the same as a table, `about`: whose they are;
+ * - `on`: its vertical axis; `owner`: the name that hides it; `named`: whether it has one of its own;
+ * - `faint`: whether it is context; `seeds`: what was measured of each seed;
+ * - `diverged`, `live`, `progress`: how its run stands.
  */
 export function linesOf({ figure, smoothing }, hub, choice) {
+  const { csv, thick } = figure.layout.meta
   return figure.data.flatMap((trace) => {
     const owner = trace.legendgroup ?? trace.name
-    const lines = trace.meta?.series
-      ? liveLines(trace, { smoothing, hub, choice, thick: figure.layout.meta.thick })
-      : [recorded(trace, figure.layout.meta)]
+    const lines = trace.meta?.series ? liveLines(trace, { smoothing, hub, choice, thick }) : [recorded(trace, csv)]
     return lines.map((line) => {
       const faint = line.faint ?? trace.meta?.label === ''
-      return { ...line, owner, faint, hidden: choice.hidden.has(owner), named: !faint && Boolean(trace.meta?.label) }
+      const named = !faint && Boolean(trace.meta?.label)
+      return { ...line, owner, faint, named, hidden: choice.hidden.has(owner), on: trace.yaxis ?? 'y' }
     })
   })
 }
 
-function recorded(trace, { csv }) {
+function recorded(trace, csv) {
   const { x, y, name, meta } = trace
   return {
     trace, name, x, y,
@@ -57,41 +58,63 @@ function recorded(trace, { csv }) {
 }
 
 function liveLines(trace, { smoothing, hub, choice, thick }) {
-  const { run, series } = trace.meta
+  const { run, series, seeds, label } = trace.meta
   const { status, marks, progress } = hub.run(run)
-  const keys = trace.meta.seeds.length > 1 ? trace.meta.seeds : [series]
-  const all = keys.map((key) => hub.series(run, key))
-  const diverged = keys.map((key) => marks.some((mark) => mark.kind === 'diverged' && mark.member === memberOf(key)))
-  const mean = keys.length > 1 ? meanOf(all, status === 'ended', diverged) : null
-  const name = keys.length > 1 ? `${trace.name} (N = ${mean?.n ?? 0})` : trace.name
+  const several = seeds.length > 1
+  const members = (several ? seeds : [series]).map((key) => ({
+    key,
+    points: hub.series(run, key),
+    diverged: marks.some(({ kind, member }) => kind === 'diverged' && member === memberOf(key)),
+  }))
+  const diverged = members.map((member) => member.diverged)
+  const mean = several ? meanOf(members.map(({ points }) => points), status === 'ended', diverged) : null
+  const name = several ? `${trace.name} (N = ${mean?.n ?? 0})` : trace.name
+  const live = status !== null && status !== 'ended' && status !== 'deleted'
   const line = (key, points, more) => ({
-    trace, name, run, key, points,
+    trace, name, run, key, points, live, progress,
     x: points?.[choice.x] ?? [],
     y: points?.y ?? [],
     std: points?.std ?? null,
     about: { run, series: key, label: name },
     columns: points && { step: points.step, epoch: points.epoch, seconds: points.seconds, value: points.y },
-    live: status !== null && status !== 'ended' && status !== 'deleted',
-    progress,
     ...more,
   })
   const pale = { ...trace, mode: 'lines', opacity: 0.45, line: { ...trace.line, dash: 'solid', width: 1.2 * thick } }
   const faint = { faint: true, trace: pale }
-  const context = mean
-    ? all.map((points, i) => line(keys[i], points, { ...faint, diverged: diverged[i] })).filter(({ points }) => points)
-    : []
-  // What was measured, seed by seed, decides when the target is reached.
-  const seeds = all.filter((points) => points?.y.length).map((points) => ({ x: points[choice.x], y: points.y }))
-  const main = line(series, mean ?? all[0], { diverged: diverged.some(Boolean), seeds })
+  const begun = members.filter(({ points }) => points?.y.length)
+  const context = begun.map((member) => line(member.key, member.points, { ...faint, diverged: member.diverged }))
+  const main = line(series, mean ?? members[0].points, {
+    diverged: diverged.some(Boolean),
+    // What was measured, seed by seed, decides when the target is reached.
+    seeds: begun.map(({ points }) => ({ x: points[choice.x], y: points.y })),
+  })
   const column = series.split('/').slice(1).join('/')
   if (mean) main.about.series = `mean/${column}`
-  if (choice.smooth && smoothing && main.points && trace.meta.label) {
-    // What was measured stays, with its band.
-    context.push({ ...main, ...faint })
-    const y = smoothed(main.points, smoothing, choice.log)
-    const columns = { ...main.columns, value: y }
-    const about = { ...main.about, series: `smooth/${column}` }
-    return [...context, { ...main, y, std: null, columns, about }]
-  }
-  return [...context, main]
+  const behind = mean ? context : []
+  if (!(choice.smooth && smoothing && main.points && label)) return [...behind, main]
+  return [...behind, { ...main, ...faint }, smooth(main, column, smoothing, choice)]
+}
+
+/** A line as its running mean; what was measured stays behind it, with its band. */
+function smooth(line, column, span, { log }) {
+  const y = smoothed(line.points, span, log)
+  const columns = { ...line.columns, value: y }
+  return { ...line, y, std: null, columns, about: { ...line.about, series: `smooth/${column}` } }
+}
+
+/** What is drawn as a table: a row a point, whose it is before what it is. */
+export function rowsOf(lines) {
+  const drawn = lines.filter(({ hidden, about, columns }) => !hidden && about && columns)
+  const tables = drawn.flatMap(({ about, columns, std }) => {
+    if (!std || !about.series) return [{ about, columns }]
+    const spread = { ...about, series: about.series.replace('mean/', 'std/') }
+    return [{ about, columns }, { about: spread, columns: { ...columns, value: std } }]
+  })
+  if (!tables.length) return []
+  const head = [...Object.keys(tables[0].about), ...Object.keys(tables[0].columns)]
+  const rows = tables.flatMap(({ about, columns }) => {
+    const values = Object.values(columns)
+    return values[0].map((_, i) => [...Object.values(about), ...values.map((column) => column[i] ?? 'nan')])
+  })
+  return [head, ...rows]
 }

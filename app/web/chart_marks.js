@@ -1,8 +1,8 @@
 // Live changes, divergences and the target: lines with their words, and signs on the curves.
 
-import { faded, textWidth } from './dom.js'
 import { memberOf } from './chart_lines.js'
 import { arrival } from './crossing.js'
+import { faded, textWidth } from './dom.js'
 import { plain } from './format.js'
 
 const ROWS = 3
@@ -28,7 +28,7 @@ export function marksOf(lines, hub, x) {
       marks.push({ ...mark, x: mark[x], line })
     }
   }
-  return marks.sort((a, b) => a.x - b.x)
+  return marks.toSorted((a, b) => a.x - b.x)
 }
 
 /** Plotly's shapes and annotations of `marks` in a panel; their words do not overlap. */
@@ -41,7 +41,7 @@ export function drawMarks(marks, panel, { size, theme, tellWhose }) {
     if (at < -1 || at > panel.width + 1) continue
     const diverged = mark.kind === 'diverged'
     shapes.push({
-      type: 'line', xref: 'x', yref: 'paper', x0: mark.x, x1: mark.x, y0: 0, y1: 1, layer: 'below',
+      type: 'line', xref: 'x', yref: 'y domain', x0: mark.x, x1: mark.x, y0: 0, y1: 1, layer: 'below',
       line: { width: 1, dash: diverged ? 'solid' : 'dot' },
     })
     const whose = tellWhose ? `${mark.line.name}: ` : ''
@@ -54,7 +54,7 @@ export function drawMarks(marks, panel, { size, theme, tellWhose }) {
     ends[row] = left + length
     annotations.push({
       x: mark.x, xref: 'x', xanchor: flip ? 'right' : 'left', xshift: flip ? -4 : 4,
-      y: 1, yref: 'paper', yanchor: 'top', yshift: -2 - row * size * 1.4,
+      y: 1, yref: 'y domain', yanchor: 'top', yshift: -2 - row * size * 1.4,
       text: text.replace(/&/g, '&amp;').replace(/</g, '&lt;'), showarrow: false, align: 'left',
       font: { size }, bgcolor: faded(theme.background, 0.82),
     })
@@ -63,41 +63,52 @@ export function drawMarks(marks, panel, { size, theme, tellWhose }) {
 }
 
 /** Where lines diverged, as far as they are in sight: a cross in their colour. */
-export function crosses(lines, marks, panels, { thick, theme, size }) {
-  const cross = (panel, x, line, own, ceiling, words) => {
-    const last = own.map(({ y }) => y.findLast((value) => value !== null && (!panel.log || value > 0)))
-    const shares = last.filter((value) => value !== undefined).map((value) => 1 - (panel.toY(value) - panel.top) / panel.height)
-    const share = shares.length ? Math.min(ceiling, Math.max(0, ...shares)) : ceiling
-    return {
-      type: 'scatter', name: 'diverged', showlegend: false, legendgroup: line.owner, cliponaxis: false, xaxis: panel.x, yaxis: panel.y,
-      x: [x], y: [panel.at(share)], ...words,
-      marker: { symbol: 'x', size: 11 * thick, color: theme.shade(line.trace.line.color), line: { width: 0 } },
-    }
-  }
+export function crosses(lines, marks, panels, look) {
   const live = marks.filter(({ kind }) => kind === 'diverged').map(({ x, line, label, member }) => {
     const own = lines.filter(({ run, key, hidden }) => !hidden && run === line.run && memberOf(key) === member)
-    const text = [`${line.name}: ${label || 'diverged'}`]
-    return cross(panels[0], x, line, own, CEILING.live, { mode: 'markers', text, hovertemplate: '%{text}<extra></extra>' })
+    const words = { mode: 'markers', text: [`${line.name}: ${label || 'diverged'}`], hovertemplate: '%{text}<extra></extra>' }
+    return { ...sign(line, look, x, heightOf(own, panels[0], CEILING.live)), ...words }
   })
   const recorded = lines.filter(({ trace, hidden }) => trace.meta?.ended && !hidden).map((line) => {
-    const panel = panels.find(({ y }) => y === (line.trace.yaxis ?? 'y'))
-    const textfont = { size, color: theme.shade(line.trace.line.color) }
-    const words = { text: [' diverged'], textposition: 'middle right', hoverinfo: 'skip', textfont }
-    return cross(panel, line.x.at(-1) ?? 0, line, [line], CEILING.recorded, { mode: 'markers+text', ...words })
+    const panel = panels.find(({ y }) => y === line.on)
+    const words = { mode: 'markers+text', text: [' diverged'], textposition: 'middle right', hoverinfo: 'skip' }
+    const made = sign(line, look, line.x.at(-1) ?? 0, heightOf([line], panel, CEILING.recorded))
+    return { ...made, ...words, xaxis: panel.x, yaxis: panel.y, textfont: { size: look.size, color: made.marker.color } }
   })
-  return [...live, ...recorded]
+  return [...live, ...recorded].map((made) => ({ ...made, name: 'diverged' }))
+}
+
+/** The last height of lines in a panel, below a ceiling. */
+function heightOf(lines, panel, ceiling) {
+  const last = lines.map(({ y }) => y.findLast((value) => value !== null && (!panel.log || value > 0)))
+  const shares = last.filter((value) => value !== undefined).map((value) => 1 - (panel.toY(value) - panel.top) / panel.height)
+  return panel.at(shares.length ? Math.min(ceiling, Math.max(0, ...shares)) : ceiling)
+}
+
+/** A sign on a line, in its colour; it hides with it. */
+function sign({ owner, trace }, { thick, theme }, x, y) {
+  const marker = { symbol: 'x', size: 11 * thick, color: theme.shade(trace.line.color), line: { width: 0 } }
+  return { type: 'scatter', mode: 'markers', x: [x], y: [y], marker, legendgroup: owner, showlegend: false, cliponaxis: false }
 }
 
 /** When each line gets to the target: a ring on the target's line. */
-export function arrivals(lines, target, below, { clock, thick, theme }) {
-  const words = clock === 'seconds' ? 's' : clock
-  return lines.filter(({ named, hidden }) => named && !hidden).flatMap(({ name, owner, trace, seeds }) => {
-    const found = arrival(seeds, target, below)
-    const few = found && found.n < seeds.length ? ` (${found.n} of ${seeds.length} seeds)` : ''
-    return !found ? [] : [{
-      type: 'scatter', mode: 'markers', name: 'target reached', showlegend: false, legendgroup: owner, cliponaxis: false, hoverinfo: 'skip',
-      x: [found.x], y: [target], text: [`${name}: ${plain(found.x)} ${words}${few}`],
-      marker: { symbol: 'circle-open', size: 11 * thick, color: theme.shade(trace.line.color), line: { width: 2.5 } },
-    }]
+export function arrivals(lines, target, below, look) {
+  const unit = look.clock === 'seconds' ? 's' : look.clock
+  const reaching = lines.filter(({ named, hidden }) => named && !hidden)
+    .map((line) => ({ line, found: arrival(line.seeds, target, below) })).filter(({ found }) => found)
+  return reaching.map(({ line, found: { x, n } }) => {
+    const few = n < line.seeds.length ? ` (${n} of ${line.seeds.length} seeds)` : ''
+    const made = sign(line, look, x, target)
+    return {
+      ...made, name: 'target reached', hoverinfo: 'skip', text: [`${line.name}: ${plain(x)} ${unit}${few}`],
+      marker: { ...made.marker, symbol: 'circle-open', line: { width: 2.5 } },
+    }
   })
+}
+
+export function targetLine(value, theme) {
+  return {
+    type: 'line', name: 'target', xref: 'x domain', yref: 'y', x0: 0, x1: 1, y0: value, y1: value,
+    layer: 'below', line: { color: theme.muted, width: 1.2, dash: 'dash' },
+  }
 }

@@ -42,12 +42,12 @@ function heightAt({ x, y }, { left, top, width, height, toX, toY }) {
 
 /** Heights at least `gap` apart and none below `bottom`, in the order and near the places given. */
 export function spread(wanted, bottom, gap) {
-  const places = wanted.map((y, index) => ({ index, y })).sort((a, b) => a.y - b.y)
+  const places = wanted.map((y, index) => ({ index, y })).toSorted((a, b) => a.y - b.y)
   for (let i = 1; i < places.length; i += 1) places[i].y = Math.max(places[i].y, places[i - 1].y + gap)
   let limit = bottom
   for (const place of places.toReversed()) {
     place.y = Math.min(place.y, limit)
     limit = place.y - gap
   }
-  return places.sort((a, b) => a.index - b.index).map(({ y }) => y)
+  return places.toSorted((a, b) => a.index - b.index).map(({ y }) => y)
 }

@@ -13,7 +13,7 @@ function wayOf({ x, y }, { left, top, width, height, toX, toY }) {
     .map((value, i) => [toX(value) - left, y[i] === null ? NaN : toY(y[i]) - top])
     .filter((point) => point.every(Number.isFinite))
     .map(([px, py]) => [Math.max(-30, Math.min(width + 30, px)), Math.max(-30, Math.min(height + 30, py))])
-    .sort(([a], [b]) => a - b)
+    .toSorted(([a], [b]) => a - b)
 }
 
 function spotsOf(ways, { width, height }) {
@@ -25,7 +25,7 @@ function spotsOf(ways, { width, height }) {
   return spots
 }
 
-const inPanel = (lines, panel) => lines.filter(({ trace, hidden }) => !hidden && trace.meta && (trace.yaxis ?? 'y') === panel.y)
+const inPanel = (lines, panel) => lines.filter(({ trace, hidden, on }) => !hidden && trace.meta && on === panel.y)
 
 /** The words of a level moved to where the fewest lines run through them, from the right. */
 export function clearest(note, lines, panel, { size, theme }) {
@@ -42,29 +42,22 @@ export function clearest(note, lines, panel, { size, theme }) {
   }
 }
 
-/** Annotations that name each line beside it, in the panel in which all names find the clearest places. */
-export function namesAlong(lines, panels, notes, about) {
-  const found = panels.map((panel) => namesIn(panel, inPanel(lines, panel), notes, about))
-  return found.reduce((best, one) => (one.cost < best.cost ? one : best), { cost: Infinity, names: [] }).names
+/** Annotations that name each line beside it, in the panel in which all find the clearest places. */
+export function namesAlong(lines, panels, notes, look) {
+  const tried = panels.map((panel) => namesIn(panel, inPanel(lines, panel), notes, look))
+  return tried.reduce((best, one) => (one.cost < best.cost ? one : best), { cost: Infinity, names: [] }).names
 }
 
 function namesIn(panel, lines, notes, { font, theme }) {
   const ways = lines.map((line) => wayOf(line, panel))
   const spots = spotsOf(ways, panel)
   spots.keep(0, panel.height - font * 0.9, panel.width, panel.height) // the eigenvalues' marks
-  for (const note of notes.filter(({ xref, yref }) => xref.startsWith(panel.x) && xref.replace(' domain', '') === panel.x && yref)) {
-    const x = note.xref.endsWith('domain') ? note.x * panel.width : panel.toX(10 ** note.x) - panel.left
-    const y = note.yref.endsWith('domain') ? (1 - note.y) * panel.height : panel.toY(note.y) - panel.top
-    const wide = textWidth(note.text.replace(/<[^>]*>/g, ''), font, theme.font) + 8
-    const left = note.xanchor === 'right' ? x - wide : x
-    spots.keep(left, y - font, left + wide, y + font)
-    if (note.xanchor !== 'center') spots.keep(x - 3, 0, x + 3, panel.height) // the line it names
-  }
+  keepNotes(spots, panel, notes, font, theme)
   let cost = 0
   const names = lines.map(({ trace: { line, meta } }, i) => {
     const stroke = STROKES[line.dash] ?? '━'
     const [wide, high] = [textWidth(`${stroke} ${meta.label}`, font, theme.font, 600) + 6, font * 1.25]
-    const [x, y] = spots.place(candidates(ways, i, { wide, high, font, ...panel }), wide, high)
+    const [x, y] = spots.place(candidatesFor(ways, i, { wide, high, font, ...panel }), wide, high)
     cost += spots.cost
     return {
       xref: `${panel.x} domain`, yref: `${panel.y} domain`, x: x / panel.width, y: 1 - y / panel.height,
@@ -75,19 +68,35 @@ function namesIn(panel, lines, notes, { font, theme }) {
   return { names, cost }
 }
 
+/** Keep off the words that the figure has in the panel, and off the upright lines they name. */
+function keepNotes(spots, panel, notes, font, theme) {
+  for (const { text, x, xref, xanchor, y, yref } of notes) {
+    if (xref.replace(' domain', '') !== panel.x) continue
+    const left = xref.endsWith('domain') ? x * panel.width : panel.toX(10 ** x) - panel.left
+    const top = yref.endsWith('domain') ? (1 - y) * panel.height : panel.toY(y) - panel.top
+    const wide = textWidth(text.replace(/<[^>]*>/g, ''), font, theme.font) + 8
+    const start = xanchor === 'right' ? left - wide : left
+    spots.keep(start, top - font, start + wide, top + font)
+    if (!xref.endsWith('domain')) spots.keep(left - 3, 0, left + 3, panel.height)
+  }
+}
+
 /** Places beside a line, dearer the further away and the nearer to other lines. */
-function candidates(ways, own, { wide, high, width, height, font }) {
+function candidatesFor(ways, own, { wide, high, width, height, font }) {
   const others = ways.filter((_, i) => i !== own).flat()
   const alone = ([x, y]) => Math.min(1, ...others.map(([ox, oy]) => Math.hypot(x - ox, y - oy) / (1.5 * font)))
   const inside = ways[own].filter(([x, y]) => x > 4 && x < width - 4 && y > 0 && y < height)
   if (!inside.length) return [[4, 4, 1e4]]
-  const places = Array.from({ length: SAMPLES }, (_, i) => inside[Math.round(((SAMPLES - 1 - i) / (SAMPLES - 1)) * (inside.length - 1))])
+  const at = (i) => Math.round((1 - i / (SAMPLES - 1)) * (inside.length - 1)) // from the right
+  const places = Array.from({ length: SAMPLES }, (_, i) => inside[at(i)])
   return [0.4, 1.2, 2.5].flatMap((far) => {
     const gap = far * font
     return places.flatMap(([x, y]) => {
       const cost = 60 * far + ALIKE * (1 - alone([x, y]))
-      const corners = [[x - wide / 2, y - high - gap], [x - wide / 2, y + gap], [x - wide - gap, y - high / 2], [x + gap, y - high / 2]]
-      return corners.map(([left, top]) => [left, top, cost])
+      const corners = [
+        [x - wide / 2, y - high - gap], [x - wide / 2, y + gap], [x - wide - gap, y - high / 2], [x + gap, y - high / 2],
+      ]
+      return corners.map((corner) => [...corner, cost])
     })
   })
 }

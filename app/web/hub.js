@@ -54,7 +54,7 @@ class Hub {
       subscriber.runs.forEach((run) => runs.add(run))
       subscriber.tables.forEach((table) => tables.add(table))
     }
-    return { runs: [...runs].sort(), tables: [...tables].sort() }
+    return { runs: [...runs].toSorted(), tables: [...tables].toSorted() }
   }
 
   refresh() {

@@ -129,7 +129,7 @@ class SweepMap extends Picture {
     const ahead = this.cells
       .map((cell) => [cell, middle(cell)])
       .filter(([, [x, y]]) => (step[0] ? (x - cx) * step[0] > 1 && Math.abs(y - cy) < 2 : (y - cy) * step[1] > 1))
-      .sort(([, a], [, b]) => Math.hypot(a[0] - cx, 3 * (a[1] - cy)) - Math.hypot(b[0] - cx, 3 * (b[1] - cy)))
+      .toSorted(([, a], [, b]) => Math.hypot(a[0] - cx, 3 * (a[1] - cy)) - Math.hypot(b[0] - cx, 3 * (b[1] - cy)))
     this.focused = ahead[0]?.[0] ?? now
     this.mark()
     this.hover(this.focused)

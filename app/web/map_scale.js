@@ -1,7 +1,7 @@
 // Loss as colour: dark is low. Cividis, made to read alike for all kinds of colour vision.
 
 const STOPS = ['#00224e', '#123570', '#3b496c', '#575d6d', '#707173', '#8a8678', '#a59c74', '#c3b369', '#e1cc55', '#fee838']
-export const DECADES = 2 // below the loss of a constant prediction
+const DECADES = 2 // below the loss of a constant prediction
 
 const parts = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
 

@@ -52,7 +52,7 @@ function fill({ image, truth, guesses }, { png, target, probabilities }, classes
   const guess = best(probabilities)
   image.alt = `${classes[target]}, taken for ${classes[guess]}`
   truth.textContent = `${guess === target ? '✓' : '✕'} ${classes[target]}`
-  const order = probabilities.map((p, i) => [p, i]).sort((a, b) => b[0] - a[0])
+  const order = probabilities.map((p, i) => [p, i]).toSorted((a, b) => b[0] - a[0])
   guesses.forEach(({ row, bar, name, share }, index) => {
     row.style.visibility = index < order.length ? 'visible' : 'hidden'
     const [p, label] = order[index] ?? [0, 0]

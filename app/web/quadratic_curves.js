@@ -143,7 +143,7 @@ const FORMULAS = { explicit: '1 − sλ', exact: '1/(1 + τλ)', momentum: 'mome
 
 function names(kinds, reading, { x, y, inner, looks, size, theme, k }, spots) {
   const options = { size, theme }
-  return [...kinds].reverse().map((kind) => {
+  return kinds.toReversed().map((kind) => {
     const text = FORMULAS[kind] ?? `${shortName(kind, k)}${size.small < 1 ? ', this start' : ''}`
     const [wide, high] = tagSize(text, options)
     const line = reading.lines[kind].curve

@@ -76,7 +76,7 @@ export class Quadratic {
 const rightHandSide = (values, position) => position.map((x, i) => -values[i] * x)
 
 /** CG on diag(λ + 1/τ) x = b from zero; its residual polynomial as step lengths and factors. */
-export function cgPolynomial(values, rhs, tau, steps) {
+function cgPolynomial(values, rhs, tau, steps) {
   const mu = values.map((value) => value + 1 / tau)
   const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0)
   const largest = Math.max(...rhs.map(Math.abs))

@@ -5,7 +5,7 @@ import {
 } from './quadratic_math.js'
 import { FRAME, STEPS } from './quadratic_state.js'
 
-export const LARGEST = 1 // λ_max
+const LARGEST = 1 // λ_max
 export const SPECTRUM_END = 1.2
 const SAMPLES = 241
 
@@ -44,7 +44,7 @@ export function reading(values) {
 }
 
 /** Geometric mean of the change in distance to the minimum, while it is above rounding. */
-export function meanFactor(path) {
+function meanFactor(path) {
   const size = ([a, b]) => Math.hypot(a, b)
   const first = size(path[0])
   let last = path.length - 1

@@ -27,7 +27,7 @@ export const CONTROLS = {
     help: 'How many steps of each kind are drawn.',
   },
 }
-export const START = [-1.7, 1.05]
+const START = [-1.7, 1.05]
 export const STEPS = CONTROLS.n.high
 export const FRAME = 2 // half the height of the picture, in units of x
 const LINK = ['s', 'kappa', 'angle', 'beta', 'k', 'n', 'x', 'y']

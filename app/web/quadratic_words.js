@@ -13,7 +13,7 @@ export function change(factor, per = 'a step') {
 export const shortName = (kind, k) => ({ explicit: 'explicit', exact: 'implicit', cg: `CG ${k}`, momentum: 'momentum' })[kind]
 
 /** One sentence per line drawn: {kind, text}. */
-export function sentences({ lines, values }) {
+function sentences({ lines, values }) {
   return Object.entries(lines).map(([kind, { factor }]) => ({
     kind,
     text: `${shortName(kind, values.k)}: ${change(factor, kind === 'cg' ? 'on average' : 'a step')}`,
@@ -21,7 +21,7 @@ export function sentences({ lines, values }) {
 }
 
 /** Why: where the step stands with respect to its limit. */
-export function reason({ values, limit, momentumLimit, lines }) {
+function reason({ values, limit, momentumLimit, lines }) {
   const { s, k } = values
   const above = s > limit
   const flips = `1 − sλ_max = ${number(1 - s)}`.replace('-', '−')
@@ -38,11 +38,11 @@ export function reason({ values, limit, momentumLimit, lines }) {
   return `${explicit} ${implicit}${momentum}${solved}`
 }
 
-export const HONEST =
+const HONEST =
   'This is a layer’s own problem, its target held still; in training the target moves at every step.'
 
 /** Text whose λ_max and λ_min are set with a lowered index. */
-export function typeset(text) {
+function typeset(text) {
   return text.split(/_(max|min)/).map((part, i) => (i % 2 ? make('sub', {}, part) : part))
 }
 

@@ -8,7 +8,7 @@ function quantile(sorted, q) {
 
 /** Largest value of a line worth showing. A diverged line may leave the frame at the top. */
 function top(values, diverged, log) {
-  const sizes = values.map(Math.abs).sort((a, b) => a - b)
+  const sizes = values.map(Math.abs).toSorted((a, b) => a - b)
   const usual = Math.max(Math.abs(values[0]), quantile(sizes, diverged ? 0.5 : 0.95))
   const limit = (log ? 100 : 1) * (diverged ? Math.min(2 * Math.abs(values[0]) || usual, 2 * usual) : usual)
   const inside = values.filter((value) => Math.abs(value) <= (diverged ? limit : 20 * limit))

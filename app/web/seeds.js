@@ -63,7 +63,7 @@ export function bandOf({ x, y, std }, floor) {
   const kept = x.map((_, i) => i).filter((i) => y[i] !== null && std[i] !== null)
   if (!kept.length) return null
   const low = (i) => (floor === null ? y[i] - std[i] : Math.max(floor, y[i] - std[i]))
-  const back = [...kept].reverse()
+  const back = kept.toReversed()
   return {
     x: [...kept, ...back].map((i) => x[i]),
     y: [...kept.map((i) => y[i] + std[i]), ...back.map(low)],

@@ -58,8 +58,8 @@ function words({ shape, scale, kind, count }) {
 function hint({ scale, rows, cols, shape, kind }) {
   const cells = kind === 'matrix' && (shape[0] > rows || shape[1] > cols)
   const most = cells ? ' Each cell shows the value of largest size in its block.' : ''
-  const maps = kind === 'maps' ? ` Maps of ${shape[2]} × ${shape[3]}, of the first sample.` : ''
-  return `Purple below zero, green above; full colour at ±${number(scale)}.${most}${maps}`
+  const sample = kind === 'maps' ? ` Maps of ${shape[2]} × ${shape[3]}, of the first sample.` : ''
+  return `Purple below zero, green above; full colour at ±${number(scale)}.${most}${sample}`
 }
 
 function matrix({ rows, cols, data }, theme) {

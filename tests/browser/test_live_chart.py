@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from app.live.assets import module_url
 from tests.browser.chart_page import LONG, READY, chart, drag, open_page, wait_for_points
 from tests.browser.writer import Writer
 
@@ -190,29 +189,3 @@ def test_another_run_is_shown_whole_whatever_was_zoomed_before(page, gallery, wr
     wait_for_points(page, 300)
     page.wait_for_function("document.querySelector('.js-plotly-plot').layout.xaxis.range[1] > 290")
     other.fall_silent()
-
-
-def test_numbers_as_a_person_writes_them(page, gallery):
-    page.goto(f"{gallery.url}/_stcore/health")
-    expected = {
-        "number(0)": "0",
-        "number(0.012345)": "0.0123",
-        "number(12.345)": "12.3",
-        "number(12345)": "12345",
-        "number(0.00004642)": "4.64·10⁻⁵",
-        "number(1.5e12)": "1.50·10¹²",
-        "number(null)": "not finite",
-        "number(undefined)": "–",
-        "formatted(0.9634, '.1%')": "96.3 %",
-        "formatted(1234.4, 'd')": "1\u2009234",
-        "duration(0.00123)": "1.23 ms",
-        "duration(2.5)": "2.50 s",
-        "timeLeft(8.4)": "8 s",
-        "timeLeft(125)": "2 min 05 s",
-        "timeLeft(4200)": "1 h 10 min",
-    }
-    said = page.evaluate(
-        f"import('{module_url('format')}').then(({{ number, formatted, duration, timeLeft }}) =>"
-        f" [{', '.join(expected)}])"
-    )
-    assert dict(zip(expected, said, strict=True)) == expected

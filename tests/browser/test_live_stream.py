@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from app.live.assets import module_url
 from tests.browser.chart_page import LONG, chart, open_page, wait_for_points
 from tests.browser.conftest import start_server, stop_server
 from tests.browser.writer import Writer
@@ -70,17 +69,6 @@ def test_a_hidden_tab_closes_its_stream_and_catches_up(page, gallery, writer):
     wait_for_points(page, 75)
     steps = page.evaluate("document.querySelector('.js-plotly-plot').data[0].x")
     assert steps == list(range(75))
-
-
-def test_the_hubs_only_operation_cuts_then_appends(page, gallery):
-    page.goto(f"{gallery.url}/_stcore/health")
-    points = "{step: [0, 1, 2], epoch: [0, 1, 2], seconds: [0, 1, 2], y: [5, 6, 7]}"
-    tail = "{step: [9], epoch: [9], seconds: [9], y: [null]}"
-    call = f"hub.extend({points}, {{from: FROM, ...{tail}}}).y"
-    extend = f"import('{module_url('hub')}').then((hub) => {call})"
-    assert page.evaluate(extend.replace("FROM", "2")) == [5, 6, None]
-    assert page.evaluate(extend.replace("FROM", "0")) == [None]
-    assert page.evaluate(extend.replace("FROM", "3")) == [5, 6, 7, None]
 
 
 def test_a_page_picks_up_where_it_was_after_the_server_came_back(browser, tmp_path):

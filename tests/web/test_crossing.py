@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from base64 import b64encode
 from typing import Any
 
 import numpy as np
 import pytest
 
-from app.live.assets import FOLDER
 from proxprop.spec.curves import Stat, crossing
 
 pytestmark = pytest.mark.browser
@@ -32,18 +30,17 @@ def drawn(generator: np.random.Generator) -> dict[str, Any]:
     return {"curves": curves, "target": target, "below": below}
 
 
-def test_it_crosses_where_python_does(page: Any) -> None:
+def test_it_crosses_where_python_does(modules: Any) -> None:
     cases = [drawn(np.random.default_rng(seed)) for seed in range(500)]
-    source = b64encode((FOLDER / "crossing.js").read_bytes()).decode()
-    found = page.evaluate(
-        """async ({ source, cases }) => {
-          const { arrival, crossing } = await import(`data:text/javascript;base64,${source}`)
+    found = modules.evaluate(
+        """async (cases) => {
+          const { arrival, crossing } = await import('/web/crossing.js')
           return cases.map(({ curves, target, below }) => ({
             each: curves.map((curve) => crossing(curve, target, below)),
             all: arrival(curves, target, below),
           }))
         }""",
-        {"source": source, "cases": cases},
+        cases,
     )
     reached = 0
     for case, seen in zip(cases, found, strict=True):
