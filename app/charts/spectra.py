@@ -13,6 +13,7 @@ from app.charts.theme import GREY, line_style
 from app.components.notation import number
 from proxprop.analysis.filters import exact_gain, explicit_gain
 from proxprop.analysis.spectra import LayerResponse
+from proxprop.spec.catalog.optimizers import solver_label
 
 LOW, HIGH = -2.0, 1.25  # of the factors, as on the quadratic
 GAINS = (1e-3, 1e3)
@@ -163,8 +164,8 @@ def _limit_line(
 def step_name(step: str, response: LayerResponse) -> str:
     """Return what a step is called, with its settings."""
     tau = number(response.tau)
-    names = {"explicit": f"explicit, s = {tau}", "exact": f"implicit (exact), τ = {tau}"}
-    return names.get(step, f"implicit (CG {response.cg_steps})")
+    settings = {"explicit": f", s = {tau}", "exact": f", τ = {tau}"}
+    return solver_label(step, response.cg_steps) + settings.get(step, "")
 
 
 def short_name(step: str, response: LayerResponse) -> str:

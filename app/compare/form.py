@@ -11,7 +11,7 @@ import streamlit as st
 from app.compare.state import FEWEST, MOST, ContenderDraft, RaceState
 from app.components.contender_styles import looks, stroke_css
 from app.components.notation import exact_number
-from app.components.run_titles import SOLVERS, config_of
+from app.components.run_titles import config_of
 from app.components.transport import (
     pause_and_stop_buttons,
     resume_button,
@@ -33,7 +33,7 @@ from app.forms.groups import (
 from app.state.draft import Values
 from app.state.url_state import show_value
 from proxprop.runs.record import Run
-from proxprop.spec.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.catalog.optimizers import OPTIMIZERS, SOLVER_LABELS, solver_label
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.racing import RACE_PRESETS, RacePreset, labels
 
@@ -204,7 +204,7 @@ def _rename(draft: ContenderDraft, key: str) -> None:
 
 def _raw_name(draft: ContenderDraft) -> str:
     solver, steps = draft.values["direction.solver"], draft.values["direction.cg_steps"]
-    return SOLVERS.get(solver, "?").replace("CG k", f"CG {steps}")
+    return solver_label(solver, steps) if solver in SOLVER_LABELS else "?"
 
 
 def _plain(name: str) -> str:

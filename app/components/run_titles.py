@@ -5,14 +5,12 @@ from __future__ import annotations
 from app.components.notation import exact_number
 from proxprop.runs.record import Run
 from proxprop.spec.catalog.data import DATA
-from proxprop.spec.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.catalog.optimizers import OPTIMIZERS, SOLVER_LABELS
 from proxprop.spec.config import ConfigError, RaceConfig, RunConfig, SweepConfig
-from proxprop.spec.racing import direction_label
 
 AnyConfig = RunConfig | RaceConfig | SweepConfig
 # Kind of run → the page that shows it, and the name of its id in that page's link.
 ADDRESSES = {"run": ("train", "run"), "race": ("compare", "race"), "sweep": ("stability", "sweep")}
-SOLVERS = {"explicit": "explicit", "exact": "implicit (exact)", "cg": "implicit (CG k)"}
 # Symbol and word of every status and outcome; the colour only repeats what they say.
 STATES: dict[str, str] = {
     "queued": "◌ queued",
@@ -57,7 +55,7 @@ def summary_of(config: AnyConfig | None) -> str:
         return "settings of another version"
     direction, optimizer = config.direction, config.optimizer
     parts = [
-        direction_label(direction),
+        direction.label,
         OPTIMIZERS[optimizer.name].label,
         f"η {exact_number(optimizer.lr)}",
     ]
@@ -75,4 +73,4 @@ def data_of(config: AnyConfig | None) -> str:
 
 def direction_of(config: AnyConfig | None) -> str:
     """Return the direction without its k, the word the filter uses."""
-    return SOLVERS[config.direction.solver] if isinstance(config, RunConfig) else ""
+    return SOLVER_LABELS[config.direction.solver] if isinstance(config, RunConfig) else ""

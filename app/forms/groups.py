@@ -13,14 +13,13 @@ import streamlit as st
 
 from app.components.network import model_title, show_layers
 from app.components.notation import count, exact_number
-from app.components.run_titles import SOLVERS
 from app.forms.fields import choose, columns, field, fold, refusals, shown, slider, text
 from app.forms.settings import CHOICES, SETTINGS
 from app.samples import found_in
 from app.state.draft import Draft, check_task
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import MODELS
-from proxprop.spec.catalog.optimizers import OPTIMIZERS, Pairing
+from proxprop.spec.catalog.optimizers import OPTIMIZERS, SOLVER_LABELS, Pairing
 from proxprop.spec.config import Change, ConfigError
 from proxprop.spec.settings import LIVE
 
@@ -122,7 +121,7 @@ def step_group(draft: Draft) -> None:
 
 def optimizers(solver: str) -> dict[str, str]:
     """Return the optimizers that take a direction, by name, the heuristic pairings labelled so."""
-    if solver not in SOLVERS:
+    if solver not in SOLVER_LABELS:
         return CHOICES["optimizer.name"]
     support = {name: spec.pairing(solver).support for name, spec in OPTIMIZERS.items()}  # type: ignore[arg-type]
     return {
@@ -135,7 +134,7 @@ def optimizers(solver: str) -> dict[str, str]:
 def pairing_of(draft: Draft) -> Pairing | None:
     """Return what the table of pairings says of a draft's; None while it cannot be read."""
     spec, solver = OPTIMIZERS.get(draft.values["optimizer.name"]), draft.values["direction.solver"]
-    return None if spec is None or solver not in SOLVERS else spec.pairing(solver)
+    return None if spec is None or solver not in SOLVER_LABELS else spec.pairing(solver)
 
 
 def _offer(draft: Draft) -> None:
@@ -238,7 +237,7 @@ def _planned(raw: Any) -> str:
     parts = []
     for control, value in change.values.given().items():
         if control == "solver":
-            parts.append(SOLVERS[str(value)].replace("CG k", "CG"))
+            parts.append(SOLVER_LABELS[str(value)].replace("CG k", "CG"))
         else:
             number = exact_number(value) if isinstance(value, float) else value
             parts.append(f"{settings[control].label} {number}")

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.components.run_titles import SOLVERS
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import MODELS
-from proxprop.spec.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.catalog.optimizers import OPTIMIZERS, SOLVER_LABELS
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,7 @@ CHOICES: dict[str, dict[str, str]] = {
     "data.damaged": {"refuse": "refused", "skip": "left out"},
     "model.name": {name: spec.label for name, spec in MODELS.items()},
     "optimizer.name": {name: spec.label for name, spec in OPTIMIZERS.items()},
-    "direction.solver": SOLVERS,
+    "direction.solver": SOLVER_LABELS,
     "direction.layers": {"hidden": "hidden layers", "all": "all layers"},
     "model.activation": {
         "relu": "ReLU",

@@ -13,7 +13,8 @@ from app.charts.race import RaceLine, race_svg
 from app.charts.theme import line_style
 from app.components.network import model_title
 from app.components.notation import count, number
-from app.components.run_titles import SOLVERS, data_of, summary_of
+from app.components.run_titles import data_of, summary_of
+from proxprop.spec.catalog.optimizers import SOLVER_LABELS
 from proxprop.spec.config import from_query
 
 RECORDING = Path(__file__).parent / "race.json"
@@ -103,6 +104,6 @@ def _component(svg: str) -> Any:
 def race_lines(race: Race) -> list[RaceLine]:
     """Return what is drawn of a race: every measurement up to the common time."""
     return [
-        (SOLVERS[each.solver], line_style(each.solver), each.until(race.seconds))
+        (SOLVER_LABELS[each.solver], line_style(each.solver), each.until(race.seconds))
         for each in race.contenders
     ]

@@ -15,7 +15,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from app.components.notation import duration
 from app.components.run_titles import (
-    SOLVERS,
     STATES,
     config_of,
     data_of,
@@ -30,6 +29,7 @@ from app.state.url_state import UrlState
 from proxprop.runs.reading import Order
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
+from proxprop.spec.catalog.optimizers import SOLVER_LABELS
 
 ORDERS: dict[Order, str] = {
     "newest": "newest first",
@@ -84,7 +84,7 @@ class RunsState(UrlState):
     search: str = Field("", alias="q")
     status: Annotated[tuple[str, ...], _among(STATES.values())] = ()
     data: Annotated[tuple[str, ...], _among(CHOICES["data.name"].values())] = ()
-    direction: Annotated[tuple[str, ...], _among(SOLVERS.values())] = ()
+    direction: Annotated[tuple[str, ...], _among(SOLVER_LABELS.values())] = ()
     order: Annotated[Order, BeforeValidator(lambda word: KEYS.get(word, word))] = "newest"
     run: tuple[str, ...] = ()
 
@@ -103,7 +103,7 @@ def filters() -> RunsState:
         columns[1:4],
         ("Status", "Data", "Weight step"),
         ("status", "data", "direction"),
-        (STATES, CHOICES["data.name"], SOLVERS),
+        (STATES, CHOICES["data.name"], SOLVER_LABELS),
         strict=True,
     ):
         column.multiselect(label, list(choices.values()), placeholder="any", **state.bind(name))

@@ -25,7 +25,6 @@ from proxprop.spec.config import (
     RaceConfig,
     SweepConfig,
 )
-from proxprop.spec.racing import direction_label
 
 PAPER_EPOCHS = 50
 BATCH = 500
@@ -159,7 +158,7 @@ def _stability(scale: Scale, data: DataConfig) -> Part:
     ]
     methods = [
         {
-            "label": direction_label(direction),
+            "label": direction.label,
             "direction": direction,
             "optimizer": optimizer,
             "lr": eta,
@@ -235,7 +234,7 @@ def _entry(
     """Return a contender and its key; without a label it is called by its direction."""
     direction = _direction(solver, tau, steps)
     chosen = {"name": optimizer, "lr": lr, "explicit_lr": explicit_lr}
-    label = label or f"{prefix}{direction_label(direction)}"
+    label = label or f"{prefix}{direction.label}"
     return key, Contender.parse({"label": label, "direction": direction, "optimizer": chosen})
 
 

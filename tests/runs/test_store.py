@@ -11,8 +11,7 @@ from proxprop import paths
 from proxprop.runs.errors import RunError, UnknownRunError
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
-from proxprop.spec.config import RaceConfig, RunConfig
-from proxprop.spec.config.race import Contender
+from proxprop.spec.config import Contender, RaceConfig, RunConfig
 from proxprop.spec.controls import Control
 from proxprop.spec.events import Artifact, Ended, Mark, Notice, Point, Started
 

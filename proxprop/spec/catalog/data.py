@@ -36,32 +36,16 @@ class DataSpec:
     about: str = ""
 
 
-_DIGITS = tuple(str(d) for d in range(10))
-_CLOTHES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(", "))
+
+
+_DIGITS = _names("0, 1, 2, 3, 4, 5, 6, 7, 8, 9")
+_CLOTHES = _names(
+    "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
 )
-_CIFAR = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)
-_TWO = ("A", "B")
+_CIFAR = _names("airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck")
+_TWO = _names("A, B")
 
 _SPECS = (
     DataSpec(

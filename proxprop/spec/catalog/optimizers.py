@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
-from typing import Literal
+from typing import Literal, get_args
 
 Solver = Literal["explicit", "exact", "cg"]
 Support = Literal["yes", "heuristic", "no"]
 
-SOLVERS: tuple[Solver, ...] = ("explicit", "exact", "cg")
+SOLVERS: tuple[Solver, ...] = get_args(Solver)
+SOLVER_LABELS = {"explicit": "explicit", "exact": "implicit (exact)", "cg": "implicit (CG k)"}
+
+
+def solver_label(solver: str, cg_steps: int) -> str:
+    """Return what a person calls a direction: "explicit", "implicit (exact)", "implicit (CG 3)"."""
+    return SOLVER_LABELS[solver].replace("CG k", f"CG {cg_steps}")
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,8 @@ class OptimizerSpec:
         torch_name: Class in `torch.optim`, in `package` or in proxprop itself.
         fields: Fields of `OptimizerConfig` it reads besides `lr`, `explicit_lr`, `weight_decay`.
         lr: Sensible step size η with explicit directions.
-        proximal_lr: Sensible η with proximal directions at the default τ = 0.05.
+        own_proximal_lr: Sensible η with proximal directions at the default τ = 0.05; None for the
+            same as `lr`.
         scale_invariant: True if rescaling the direction does not change the step, so that the
             explicit limit of (η, τ) is η rather than η·τ.
         decoupled_decay: True if weight decay acts apart from the direction.
@@ -51,7 +59,7 @@ class OptimizerSpec:
     torch_name: str
     fields: tuple[str, ...] = ()
     lr: float = 1e-3
-    proximal_lr: float = 1e-3
+    own_proximal_lr: float | None = None
     scale_invariant: bool = False
     decoupled_decay: bool = False
     partner: str = ""
@@ -59,6 +67,11 @@ class OptimizerSpec:
     pairings: dict[Solver, Pairing] = field(default_factory=dict)
     package: str = ""
     install: str = ""
+
+    @property
+    def proximal_lr(self) -> float:
+        """Sensible η with proximal directions at the default τ = 0.05."""
+        return self.lr if self.own_proximal_lr is None else self.own_proximal_lr
 
     @property
     def missing(self) -> str:
@@ -86,40 +99,21 @@ _LBFGS_NOTE = (
 )
 
 
-def _adaptive(
-    name: str,
-    label: str,
-    torch_name: str,
-    fields: tuple[str, ...],
-    lr: float,
-    decoupled_decay: bool = False,
-    package: str = "",
-    install: str = "",
-) -> OptimizerSpec:
-    note = Pairing("yes", _EPS_NOTE)
-    return OptimizerSpec(
-        name=name,
-        label=label,
-        torch_name=torch_name,
-        fields=fields,
-        lr=lr,
-        proximal_lr=lr,
-        scale_invariant=True,
-        decoupled_decay=decoupled_decay,
-        pairings={"exact": note, "cg": note},
-        package=package,
-        install=install,
-    )
-
-
 _CURVATURE_NOTE = (
     "It solves with the whole network's curvature for the gradient; a proximal direction is none."
 )
 
+# Optimizers whose step does not scale with the direction.
+_adaptive = partial(
+    OptimizerSpec,
+    scale_invariant=True,
+    pairings={"exact": Pairing("yes", _EPS_NOTE), "cg": Pairing("yes", _EPS_NOTE)},
+)
+
 _SPECS = (
-    OptimizerSpec("sgd", "SGD", "SGD", (), lr=0.05, proximal_lr=1.0),
-    OptimizerSpec("momentum", "SGD + momentum", "SGD", ("momentum",), lr=0.05, proximal_lr=1.0),
-    OptimizerSpec("nesterov", "SGD + Nesterov", "SGD", ("momentum",), lr=0.05, proximal_lr=1.0),
+    OptimizerSpec("sgd", "SGD", "SGD", (), lr=0.05, own_proximal_lr=1.0),
+    OptimizerSpec("momentum", "SGD + momentum", "SGD", ("momentum",), lr=0.05, own_proximal_lr=1.0),
+    OptimizerSpec("nesterov", "SGD + Nesterov", "SGD", ("momentum",), lr=0.05, own_proximal_lr=1.0),
     _adaptive("adam", "Adam", "Adam", ("betas", "eps"), 1e-3),
     _adaptive("adamw", "AdamW", "AdamW", ("betas", "eps"), 1e-3, decoupled_decay=True),
     _adaptive("nadam", "NAdam", "NAdam", ("betas", "eps"), 2e-3),
@@ -129,14 +123,13 @@ _SPECS = (
     _adaptive("adagrad", "Adagrad", "Adagrad", ("eps",), 1e-2),
     _adaptive("adadelta", "Adadelta", "Adadelta", ("rho", "eps"), 1.0),
     _adaptive("adafactor", "Adafactor", "Adafactor", (), 1e-2, decoupled_decay=True),
-    OptimizerSpec("asgd", "Averaged SGD", "ASGD", (), lr=0.05, proximal_lr=1.0),
+    OptimizerSpec("asgd", "Averaged SGD", "ASGD", (), lr=0.05, own_proximal_lr=1.0),
     OptimizerSpec(
         "rprop",
         "Rprop",
         "Rprop",
         (),
         lr=1e-3,
-        proximal_lr=1e-3,
         scale_invariant=True,
         pairings={
             "explicit": Pairing("yes", _SIGN_NOTE + " Meant for the full batch."),
@@ -150,7 +143,6 @@ _SPECS = (
         "Muon",
         ("momentum", "betas", "eps"),
         lr=0.02,
-        proximal_lr=0.02,
         scale_invariant=True,
         decoupled_decay=True,
         partner="adamw",
@@ -179,7 +171,6 @@ _SPECS = (
         "LBFGS",
         ("history_size", "max_iter"),
         lr=1.0,
-        proximal_lr=1.0,
         closure=True,
         pairings={
             "explicit": Pairing("yes", "Strong-Wolfe search on a fixed batch; counts closures."),
@@ -193,6 +184,7 @@ _SPECS = (
         "HessianFree",
         ("max_iter",),
         lr=1.0,
+        own_proximal_lr=1e-3,
         closure=True,
         pairings={
             "explicit": Pairing("yes", "Gauss-Newton CG on each batch with adapted damping."),

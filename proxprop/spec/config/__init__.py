@@ -14,6 +14,7 @@ from proxprop.spec.config.base import Config, ConfigError, Problem, validating
 from proxprop.spec.config.parts import (
     BudgetConfig,
     CheckpointConfig,
+    Contender,
     DataConfig,
     DirectionConfig,
     EvaluationConfig,
@@ -24,7 +25,7 @@ from proxprop.spec.config.parts import (
     SettingsChange,
 )
 from proxprop.spec.config.query import from_query, to_query
-from proxprop.spec.config.race import Contender, RaceConfig, SearchConfig
+from proxprop.spec.config.race import RaceConfig, SearchConfig
 from proxprop.spec.config.run import Change, RunConfig
 from proxprop.spec.config.sweep import Cell, Grid, SweepConfig, SweepMethod
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_serializer, model_validator
+from pydantic import AfterValidator, Field, model_serializer, model_validator
 
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import ACTIVATIONS, INITS, MODELS, LayerRow, layer_table
-from proxprop.spec.catalog.optimizers import OPTIMIZERS, Solver
+from proxprop.spec.catalog.optimizers import OPTIMIZERS, Solver, solver_label
 from proxprop.spec.config.base import Config, FieldError
 
 Positive = Annotated[float, Field(gt=0)]
@@ -18,10 +19,15 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(ge=1, le=100_000)]
 
 
-def _known(name: str, known: dict[str, object] | tuple[str, ...], what: str) -> str:
-    if name not in known:
-        raise ValueError(f"unknown {what} {name!r}; choose one of {', '.join(known)}")
-    return name
+def _one_of(known: Collection[str], what: str) -> AfterValidator:
+    """Return what refuses a name that is none of `known`."""
+
+    def check(name: str) -> str:
+        if name not in known:
+            raise ValueError(f"unknown {what} {name!r}; choose one of {', '.join(known)}")
+        return name
+
+    return AfterValidator(check)
 
 
 class DataConfig(Config):
@@ -47,7 +53,7 @@ class DataConfig(Config):
             class, target or y, or is the only one of words.
     """
 
-    name: str = "digits"
+    name: Annotated[str, _one_of(DATA, "data set")] = "digits"
     path: str | None = None
     samples: Annotated[int, Field(ge=10, le=10**7)] | None = None
     noise: Annotated[float, Field(ge=0, le=10)] = 0.1
@@ -66,11 +72,6 @@ class DataConfig(Config):
         return {
             name for name in later if getattr(self, name) == DataConfig.model_fields[name].default
         }
-
-    @field_validator("name")
-    @classmethod
-    def _name_known(cls, name: str) -> str:
-        return _known(name, {**DATA}, "data set")
 
     @model_validator(mode="after")
     def _path_only_for_folders(self) -> Self:
@@ -96,26 +97,11 @@ class ModelConfig(Config):
         bias: Whether layers have a bias.
     """
 
-    name: str = "mlp"
+    name: Annotated[str, _one_of(MODELS, "model")] = "mlp"
     widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=20)] = (128, 64)
-    activation: str = "relu"
-    init: str = "default"
+    activation: Annotated[str, _one_of(ACTIVATIONS, "activation")] = "relu"
+    init: Annotated[str, _one_of(INITS, "initialisation")] = "default"
     bias: bool = True
-
-    @field_validator("name")
-    @classmethod
-    def _name_known(cls, name: str) -> str:
-        return _known(name, {**MODELS}, "model")
-
-    @field_validator("activation")
-    @classmethod
-    def _activation_known(cls, name: str) -> str:
-        return _known(name, ACTIVATIONS, "activation")
-
-    @field_validator("init")
-    @classmethod
-    def _init_known(cls, name: str) -> str:
-        return _known(name, INITS, "initialisation")
 
     def layers(self, shape: tuple[int, ...], classes: int) -> list[LayerRow]:
         """Return the network's layers for samples of `shape`; see `layer_table`.
@@ -143,6 +129,11 @@ class DirectionConfig(Config):
     cg_steps: Annotated[int, Field(ge=1, le=1000)] = 3
     cg_rtol: Fraction = 0.0
     layers: Literal["hidden", "all"] = "hidden"
+
+    @property
+    def label(self) -> str:
+        """What a person calls it: "explicit", "implicit (exact)" or "implicit (CG k)"."""
+        return solver_label(self.solver, self.cg_steps)
 
 
 class ScheduleConfig(Config):
@@ -204,7 +195,7 @@ class OptimizerConfig(Config):
         clip_norm: Norm above which the joint direction is scaled down; None for never.
     """
 
-    name: str = "nesterov"
+    name: Annotated[str, _one_of(OPTIMIZERS, "optimizer")] = "nesterov"
     lr: Positive = 1.0
     explicit_lr: Positive | None = None
     momentum: Fraction = 0.95
@@ -218,15 +209,45 @@ class OptimizerConfig(Config):
     schedule: ScheduleConfig = ScheduleConfig()
     clip_norm: Positive | None = None
 
-    @field_validator("name")
-    @classmethod
-    def _name_known(cls, name: str) -> str:
-        return _known(name, {**OPTIMIZERS}, "optimizer")
-
     @property
     def last_lr(self) -> float:
         """Step size of explicit layers: `explicit_lr`, or `lr` where it is None."""
         return self.lr if self.explicit_lr is None else self.explicit_lr
+
+    def check(self, direction: DirectionConfig) -> None:
+        """Refuse a direction that the table of pairings excludes.
+
+        Raises:
+            ValueError: With the table's reason.
+        """
+        spec = OPTIMIZERS[self.name]
+        pairing = spec.pairing(direction.solver)
+        if spec.missing:
+            raise FieldError("optimizer.name", f"{self.name!r} cannot be used yet: {spec.missing}")
+        if pairing.support == "no":
+            raise FieldError(
+                "optimizer.name",
+                f"{self.name!r} does not take {direction.solver!r} directions: {pairing.note}",
+            )
+
+
+class Contender(Config):
+    """One optimizer × direction pairing of a race.
+
+    Attributes:
+        label: What a person reads; empty for a label made from the settings.
+        direction: Its update direction.
+        optimizer: Its optimizer.
+    """
+
+    label: Annotated[str, Field(max_length=60)] = ""
+    direction: DirectionConfig = DirectionConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+
+    @model_validator(mode="after")
+    def _pairing_allowed(self) -> Self:
+        self.optimizer.check(self.direction)
+        return self
 
 
 class BudgetConfig(Config):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,30 +10,10 @@ from proxprop.spec.config.base import Config, FieldError
 from proxprop.spec.config.parts import (
     BudgetConfig,
     CheckpointConfig,
-    DirectionConfig,
+    Contender,
     InstrumentsConfig,
-    OptimizerConfig,
 )
-from proxprop.spec.config.run import RunConfig, Setting, check_pairing, check_seeds
-
-
-class Contender(Config):
-    """One optimizer × direction pairing of a race.
-
-    Attributes:
-        label: What a person reads; empty for a label made from the settings.
-        direction: Its update direction.
-        optimizer: Its optimizer.
-    """
-
-    label: Annotated[str, Field(max_length=60)] = ""
-    direction: DirectionConfig = DirectionConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
-
-    @model_validator(mode="after")
-    def _pairing_allowed(self) -> Self:
-        check_pairing(self.optimizer, self.direction)
-        return self
+from proxprop.spec.config.run import RunConfig, Setting, check_seeds
 
 
 class SearchConfig(Config):
@@ -74,6 +53,11 @@ class RaceConfig(Setting):
     instruments: InstrumentsConfig = InstrumentsConfig(tier="off")
     checkpoint: CheckpointConfig = CheckpointConfig()
 
+    not_in_digest: ClassVar[dict[str, Any]] = {
+        "checkpoint": True,
+        "contenders": {"__all__": {"label"}},
+    }
+
     @model_validator(mode="after")
     def _seeds_exist(self) -> Self:
         check_seeds(self.seed, self.seeds)
@@ -94,18 +78,6 @@ class RaceConfig(Setting):
     def members(self) -> int:
         """How many runs it stands for: every contender with every seed."""
         return len(self.contenders) * self.seeds
-
-    @property
-    def digest(self) -> str:
-        """Short hash of everything that determines the numbers (not labels, nor the cadence)."""
-        shown = self.model_dump_json(
-            exclude={
-                "checkpoint": True,
-                "contenders": {"__all__": {"label"}},
-                "data": self.data.as_before,
-            }
-        )
-        return hashlib.sha256(shown.encode()).hexdigest()[:12]
 
     def run(self, contender: int, seed_index: int = 0) -> RunConfig:
         """Return the run that one contender makes with one of the seeds."""

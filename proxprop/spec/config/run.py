@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import MODELS
-from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config.base import Config, ConfigError, FieldError, Problem
 from proxprop.spec.config.parts import (
     BudgetConfig,
@@ -81,6 +80,14 @@ class Setting(Config):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    not_in_digest: ClassVar[dict[str, Any]] = {}
+
+    @property
+    def digest(self) -> str:
+        """Short hash of everything that determines the numbers (not labels, nor the cadence)."""
+        text = self.model_dump_json(exclude={**self.not_in_digest, "data": self.data.as_before})
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @model_validator(mode="after")
     def _batch_fits(self) -> Self:
@@ -173,38 +180,17 @@ class RunConfig(Setting):
     checkpoint: CheckpointConfig = CheckpointConfig()
     changes: tuple[Change, ...] = ()
 
+    not_in_digest: ClassVar[dict[str, Any]] = {"checkpoint": True}
+
     @model_validator(mode="after")
     def _pairing_allowed(self) -> Self:
-        check_pairing(self.optimizer, self.direction)
+        self.optimizer.check(self.direction)
         return self
 
     @property
     def members(self) -> int:
         """How many runs it stands for: itself."""
         return 1
-
-    @property
-    def digest(self) -> str:
-        """Short hash of everything that determines the numbers (not the checkpoint cadence)."""
-        text = self.model_dump_json(exclude={"checkpoint": True, "data": self.data.as_before})
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def check_pairing(optimizer: OptimizerConfig, direction: DirectionConfig) -> None:
-    """Refuse an optimizer × direction pairing that the table excludes.
-
-    Raises:
-        ValueError: With the table's reason.
-    """
-    spec = OPTIMIZERS[optimizer.name]
-    if spec.missing:
-        raise FieldError("optimizer.name", f"{optimizer.name!r} cannot be used yet: {spec.missing}")
-    pairing = spec.pairing(direction.solver)
-    if pairing.support == "no":
-        raise FieldError(
-            "optimizer.name",
-            f"{optimizer.name!r} does not take {direction.solver!r} directions: {pairing.note}",
-        )
 
 
 def check_seeds(seed: int, seeds: int) -> None:

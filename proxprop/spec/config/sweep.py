@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -10,8 +9,8 @@ from pydantic import Field, model_validator
 
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config.base import Config, FieldError
-from proxprop.spec.config.parts import BudgetConfig, DirectionConfig, OptimizerConfig, Positive
-from proxprop.spec.config.run import RunConfig, Setting, check_pairing, check_seeds
+from proxprop.spec.config.parts import BudgetConfig, Contender, OptimizerConfig, Positive
+from proxprop.spec.config.run import RunConfig, Setting, check_seeds
 
 MAX_RUNS = 20_000
 
@@ -46,7 +45,7 @@ class Grid(Config):
         return (self.low, *kept, self.high)
 
 
-class SweepMethod(Config):
+class SweepMethod(Contender):
     """One row (or plane) of the map: a method and the step sizes it varies.
 
     Attributes:
@@ -57,15 +56,12 @@ class SweepMethod(Config):
         tau: Values of τ; None to keep the direction's.
     """
 
-    label: Annotated[str, Field(max_length=60)] = ""
-    direction: DirectionConfig = DirectionConfig()
     optimizer: OptimizerConfig = OptimizerConfig(name="sgd")
     lr: Grid | None = None
     tau: Grid | None = None
 
     @model_validator(mode="after")
     def _varies_something(self) -> Self:
-        check_pairing(self.optimizer, self.direction)
         if self.lr is None and self.tau is None:
             raise FieldError("lr", "set lr, tau or both: a method must vary some step size")
         if self.tau is not None and self.direction.solver == "explicit":
@@ -75,13 +71,9 @@ class SweepMethod(Config):
     @property
     def name(self) -> str:
         """Its label, or one made from the settings."""
-        if self.label:
-            return self.label
-        direction = self.direction
-        words = {"exact": "implicit (exact)", "cg": f"implicit (CG {direction.cg_steps})"}
-        name = words.get(direction.solver, "explicit")
         optimizer = OPTIMIZERS[self.optimizer.name]
-        return name if optimizer.name == "sgd" else f"{name}, {optimizer.label}"
+        made = self.direction.label
+        return self.label or (made if optimizer.name == "sgd" else f"{made}, {optimizer.label}")
 
     @property
     def varies(self) -> tuple[str, ...]:
@@ -174,13 +166,6 @@ class SweepConfig(Setting):
     def members(self) -> int:
         """How many runs it stands for: every cell with every seed."""
         return self.seeds * sum(math.prod(method.shape) for method in self.methods)
-
-    @property
-    def digest(self) -> str:
-        """Short hash of everything that determines the map."""
-        return hashlib.sha256(
-            self.model_dump_json(exclude={"data": self.data.as_before}).encode()
-        ).hexdigest()[:12]
 
     def cells(self) -> tuple[Cell, ...]:
         """Return the map's points: method after method, η (outer) by τ (inner)."""

@@ -38,7 +38,7 @@ Of the race as a whole there are
 one). Nothing here loads torch.
 """
 
-from proxprop.spec.racing.labels import direction_label, label_of, labels, race_labels
+from proxprop.spec.racing.labels import label_of, labels, race_labels
 from proxprop.spec.racing.members import Place, member_of, members_of, place_of
 from proxprop.spec.racing.presets import RACE_PRESETS, RacePreset, default_race
 from proxprop.spec.racing.search import SearchPayload, TrialPayload, as_raced
@@ -54,7 +54,6 @@ __all__ = [
     "label_of",
     "labels",
     "race_labels",
-    "direction_label",
     # configs to start from
     "default_race",
     "RACE_PRESETS",

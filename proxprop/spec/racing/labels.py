@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
-from proxprop.spec.config import Contender, DirectionConfig, RaceConfig
+from proxprop.spec.config import Contender, RaceConfig
 
 # Settings worth a word in a label, in this order, with their symbols.
 _SYMBOLS = {
@@ -27,17 +27,11 @@ _SEARCHED = {"optimizer.lr", "direction.tau", "optimizer.explicit_lr"}
 _IMPLICIT_ONLY = {"direction.tau", "direction.layers", "direction.cg_rtol"}
 
 
-def direction_label(direction: DirectionConfig) -> str:
-    """Return "explicit", "implicit (exact)" or "implicit (CG k)"."""
-    words = {"exact": "implicit (exact)", "cg": f"implicit (CG {direction.cg_steps})"}
-    return words.get(direction.solver, "explicit")
-
-
 def label_of(contender: Contender) -> str:
     """Return a contender's own label, or one of its direction and optimizer."""
     if contender.label:
         return contender.label
-    return f"{direction_label(contender.direction)}, {OPTIMIZERS[contender.optimizer.name].label}"
+    return f"{contender.direction.label}, {OPTIMIZERS[contender.optimizer.name].label}"
 
 
 def race_labels(config: RaceConfig) -> tuple[str, ...]:
