@@ -39,7 +39,6 @@ def network_spectra(question: SpectraQuestion, report: Progress) -> NetworkSpect
         StateError: The loss is not finite, or weights do not fit the network.
         CheckpointError: The run's weights cannot be read.
     """
-    report("Loading data and network", 0.0)
     state = load_state(question, report, batch=0)
     loss, direction = state.loss(), question.config.direction
     convert(state.model, skip_last=direction.layers == "hidden")
