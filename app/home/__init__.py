@@ -1,1 +1,4 @@
-"""The Home page's parts."""
+"""The Home page: a recorded race of the two directions, and the machine that serves it.
+
+The race is drawn by `app.charts.race`; live runs belong to Train and Compare.
+"""

@@ -1,5 +1,5 @@
 """The Stability page: a quadratic to drag, real layers, a whole network; a view each.
 
-The step's mathematics stands in `proxprop.analysis`, the map's in `proxprop.engine.sweeping`; here
-is what is chosen, asked for, shown and said.
+The step's mathematics stands in `proxprop.analysis`, the map's in `proxprop.spec.sweeping`; here is
+what is chosen, asked for, shown and said.
 """

@@ -148,6 +148,14 @@ def test_instruments_of_a_live_run_are_switched_here(store, asked):
     assert (sent.action, sent.values) == ("set", {"instruments": "full"})
 
 
+@pytest.mark.parametrize("measures", ["cosine,dead", "cosine.dead"])  # the latter in older links
+def test_the_measures_shown_are_in_the_link(store, asked, measures):
+    run_id = known_run(store)
+    at = open_page("layers", view="time", run=run_id, measures=measures)
+    assert at.pills(key="layers.measures").value == ["cosine", "dead"]
+    assert query(at) == {"view": "time", "run": run_id, "measures": "cosine,dead"}
+
+
 def test_a_finished_run_has_no_such_switch(store, asked):
     at = open_page("layers", view="time", run=known_run(store))
     assert not at.segmented_control(key="layers.view").disabled
