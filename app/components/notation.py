@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 PAPER = "[Frerix, Möllenhoff, Moeller and Cremers, ICLR 2018](https://arxiv.org/abs/1706.04638)"
 FOOTNOTE = (
     f"The method: {PAPER}. The paper writes τ for the step size, here η, and $\\tau_\\theta$ "
@@ -38,3 +40,8 @@ def duration(seconds: float | None) -> str:
 def count(value: float | None) -> str:
     """Return a whole number with thin grouping: 1,797."""
     return "–" if value is None else f"{value:,.0f}"
+
+
+def as_written(text: str) -> str:
+    """Return text that Markdown shows as it is: names of files and classes may hold any sign."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)

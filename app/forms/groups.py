@@ -11,8 +11,9 @@ from typing import Any
 
 import streamlit as st
 
+from app.components.data_upload import data_upload
 from app.components.network import model_title, show_layers
-from app.components.notation import count, exact_number
+from app.components.notation import as_written, count, exact_number
 from app.forms.fields import choose, columns, field, fold, refusals, shown, slider, text
 from app.forms.settings import CHOICES, SETTINGS
 from app.samples import found_in
@@ -72,6 +73,7 @@ def _data(draft: Draft) -> None:
 def _own_data(draft: Draft) -> None:
     """Show how a person's own files are read, and what was found in them."""
     field(draft, "data.path")
+    data_upload(draft)
     path = str(draft.values["data.path"] or "").casefold()
     if path.endswith((".csv", ".tsv")):
         field(draft, "data.label")
@@ -81,7 +83,7 @@ def _own_data(draft: Draft) -> None:
     field(draft, "data.damaged")
     config = check_task(draft.values)
     for sentence in found_in(config.data) if config else ():
-        st.caption(sentence)
+        st.caption(as_written(sentence))
 
 
 def model_group(draft: Draft) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.components.network import numbers_sentence, show_layers
+from app.components.notation import as_written
 from app.samples import sample_sheet
 from app.state.draft import Draft, check_task
 from proxprop.spec.config import RunConfig
@@ -50,4 +51,4 @@ def _samples(config: RunConfig) -> None:
         alt = f"Samples of {config.data.name}"
         st.html(f'<img class="proxprop-samples" alt="{alt}" src="{sheet.source}">')
     if sheet.words:
-        st.caption(sheet.words)
+        st.caption(as_written(sheet.words))

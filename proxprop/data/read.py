@@ -150,6 +150,11 @@ def _keep_sketch(key: CacheKey, source: Source) -> Sketch:
     return sketch
 
 
+def is_table(path: Path) -> bool:
+    """Return whether a file is a table; by its name, as .npz is a zip too."""
+    return path.suffix.casefold() in TABLE_SUFFIXES
+
+
 def _read_table(path: Path, config: DataConfig) -> Source:
     # pandas takes 0.3 s to import, and only tables need it.
     from proxprop.data import tables
@@ -159,9 +164,9 @@ def _read_table(path: Path, config: DataConfig) -> Source:
 
 
 def _table(config: DataConfig) -> Path | None:
-    """Return the file that `config` names if it is a table; by its name, as .npz is a zip too."""
+    """Return the file that `config` names if it is a table."""
     path = Path(os.path.expanduser(config.path or ""))
-    return path if path.suffix.casefold() in TABLE_SUFFIXES and os.path.isfile(path) else None
+    return path if is_table(path) and os.path.isfile(path) else None
 
 
 def _download_key(spec: DataSpec) -> CacheKey:
