@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.charts.theme import LineStyle
-from app.components.contender_styles import looks
+from app.components.contender_styles import line_styles
 from benchmarks.provenance import RESULTS, read_result
 from proxprop.spec.config import Contender
 from proxprop.spec.curves import band
@@ -66,7 +66,7 @@ def main() -> None:
 def svg(race: dict[str, Any], target: float) -> str:
     """Return the picture of one race, complete."""
     rows = race["contenders"]
-    styles = looks([Contender.parse(contender) for contender in race["config"]["contenders"]])
+    styles = line_styles([Contender.parse(contender) for contender in race["config"]["contenders"]])
     losses = [y for row in rows for axis in ("epoch", "seconds") for _, y in _mean(row, axis)]
     low, high = 0.85 * min(losses), 1.1 * min(max(losses), math.log(10) * 1.02)
     seeds = race["config"]["seeds"]

@@ -1,1 +1,4 @@
-"""The Compare page: contenders, their shared setting, the race's picture and table."""
+"""The Compare page: its state, its form, and a race's results as curves, table and search.
+
+What a race is and computes stands in `proxprop.spec.racing` and `proxprop.runs.results`.
+"""

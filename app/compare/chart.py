@@ -10,7 +10,7 @@ from app.charts.curves import Trace
 from app.compare.quantities import QUANTITIES, target_of
 from app.compare.results import contender_of
 from app.compare.state import RaceState
-from app.components.contender_styles import looks
+from app.components.contender_styles import line_styles
 from app.components.run_settings import few_evaluations
 from app.components.run_titles import title_of
 from app.live.chart import live_chart
@@ -33,7 +33,7 @@ def race_chart(
 ) -> None:
     """Draw the race and the finished runs beside it, live."""
     contenders = list(results.config.contenders) if results is not None else []
-    styles = looks([*contenders, *map(contender_of, added)])
+    styles = line_styles([*contenders, *map(contender_of, added)])
     traces = []
     if race is not None and results is not None:
         for index, label in enumerate(labels(contenders)):

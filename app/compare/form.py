@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.compare.state import FEWEST, MOST, ContenderDraft, RaceState
-from app.components.contender_styles import looks, stroke_css
+from app.components.contender_styles import line_styles, stroke_css
 from app.components.notation import exact_number
 from app.components.run_titles import config_of
 from app.components.transport import (
@@ -124,7 +124,7 @@ def _cards(state: RaceState) -> None:
     contenders = config.contenders if config is not None else ()
     names = labels(contenders) or [draft.label or _raw_name(draft) for draft in state.contenders]
     cards = [f'.st-key-card-{i} [data-testid="stPopoverButton"]' for i in range(len(contenders))]
-    st.html(stroke_css(cards, looks(contenders)))
+    st.html(stroke_css(cards, line_styles(contenders)))
     full = state.live or len(state.contenders) >= MOST
     for index, (draft, name) in enumerate(zip(state.contenders, names, strict=True)):
         with st.container(horizontal=True, gap="xxsmall", key=f"card-{index}", wrap=False):

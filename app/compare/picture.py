@@ -11,7 +11,7 @@ from app.compare.results import beside, contender_of, results_of
 from app.compare.search import search_figure
 from app.compare.state import RaceState
 from app.compare.table import Entry, html
-from app.components.contender_styles import looks
+from app.components.contender_styles import line_styles
 from app.components.links import Link, link_row
 from app.components.run_titles import config_of, data_of, title_of
 from app.components.transport import queue_place
@@ -91,7 +91,7 @@ def _table(state: RaceState, race: Run, results: RaceResults, added: list[Run]) 
     base = min(state.baseline, len(results.config.contenders)) - 1
     table = results.table(measure, target, base)
     others = [beside(run, table, measure, target, base) for run in added]
-    styles = looks([*results.config.contenders, *map(contender_of, added)])
+    styles = line_styles([*results.config.contenders, *map(contender_of, added)])
     states = [_state(row, race) for row in table] + [run.outcome or "" for run in added]
     runs = [results.config.run(index) for index in range(len(table))]
     chosen = [step_sizes(flatten(run)) if results.search else "" for run in runs]

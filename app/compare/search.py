@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from app.charts.theme import DARK_LINES, template
-from app.components.contender_styles import looks
+from app.components.contender_styles import line_styles
 from app.components.notation import exact_number, number
 from proxprop.spec.config import Contender
 from proxprop.spec.racing import SearchPayload, labels
@@ -31,7 +31,7 @@ def search_figure(
     figure = go.Figure()
     worst = max((r["score"] for r in payload["results"] if r["score"] is not None), default=1.0)
     names = labels(contenders)
-    for index, style in enumerate(looks(contenders)):
+    for index, style in enumerate(line_styles(contenders)):
         color = DARK_LINES.get(style.color, style.color) if dark else style.color
         trials = [r for r in payload["results"] if r["contender"] == index]
         figure.add_trace(_dots(trials, names[index], color, 1.6 * worst))

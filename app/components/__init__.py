@@ -1,4 +1,5 @@
-"""What several pages show: titles and status of runs, contenders' lines, transport, downloads.
+"""What several pages show: titles, numbers and settings of runs, transport, links, tiles, styles.
 
-A page's own parts stay in the page's folder; nothing here imports one.
+A page's own parts stay in the page's folder; nothing here imports one. The settings of a form stand
+in `app.forms`, a page's state and address in `app.state`, figures in `app.charts`.
 """

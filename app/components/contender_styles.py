@@ -39,17 +39,17 @@ DASHES = {
 }
 
 
-def looks(contenders: Sequence[Contender]) -> list[LineStyle]:
+def line_styles(contenders: Sequence[Contender]) -> list[LineStyle]:
     """Return a colour and dash for each contender, distinct among all of them."""
-    owns = [line_style(one.direction.solver, one.optimizer.name) for one in contenders]
-    found: dict[int, LineStyle] = {}
-    for index, own in enumerate(owns):  # the first of a colour keeps what it has everywhere else
-        if own.color not in {style.color for style in found.values()}:
-            found[index] = own
-    for index, own in enumerate(owns):
-        if index not in found:
-            found[index] = _another(own, list(found.values()))
-    return [found[index] for index in range(len(owns))]
+    usual = [line_style(each.direction.solver, each.optimizer.name) for each in contenders]
+    styles: dict[int, LineStyle] = {}
+    for index, own in enumerate(usual):  # the first of a colour keeps what it has everywhere else
+        if own.color not in {style.color for style in styles.values()}:
+            styles[index] = own
+    for index, own in enumerate(usual):
+        if index not in styles:
+            styles[index] = _another(own, list(styles.values()))
+    return [styles[index] for index in range(len(usual))]
 
 
 def _another(own: LineStyle, taken: list[LineStyle]) -> LineStyle:

@@ -40,8 +40,8 @@ def number_tiles(run: Run, config: RunConfig) -> None:
     ]
     if proximal and config.instruments.tier != "off":
         worst = "|".join(f"0/layers/residual/{name}" for name in proximal)
-        words = "Largest relative residual of the layers' solves; how exact the implicit step is."
-        tiles.append(LiveTile("Residual", worst, ".2g", help=words))
+        help = "Largest relative residual of the layers' solves; how exact the implicit step is."
+        tiles.append(LiveTile("Residual", worst, ".2g", help=help))
     live_tiles(run.id, tiles, key="tiles")
 
 

@@ -33,8 +33,8 @@ def decode(word: str) -> RaceConfig:
             raise ValueError("incomplete")
         values = json.loads(text.decode())
     except (binascii.Error, zlib.error, ValueError, RecursionError) as error:
-        words = "this link is damaged; copy it whole, from the address bar"
-        raise ConfigError([Problem("", words)]) from error
+        message = "this link is damaged; copy it whole, from the address bar"
+        raise ConfigError([Problem("", message)]) from error
     if not isinstance(values, dict):
         raise ConfigError([Problem("", "this link describes no race")])
     return RaceConfig.parse(values)

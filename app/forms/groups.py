@@ -142,14 +142,14 @@ def pairing_of(draft: Draft) -> Pairing | None:
 def _offer(draft: Draft) -> None:
     offer = draft.offer
     if offer is not None and offer.lr is None:
-        st.caption(offer.words)
+        st.caption(offer.message)
     elif offer is not None:
         st.button(
             f"Rescale η to {exact_number(float(f'{offer.lr:.6g}'))}",
             key=f"{draft.place}offer",
             type="tertiary",
             icon=":material/swap_vert:",
-            help=offer.words,
+            help=offer.message,
             on_click=draft.edit,
             args=("optimizer.lr", offer.lr),
         )

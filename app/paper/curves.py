@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.charts.theme import BLUE, SKY, LineStyle, line_style
-from app.components.contender_styles import looks
+from app.components.contender_styles import line_styles
 from proxprop.paper.result import Contender, Result, Seed
 from proxprop.spec.config import ConfigError
 from proxprop.spec.config import Contender as RaceContender
@@ -124,7 +124,7 @@ def styles_of(contenders: Sequence[Contender]) -> list[LineStyle]:
     raced = [
         RaceContender(direction=configs[i].direction, optimizer=configs[i].optimizer) for i in order
     ]
-    styles = dict(zip(order, looks(raced), strict=True))
+    styles = dict(zip(order, line_styles(raced), strict=True))
     used = {style.color for style in styles.values()}
     for i, config in enumerate(configs):
         style = styles[i]

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.charts.panels import Line, Numbers, Panel, Picture
 from app.charts.theme import LineStyle
-from app.components.contender_styles import COOL, WARM, looks
+from app.components.contender_styles import COOL, WARM, line_styles
 from app.components.notation import number
 from app.live.chart import show_figure
 from app.paper.curves import COLUMNS, Curve, baseline, curves
@@ -182,7 +182,9 @@ def stability_picture(result: StabilityResult) -> Picture:
         x_log=True,
     )
     guess = f"guessing the classes' shares: {number(result.constant_loss)}"
-    styles = looks([Contender(direction=DirectionConfig(solver=m.solver)) for m in result.methods])
+    styles = line_styles(
+        [Contender(direction=DirectionConfig(solver=m.solver)) for m in result.methods]
+    )
     lines = tuple(
         _method_line(method, result.seeds, style)
         for method, style in zip(result.methods, styles, strict=True)

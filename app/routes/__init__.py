@@ -1,4 +1,4 @@
-"""Routes beside Streamlit's own; all read-only."""
+"""Routes beside Streamlit's own: the live stream, exports, scripts; all read-only, none draws."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What happens to η when a person switches between explicit and implicit steps.
 
 For small τ an implicit direction is τ times the explicit one, so under SGD (η, τ) acts as an
-explicit step of size η·τ. Nothing is changed by itself: an offer is words and a value.
+explicit step of size η·τ. Nothing is changed by itself: an offer is a message and a value.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from proxprop.spec.catalog.optimizers import OPTIMIZERS
 
 @dataclass(frozen=True)
 class Offer:
-    """A proposed step size; `lr` is None where keeping η is right, and `words` say why."""
+    """A proposed step size; `lr` is None where keeping η is right, and `message` says why."""
 
     lr: float | None
-    words: str
+    message: str
 
 
 def rescale(before: str, after: str, lr: float, tau: float, optimizer: str) -> Offer | None:

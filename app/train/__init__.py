@@ -1,1 +1,5 @@
-"""The Train page's right-hand side and its buttons."""
+"""The Train page: its state, its form with presets, what is seen before a run and what of one.
+
+A setting's label, help and range stand in `app.forms.settings`, where a form shows it in
+`app.forms.groups`.
+"""

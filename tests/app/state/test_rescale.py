@@ -21,7 +21,7 @@ def test_scale_invariant_optimizers_keep_eta_and_say_why(optimizer: str) -> None
     offer = rescale("exact", "explicit", 1e-3, 0.05, optimizer)
     assert offer is not None
     assert offer.lr is None
-    assert "ignores a direction's length" in offer.words
+    assert "ignores a direction's length" in offer.message
 
 
 def test_line_search_keeps_eta() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.charts.theme import line_style
 from app.compare.search import search_figure
-from app.components.contender_styles import COOL, LONG, SHORT, WARM, looks
+from app.components.contender_styles import COOL, LONG, SHORT, WARM, line_styles
 from app.components.race_link import decode, encode
 from proxprop.spec.config import ConfigError, Contender, RaceConfig
 from proxprop.spec.racing import RACE_PRESETS, default_race
@@ -25,7 +25,7 @@ contenders = st.lists(st.sampled_from(PAIRINGS), min_size=2, max_size=10)
 
 @given(contenders)
 def test_no_two_look_alike_and_families_stay(chosen: list[Contender]) -> None:
-    styles = looks(chosen)
+    styles = line_styles(chosen)
     assert len(set(styles)) == len(chosen)
     for contender, style in zip(chosen, styles, strict=True):
         explicit = contender.direction.solver == "explicit"
@@ -36,7 +36,7 @@ def test_no_two_look_alike_and_families_stay(chosen: list[Contender]) -> None:
 @given(contenders)
 def test_the_first_of_a_kind_looks_as_everywhere(chosen: list[Contender]) -> None:
     first = chosen[0]
-    assert looks(chosen)[0] == line_style(first.direction.solver, first.optimizer.name)
+    assert line_styles(chosen)[0] == line_style(first.direction.solver, first.optimizer.name)
 
 
 @pytest.mark.parametrize("color", sorted({*WARM, *COOL} - {"#E69F00", "#56B4E9", "#CC79A7"}))
