@@ -123,12 +123,12 @@ def _contenders(
     labels = race_labels(config)
     for member, advance in enumerate(advances(store, job, run)):
         points = store.points(run.id, "evaluations", member)
-        seed = _seed(points, advance, test.get(str(member)), epochs, config.seed)
+        tested = test.get(str(member))
         yield Contender(
             key=job.keys[member],
             label=labels[member],
             config=_settings(config.run(member)),
-            seeds=(seed,) if len(points) else (),
+            seeds=[_seed(points, advance, tested, epochs, config.seed)] if len(points) else [],
         )
 
 

@@ -105,6 +105,17 @@ def test_batch_sizes_are_contenders_of_one_result(store: Store) -> None:
     assert jobs[0].name == "Paper: batch/main, laptop scale, batch 125, seed 0"
 
 
+def test_contenders_that_have_not_been_evaluated_yet_have_no_seed(store: Store) -> None:
+    (job,) = jobs_of(parts()["convnet/main"], 1)
+    run_id = store.create_run(job.config, job.name, process=Process.current())
+    note(store, run_id, COMMON["provenance"], COMMON["data"], {})
+    values = {"train_loss": 2.3, "validation_accuracy": 0.1}
+    store.append(run_id, [Point("evaluations", 0, 0.0, 0.0, values, 1)])
+    found = collected(store, "convnet/main", 1, 1)
+    assert [len(contender.seeds) for contender in found.contenders] == [0, 1, 0, 0]
+    assert found.contenders[1].seeds[0].outcome == "unfinished"
+
+
 def test_nothing_stored_is_no_result(store: Store) -> None:
     part = parts()["convnet/main"]
     assert collect(store, part, jobs_of(part, 1), 1) is None
