@@ -65,14 +65,14 @@ def train(options: str, epochs: float) -> dict[str, Any]:
         )
     if done.returncode != 0:
         sys.exit(f"proxprop train {options} failed")
-    told = json.loads(done.stdout)
-    summary = told["summary"]
+    printed = json.loads(done.stdout)
+    summary = printed["summary"]
     columns = ("train_loss", "validation_loss", "validation_accuracy", "test_accuracy")
     return {
         "options": options,
-        "outcome": told["outcome"],
+        "outcome": printed["outcome"],
         **{name: summary.get(name, float("nan")) for name in columns},
-        "seconds": told["seconds"],
+        "seconds": printed["seconds"],
     }
 
 

@@ -6,7 +6,7 @@ length each. `fashion_race_controls.json`: the paper's settings with their contr
 of ``proxprop race --config``. The data is found through PROXPROP_DATA or fetched once.
 
 With ``--home FOLDER`` the races are kept there and ``--minutes`` ends a call early; the next call
-goes on where it stopped. ``--searches`` ends it when the step sizes are found: a search tells
+goes on where it stopped. ``--searches`` ends it when the step sizes are found: a search reports
 losses only, so that it may run on a busy machine and the race it leads to on an idle one.
 """
 
@@ -53,7 +53,7 @@ def main() -> None:
             go_on(store, name, config, deadline, arguments.searches)
         if left := [name for name in plans if ended_early(store, name)]:
             sys.exit(f"not through yet: {', '.join(left)}; the same command goes on")
-        write({name: told(store, name, plans[name], arguments.target) for name in plans},
+        write({name: recorded(store, name, plans[name], arguments.target) for name in plans},
               taken(store), arguments)  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def planned(file: str, arguments: argparse.Namespace) -> RaceConfig:
     return config.replace(**{name: value for name, value in changes.items() if value is not None})
 
 
-def told(store: Store, name: str, config: RaceConfig, target: float) -> dict[str, Any]:
+def recorded(store: Store, name: str, config: RaceConfig, target: float) -> dict[str, Any]:
     """Return a finished race: config, table, settings raced, search and curves."""
     (run,) = (run for run in store.runs(kind="race") if run.name == name)
     result = race_result(store, run.id, target, "train_loss", 0)

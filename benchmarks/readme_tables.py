@@ -95,7 +95,7 @@ def convergence_table(result: dict[str, Any]) -> str:
         if "missing" in entry:
             lines.append(f"| {name} | `{entry['missing']}` |{' – |' * 5}")
             continue
-        told = f"{name} ({entry['fixed']})" if entry["fixed"] else name
+        label = f"{name} ({entry['fixed']})" if entry["fixed"] else name
         cells = [
             f"{entry['rate']:g}",
             f"{entry['step_ratio']['median']:.2f}×",
@@ -104,7 +104,7 @@ def convergence_table(result: dict[str, Any]) -> str:
             _number(entry["loss_in_equal_time"], ".3f", "diverged"),
             _number(entry["final_loss"], ".3f", "diverged"),
         ]
-        lines.append(f"| {told} | {' | '.join(cells)} |")
+        lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

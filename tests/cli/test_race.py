@@ -59,14 +59,14 @@ def test_json_holds_every_number_of_the_table(store: Store, tmp_path: Path) -> N
         ["race", "--config", file, "--seeds", "2", "--epochs", "2", "--baseline", "2", "--json"],
     )
     assert result.exit_code == 0, result.output
-    told = json.loads(result.output)
-    row, _ = race_table(store, told["id"], baseline=1)
-    shown = told["contenders"][0]
+    printed = json.loads(result.output)
+    row, _ = race_table(store, printed["id"], baseline=1)
+    shown = printed["contenders"][0]
     assert shown["final"]["train_loss"]["mean"] == row.final["train_loss"].mean
     assert shown["ratios"]["step_seconds"] == row.ratios["step_seconds"]
     assert shown["epochs"] == {"mean": 2.0, "std": 0.0, "n": 2}
     assert shown["epochs_to_target"] == {"mean": None, "std": None, "n": 0}
-    assert told["baseline"] == "implicit (exact), SGD + Nesterov"
+    assert printed["baseline"] == "implicit (exact), SGD + Nesterov"
 
 
 def test_a_preset_with_a_search(store: Store) -> None:

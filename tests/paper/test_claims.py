@@ -54,10 +54,12 @@ def test_faster_per_epoch_tells_epochs_and_share_of_the_time() -> None:
     found = result(
         "mlp/main", {"exact": seed([1.8, 1.0], seconds=3.0), "plain": seed([2.0, 1.8], seconds=2.0)}
     )
-    told = words("exact-per-epoch", found)
-    assert "training loss after 2 epochs: exact 1, plain 1.8" in told
+    measured = words("exact-per-epoch", found)
+    assert "training loss after 2 epochs: exact 1, plain 1.8" in measured
     # At 1.8 after one epoch of 3 s; the rival after two of 2 s.
-    assert "exact is at 1.8, where plain ends, after 1 epoch and 0.75 of its training time" in told
+    assert (
+        "exact is at 1.8, where plain ends, after 1 epoch and 0.75 of its training time" in measured
+    )
 
 
 def test_a_diverged_rival_is_beaten_and_a_diverged_contender_loses() -> None:
@@ -139,8 +141,10 @@ def test_accuracy_at_equal_training_loss() -> None:
     runs = {"adam": seed([2.0, 1.6], validation=0.4, test=0.4)}
     for key in ("adam-cg3", "adam-cg10"):
         runs[key] = seed([1.7, 1.5], validation=0.6, test=0.6)
-    told = words("adam-accuracy", result("convnet/main", runs))
-    assert "equal training loss (1.6), validation: adam-cg3 60.0%, adam-cg10 60.0%, adam 4" in told
+    measured = words("adam-accuracy", result("convnet/main", runs))
+    assert (
+        "equal training loss (1.6), validation: adam-cg3 60.0%, adam-cg10 60.0%, adam 4" in measured
+    )
 
 
 def test_validation_decides_where_the_test_images_were_not_seen() -> None:
@@ -243,9 +247,9 @@ def test_whose_gain_it_is() -> None:
     assert verdict("whose-gain", control(1.9, 1.9, 1.9, 1.9)) == P
     assert verdict("whose-gain", control(1.1, 1.9, 1.9, 1.9)) == N
     assert "takes both" not in words("whose-gain", control(1.1, 1.9, 1.9, 1.9))
-    told = words("whose-gain", control(1.4, 1.9, 1.1, 1.5))
-    assert "the last layer's rate alone brings 51%" in told
-    assert "brings 7% at η 1 and 86% at the best η tried (exact-eta-10)" in told
+    measured = words("whose-gain", control(1.4, 1.9, 1.1, 1.5))
+    assert "the last layer's rate alone brings 51%" in measured
+    assert "brings 7% at η 1 and 86% at the best η tried (exact-eta-10)" in measured
     assert "plain steps diverge with it" in words("whose-gain", control(None, 1.9, 1.1, 1.5))
 
 
