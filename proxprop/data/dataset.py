@@ -17,12 +17,12 @@ from torch import Tensor
 from proxprop.data.errors import DataError, DataWarning
 from proxprop.data.read import read_source
 from proxprop.data.source import (
-    MOST_CLASSES,
     Array,
     Progress,
     Source,
     counted,
     keyed_permutation,
+    listed,
     quiet,
 )
 from proxprop.spec.catalog.data import DATA
@@ -189,21 +189,24 @@ def split_indices(
             f"{total} samples with validation {config.validation} leave none to train on; "
             "lower data.validation or use more samples"
         )
-    order = keyed_permutation(available, config.split_seed, _SPLIT_KEY)[:total]
-    held_out = total - sizes.train
-    stratified = targets is not None and len({*targets}) > len({*targets[order[held_out:]]})
+    everything = keyed_permutation(available, config.split_seed, _SPLIT_KEY)
+    order = everything[:total]
+    trained_on = order[total - sizes.train :]
+    stratified = targets is not None and len(np.unique(targets)) > len(
+        np.unique(targets[trained_on])
+    )
     if targets is not None and stratified:
-        order = _by_class(keyed_permutation(available, config.split_seed, _SPLIT_KEY), targets)
-        order = order[total - 1 :: -1] if total else order
-    edges = np.cumsum([sizes.test, sizes.validation])
-    test, validation, train = (np.sort(part) for part in np.split(order, edges))
+        order = _by_class(everything, targets)[:total][::-1]
+    test, validation, train = map(
+        np.sort, np.split(order, np.cumsum([sizes.test, sizes.validation]))
+    )
     return Indices(train, validation, None if official_test else test, stratified)
 
 
 def _by_class(order: NDArray[np.int64], targets: Array) -> NDArray[np.int64]:
     """Return `order` with the first sample of each class in front, then all classes in step."""
     rank = np.empty(len(order))
-    for target in {*targets}:
+    for target in np.unique(targets):
         members = np.flatnonzero(targets[order] == target)
         rank[members] = np.arange(len(members)) / len(members)
     return order[np.argsort(rank, kind="stable")]
@@ -216,13 +219,12 @@ def _lost_classes(source: Source, indices: Indices) -> list[str]:
         notes.append(
             "Split class by class: at random, some class would have had no sample to train on."
         )
-    present = {*source.targets[indices.train]}
-    lost = [name for target, name in enumerate(source.classes) if target not in present]
+    counts = np.bincount(source.targets[indices.train], minlength=len(source.classes))
+    lost = [name for name, count in zip(source.classes, counts) if not count]
     if lost:
-        named = ", ".join(lost[:MOST_CLASSES])
         notes.append(
             f"Without a sample to train on: {len(lost):,} of {len(source.classes):,} classes "
-            f"({named}); raise data.samples or lower data.validation."
+            f"({listed(lost)}); raise data.samples or lower data.validation."
         )
     return notes
 

@@ -20,7 +20,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from proxprop.data.containers import Container, File
 from proxprop.data.errors import DataError
 from proxprop.data.layout import Layout
-from proxprop.data.source import Array, Progress, Source, amount, quiet
+from proxprop.data.source import Array, Progress, Source, amount, listed, quiet
 from proxprop.spec.config.parts import DataConfig
 
 MAX_PIXELS = 64_000_000  # one image
@@ -109,16 +109,14 @@ def decode_all(
         raise DataError(f"{container.path} changed while it was read; load again")
     notes = []
     if damaged:
-        reasons = [damaged[i] for i in sorted(damaged)]
-        listed = "; ".join(reasons[:MAX_LISTED])
-        more = f"; and {len(reasons) - MAX_LISTED:,} more" if len(reasons) > MAX_LISTED else ""
+        names = listed([damaged[i] for i in sorted(damaged)], MAX_LISTED, "; ")
         count = f"{len(damaged):,} of {amount(len(files), 'image')} of {container.path}"
         if config.damaged == "refuse" or len(damaged) == len(files):
             raise DataError(
-                f"{count} cannot be used: {listed}{more}; replace or remove them, or set "
+                f"{count} cannot be used: {names}; replace or remove them, or set "
                 "data.damaged (Damaged images) to 'skip'"
             )
-        notes.append(f"Left out, as damaged: {count}: {listed}{more}.")
+        notes.append(f"Left out, as damaged: {count}: {names}.")
     kept = np.setdiff1d(np.arange(len(files)), [*damaged])
     images = gathered.images()
     return Decoded(images[kept] if damaged else images, kept, (*notes, *gathered.notes()))

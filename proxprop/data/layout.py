@@ -22,7 +22,7 @@ import numpy as np
 
 from proxprop.data.containers import File
 from proxprop.data.errors import DataError
-from proxprop.data.source import Array, amount
+from proxprop.data.source import Array, amount, listed, validation_use
 
 SplitReading = Literal["auto", "folders", "classes"]
 
@@ -38,7 +38,6 @@ _ROLE = re.compile(
     r"(?:[ _.-]*(?:set|data|dataset|images?|imgs?|pics?|pictures?|photos?|split|folder|samples?"
     r"|\d+))*"
 )
-_NAMED = 3  # examples in a message
 
 
 @dataclass(frozen=True)
@@ -135,16 +134,16 @@ def _images(files: Iterable[File], place: Path, notes: list[str]) -> _Images:
         else:
             others.append(parts)
     kinds = Counter(os.path.splitext(parts[-1])[1].lower() or "no suffix" for parts in others)
-    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    left_out = listed([f"{count} {kind}" for kind, count in kinds.most_common()])
     if not images:
         known = ", ".join(IMAGE_SUFFIXES)
-        instead = f", but {listed}" if listed else ""
+        instead = f", but {left_out}" if left_out else ""
         raise DataError(f"{place} holds no images ({known}){instead}; check data.path")
     if others:
         filled = {parts[:depth] for _, parts in images for depth in range(len(parts))}
         empty = sorted({"/".join(parts[:-1]) for parts in others if parts[:-1] not in filled})
-        nothing = f"; no image is in {_listed(empty)}" if empty else ""
-        notes.append(f"Left out, as they are no images that can be read: {listed}{nothing}.")
+        nothing = f"; no image is in {listed(empty)}" if empty else ""
+        notes.append(f"Left out, as they are no images that can be read: {left_out}{nothing}.")
     return sorted(images)
 
 
@@ -166,7 +165,7 @@ def _by_top(images: _Images, where: str, notes: list[str]) -> dict[str, _Images]
             tops.setdefault(parts[0], []).append((file, parts))
     loose = [file.name for file, parts in images if len(parts) == 1]
     if loose and tops:
-        notes.append(f"Left out, {where}: {_listed(loose)}.")
+        notes.append(f"Left out, {where}: {listed(loose)}.")
     return tops
 
 
@@ -185,7 +184,7 @@ def _roles(tops: dict[str, _Images], place: Path, split: SplitReading) -> dict[s
     if split == "folders":
         if not roles:
             raise DataError(
-                f"{place} has no top folder called train, val or test, but {_listed([*tops])}; set "
+                f"{place} has no top folder called train, val or test, but {listed([*tops])}; set "
                 "data.split (Top folders) to 'auto' or 'classes'"
             )
         return roles
@@ -193,7 +192,7 @@ def _roles(tops: dict[str, _Images], place: Path, split: SplitReading) -> dict[s
     if not roles or len(tops) == 1:
         if tops and all({"train"} < {_role(name) for name in inner[top]} - {""} for top in tops):
             raise DataError(
-                f"{place} is in doubt: each of {_listed([*tops])} has folders called train and the "
+                f"{place} is in doubt: each of {listed([*tops])} has folders called train and the "
                 "like inside; put these above the class folders, or set data.split (Top folders) "
                 "to 'classes' to mix what is in them"
             )
@@ -201,7 +200,7 @@ def _roles(tops: dict[str, _Images], place: Path, split: SplitReading) -> dict[s
     trained_on = set().union(*(inner[top] for top, role in roles.items() if role == "train"))
     others = [top for top in tops if top not in roles]
     several = len({*roles.values()}) > 1 or not others
-    named = _listed([*roles])
+    named = listed([*roles])
     if "train" in roles.values() and several:
         doubt = (
             "" if trained_on else f"{named}: named like splits, but none has classes to train on"
@@ -209,12 +208,12 @@ def _roles(tops: dict[str, _Images], place: Path, split: SplitReading) -> dict[s
     elif "train" in roles.values():
         if len(trained_on) < 2:
             return {}
-        doubt = f"{named} has folders inside, as a training split has, but beside {_listed(others)}"
+        doubt = f"{named} has folders inside, as a training split has, but beside {listed(others)}"
     elif not others:
         doubt = f"{named}: named like splits, but none to train on"
     else:
         labelled = all(inner[top] & {*others} for top in roles)
-        doubt = "" if labelled else f"{named} beside {_listed(others)}: a class, or without labels"
+        doubt = "" if labelled else f"{named} beside {listed(others)}: a class, or without labels"
     if doubt:
         raise DataError(
             f"{place} is in doubt: {doubt}; set data.split (Top folders) to 'classes' if each top "
@@ -242,7 +241,7 @@ def _official_splits(
     if "train" not in roles.values():
         train = [image for top, images in tops.items() if top not in roles for image in images]
     elif others := [top for top in tops if top not in roles]:
-        notes.append(f"Left out, as not called train, val or test: {_listed(others)}.")
+        notes.append(f"Left out, as not called train, val or test: {listed(others)}.")
     classes = {parts[0] for _, parts in train}
     held_out: dict[str, _Images] = {"validation": [], "test": []}
     for top, role in roles.items():
@@ -257,18 +256,9 @@ def _official_splits(
             notes.append(
                 f"Left out, as it has no class folders: {top} ({amount(len(below), 'image')})."
             )
-    # Without test/, val/ takes its place; with both, val/ joins the samples to train on, from
-    # which `DataConfig.validation` sets its own fraction aside.
-    if held_out["test"]:
-        if held_out["validation"]:
-            notes.append("The validation images are joined to those to train on.")
-        return train + held_out["validation"], held_out["test"]
-    if held_out["validation"]:
-        notes.append("The validation images are used as the test split, as there is no other.")
-    return train, held_out["validation"] or None
-
-
-def _listed(names: list[str]) -> str:
-    """Return the first of `names`, and how many more there are."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    validation, test = held_out["validation"], held_out["test"]
+    use, note = validation_use(bool(validation), bool(test))
+    notes += [note] if note else []
+    if use == "train":
+        train += validation
+    return train, test or validation or None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,12 @@ def amount(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def listed(names: Sequence[str], most: int = 20, mark: str = ", ") -> str:
+    """Return the first `most` of `names`, and how many more there are."""
+    more = f"{mark}and {len(names) - most:,} more" if len(names) > most else ""
+    return mark.join(names[:most]) + more
+
+
 def counted(classes: tuple[str, ...], counts: Array, test_counts: Array | None, what: str) -> str:
     """Return how many samples of which class there are, in words.
 
@@ -88,15 +94,29 @@ def counted(classes: tuple[str, ...], counts: Array, test_counts: Array | None, 
         test_counts: Those of the official test split; None if there is none.
         what: "image" or "row".
     """
+    parts = [counts] if test_counts is None else [counts, test_counts]
+    shares = [
+        listed([f"{name} {number:,}" for name, number in zip(classes, part)], MOST_CLASSES)
+        for part in parts
+    ]
+    total = amount(sum(int(part.sum()) for part in parts), what)
+    return f"{total} in {len(classes):,} classes: {'; in the test split: '.join(shares)}."
 
-    def listed(numbers: Array) -> str:
-        shown = [f"{name} {number:,}" for name, number in zip(classes, numbers)]
-        more = f" and {len(shown) - MOST_CLASSES:,} more" if len(shown) > MOST_CLASSES else ""
-        return ", ".join(shown[:MOST_CLASSES]) + more
 
-    tested = "" if test_counts is None else f"; in the test split: {listed(test_counts)}"
-    total = int(counts.sum() + (0 if test_counts is None else test_counts.sum()))
-    return f"{amount(total, what)} in {len(classes):,} classes: {listed(counts)}{tested}."
+def validation_use(validation: bool, test: bool) -> tuple[str, str]:
+    """Return which split an official validation split is used as ("" without one), and a note.
+
+    `DataConfig.validation` sets its own fraction aside from the samples to train on.
+
+    Args:
+        validation: Whether there is one.
+        test: Whether there is an official test split.
+    """
+    if not validation:
+        return "", ""
+    if test:
+        return "train", "The validation samples are joined to those to train on."
+    return "test", "The validation samples are used as the test split, as there is no other."
 
 
 def quiet(message: str, fraction: float | None) -> None:

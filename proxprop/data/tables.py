@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from pathlib import Path
 from unicodedata import normalize
 
@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from proxprop.data.containers import ZipArchive
 from proxprop.data.errors import DataError
 from proxprop.data.images import MAX_DECODED_BYTES, to_bytes
-from proxprop.data.source import Array, Source, amount
+from proxprop.data.source import Array, Source, amount, listed, validation_use
 from proxprop.spec.config.parts import DataConfig
 
 MAX_TABLE_BYTES = 2 << 30  # of a .csv
-MAX_LISTED = 20  # names or rows in one message
 
 _LABELS = ("label", "labels", "class", "classes", "target", "targets", "category", "y")
 _INPUTS = ("x", "data", "inputs", "images", "imgs", "features", "samples", "pixels", "arr_0")
@@ -54,7 +53,7 @@ def csv_source(path: Path, config: DataConfig) -> Source:
     features = [name for name in numbers if name not in index]
     notes = [f"The classes are in column {label!r}."]
     if left_out := [name for name in frame.columns if name not in (label, *features)]:
-        notes.append(f"Left out, as they hold no numbers or count the rows: {_listed(left_out)}.")
+        notes.append(f"Left out, as they hold no numbers or count the rows: {listed(left_out)}.")
     if not features:
         raise DataError(f"{path} has no columns of numbers beside the classes")
     values = np.column_stack([numbers[name] for name in features]).astype(np.float64)
@@ -136,7 +135,7 @@ def _label_column(
     if len(chosen) != 1:
         doubt = f"no column is called {asked!r}." if asked else "which column holds the classes?"
         raise DataError(
-            f"{path}: {doubt} Set data.label (Label column) to one of {_listed(columns)}"
+            f"{path}: {doubt} Set data.label (Label column) to one of {listed(columns)}"
         )
     return chosen[0]
 
@@ -164,12 +163,11 @@ def npz_source(path: Path, config: DataConfig) -> Source:
     test, validation = parts.pop("test", None), parts.pop("validation", None)
     if train is None or parts:
         raise _which(arrays, path)
-    if validation is not None and test is not None:
-        train = _joined(train, validation, path)
-        notes.append("The validation samples are joined to those to train on.")
-    elif validation is not None:
-        test = validation
-        notes.append("The validation samples are used as the test split, as there is no other.")
+    use, note = validation_use(validation is not None, test is not None)
+    if validation is not None:
+        notes.append(note)
+        train = _joined(train, validation, path) if use == "train" else train
+        test = validation if use == "test" else test
     cut = len(train[0])
     values, labels = train if test is None else _joined(train, test, path)
     kept = _sound_rows(_are_finite(values), 0, path, config, notes)
@@ -218,7 +216,7 @@ def _parts(
                 f"({_shapes(arrays)})"
             )
     if unknown:
-        notes.append(f"Left out of the arrays: {_listed(unknown)}.")
+        notes.append(f"Left out of the arrays: {listed(unknown)}.")
     return {k: (inputs[k], labels[k]) for k in inputs if k in labels}, names
 
 
@@ -306,7 +304,7 @@ def _sound_rows(
     if not sound.all():
         rows = [str(row + first) for row in np.flatnonzero(~sound)]
         count = f"{len(rows):,} of {amount(len(sound), 'row')} of {path}"
-        why = f"{count} have gaps or numbers that are not finite: {_listed(rows)}"
+        why = f"{count} have gaps or numbers that are not finite: {listed(rows)}"
         if config.damaged == "refuse" or not sound.any():
             raise DataError(
                 f"{why}; fill them, or set data.damaged (Damaged images) to 'skip' to leave them "
@@ -346,9 +344,4 @@ def _which(arrays: dict[str, Array], path: Path) -> DataError:
 
 
 def _shapes(arrays: dict[str, Array]) -> str:
-    return _listed([f"{name} {array.dtype}{list(array.shape)}" for name, array in arrays.items()])
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_LISTED:,} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(names[:MAX_LISTED]) + more
+    return listed([f"{name} {array.dtype}{list(array.shape)}" for name, array in arrays.items()])

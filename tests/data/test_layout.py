@@ -155,8 +155,8 @@ def test_names_that_only_begin_like_splits_are_classes(name: str) -> None:
         ((*TEST, "test/stray.png"), "in no class folder of test: test/stray.png"),
         ((*TEST, "val/1.png"), "as it has no class folders: val (1 image)"),
         (("val/cat/1.png", "test/1.png"), "as it has no class folders: test (1 image)"),
-        ((*TEST, "val/cat/1.png"), "validation images are joined to those to train on"),
-        (("val/cat/1.png",), "validation images are used as the test split"),
+        ((*TEST, "val/cat/1.png"), "validation samples are joined to those to train on"),
+        (("val/cat/1.png",), "validation samples are used as the test split"),
     ],
 )
 def test_what_is_labelled_is_used_and_the_rest_is_said(more: tuple[str, ...], note: str) -> None:
