@@ -27,11 +27,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypedDict
 
 from proxprop.spec.config import SweepConfig
+from proxprop.spec.curves import MEASURES
 from proxprop.spec.events import Outcome
 from proxprop.spec.plain import finite_or_none, without_nan
 
@@ -197,12 +198,7 @@ class RunResult:
     @property
     def columns(self) -> dict[str, float]:
         """Values of the "evaluations" point."""
-        return {
-            "train_loss": self.train_loss,
-            "train_accuracy": self.train_accuracy,
-            "validation_loss": self.validation_loss,
-            "validation_accuracy": self.validation_accuracy,
-        }
+        return {name: getattr(self, name) for name in MEASURES}
 
 
 class Board:
@@ -261,8 +257,13 @@ class Board:
     def _method(self, index: int) -> MethodPayload:
         method, seeds = self._config.methods[index], self._config.seeds
         cells = [cell for cell in self._cells if cell.method == index]
-        members = [[cell.number * seeds + seed for seed in range(seeds)] for cell in cells]
-        found = [[self.results.get(member) for member in row] for row in members]
+        members = [[self._config.member(cell, seed) for seed in range(seeds)] for cell in cells]
+
+        results = [[self.results.get(member) for member in row] for row in members]
+
+        def each(read: Callable[[RunResult], Any], pending: Any = None) -> list[list[Any]]:
+            return [[pending if r is None else read(r) for r in row] for row in results]
+
         return {
             "label": method.name,
             "solver": method.direction.solver,
@@ -275,20 +276,16 @@ class Board:
             "tau": [cell.tau for cell in cells],
             "s": [method.place(cell.lr, cell.tau) for cell in cells],
             "members": members,
-            "outcomes": [[None if r is None else r.outcome for r in row] for row in found],
-            "losses": [
-                [None if r is None else finite_or_none(r.train_loss) for r in row] for row in found
-            ],
-            "accuracies": [[_accuracy(r) for r in row] for row in found],
-            "steps": [[None if r is None else r.step for r in row] for row in found],
-            "words": [["" if r is None else r.words for r in row] for row in found],
+            "outcomes": each(lambda result: result.outcome),
+            "losses": each(lambda result: finite_or_none(result.train_loss)),
+            "accuracies": each(_accuracy),
+            "steps": each(lambda result: result.step),
+            "words": each(lambda result: result.words, ""),
             "limits": [self.limits.get((index, seed)) for seed in range(seeds)],
         }
 
 
-def _accuracy(result: RunResult | None) -> float | None:
-    if result is None:
-        return None
+def _accuracy(result: RunResult) -> float | None:
     validation = finite_or_none(result.validation_accuracy)
     return finite_or_none(result.train_accuracy) if validation is None else validation
 

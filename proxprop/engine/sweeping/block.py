@@ -1,4 +1,4 @@
-"""A block: runs of one seed that are trained as one batched computation.
+"""The runs of a block in training: as one batched computation, or one that cannot be stacked alone.
 
 All copies start from the weights that `proxprop.engine.training` would start each run from and see
 its batches in its order. A run that diverges is taken out; the others go on.
@@ -8,51 +8,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from proxprop.core.copies import cg_copies, exact_copies, explicit_copies
 from proxprop.data.dataset import Batches, Dataset, Split
-from proxprop.engine.sweeping.network import Pass, StackedNetwork, chosen_classes
+from proxprop.engine.sweeping.copies import CopiedNetwork, CopiedOptimizer, Pass, chosen_classes
 from proxprop.engine.sweeping.plan import Block
-from proxprop.engine.sweeping.rules import Rule
+from proxprop.engine.training import train
 from proxprop.engine.training.device import DTYPES
 from proxprop.engine.training.outcomes import DIVERGED_FACTOR, LossWatch, Summary, verdict
 from proxprop.models import build_model
-from proxprop.spec.config import Cell, SweepConfig, SweepMethod
+from proxprop.spec.config import SweepConfig
+from proxprop.spec.controls import NoControls
+from proxprop.spec.curves import MEASURES
+from proxprop.spec.events import Ended, Point
 from proxprop.spec.sweeping import RunResult
 
 CURVE_POINTS = 100
 # Reading losses makes an accelerator wait; a few steps of a diverged copy cost less.
 _STEPS_BETWEEN_LOOKS = {"cpu": 1, "cuda": 10}
 _PIECE_FLOPS = 2e9
+# A run by itself measures whole sets at the start and the end only.
+_QUIET: dict[str, Any] = {"instruments.tier": "off", "evaluation.every": 1e4}
 
 
 class CurvePoint(NamedTuple):
     """The mini-batch loss of one run before one step."""
 
-    cell: Cell
+    member: int
     step: int
     loss: float
 
 
-class _Group:
-    """Neighbouring copies of one method."""
-
-    def __init__(self, method: SweepMethod, tau: Tensor, rule: Rule) -> None:
-        self.method = method
-        self.tau = tau
-        self.rule = rule
-
-    def keep(self, chosen: Tensor) -> None:
-        self.tau = self.tau[chosen]
-        self.rule.keep(chosen)
-
-
 class BlockRun:
-    """The runs of a block in training.
+    """The runs of a block, trained together.
 
     Args:
         config: The sweep.
@@ -62,8 +54,8 @@ class BlockRun:
         constant_loss: Training loss of the best constant predictor.
 
     Attributes:
-        step: Steps done.
-        results: How the runs that have ended did, by cell.
+        members: Which members of the sweep its runs are.
+        results: How the runs that have ended did, by member.
     """
 
     def __init__(
@@ -74,26 +66,35 @@ class BlockRun:
         device: torch.device,
         constant_loss: float,
     ) -> None:
+        self.members = block.members
+        self.results: dict[int, RunResult] = {}
         self._config = config
+        self._method = config.methods[block.cells[0].method]
         self._dataset = dataset
         self._device = device
         self._constant_loss = constant_loss
-        self._cells = block.cells
-        self._seed = config.seed + block.seed_index
         self._dtype = DTYPES[config.precision]
-        self._batches = Batches(dataset.train, config.batch_size, self._seed)
+        seed, copies = config.seed + block.seed_index, len(block.cells)
+        self._batches = Batches(dataset.train, config.batch_size, seed)
         shape, classes = dataset.shape, len(dataset.classes)
-        model = build_model(config.model, shape, classes, self._seed, self._dtype).to(device)
-        self._network = StackedNetwork(model, len(self._cells))
+        model = build_model(config.model, shape, classes, seed, self._dtype).to(device)
+        self._network = CopiedNetwork(model, copies)
         self._direction = torch.empty_like(self._network.rows)
-        self._groups = self._grouped()
-        self._alive = torch.arange(len(self._cells), device=device)
-        self._history = torch.full(
-            (len(self._cells), config.steps), math.nan, dtype=self._dtype, device=device
+        self._tau = torch.tensor([c.tau for c in block.cells], dtype=torch.float64, device=device)
+        lr = torch.tensor([c.lr for c in block.cells], dtype=torch.float64, device=device)
+        last = self._network.layers[-1]
+        self._optimizer = CopiedOptimizer(
+            self._method.optimizer,
+            lr.to(self._dtype),
+            last.end if self._method.direction.layers == "all" else last.start,
+            self._batches.per_epoch,
+            config.steps,
         )
-        self._looked = self._told = 0
-        self.step = 0
-        self.results: dict[Cell, RunResult] = {}
+        self._alive = torch.arange(copies, device=device)
+        self._history = torch.full(
+            (copies, config.steps), math.nan, dtype=self._dtype, device=device
+        )
+        self._step = self._looked = self._reported = 0
 
     @torch.no_grad()
     def work(self) -> Iterator[None]:
@@ -105,101 +106,71 @@ class BlockRun:
 
     @property
     def _done(self) -> bool:
-        return self.step >= self._config.steps or len(self._alive) == 0
+        return self._step >= self._config.steps or len(self._alive) == 0
 
     def _advance(self) -> None:
         """Take one step with every run that has not diverged."""
-        samples, targets = self._batches.at(self.step)
+        samples, targets = self._batches.at(self._step)
         passed = self._network.passes(self._prepared(samples), targets)
-        self._history[self._alive, self.step] = passed.losses
-        start = 0
-        for group in self._groups:
-            part = slice(start, start + len(group.tau))
-            start = part.stop
-            self._write_directions(group, passed, part)
-            group.rule.step(self._network.rows[part], self._direction[part])
-        self.step += 1
-        if self._done or self.step - self._looked >= _STEPS_BETWEEN_LOOKS[self._device.type]:
+        self._history[self._alive, self._step] = passed.losses
+        self._write_directions(passed)
+        self._optimizer.step(self._network.rows, self._direction)
+        self._step += 1
+        if self._done or self._step - self._looked >= _STEPS_BETWEEN_LOOKS[self._device.type]:
             self._look()
 
     def _evaluate(self) -> Iterator[None]:
         """Measure what is left over the whole sets, piece by piece, and settle its results."""
-        train: list[Tensor] = []
-        yield from self._measure(self._dataset.train, train)
-        validation: list[Tensor] = []
-        yield from self._measure(self._dataset.validation, validation)
-        columns = torch.stack([*train, *validation]).T.tolist()
+        measured: list[Tensor] = []
+        yield from self._measure(self._dataset.train, measured)
+        yield from self._measure(self._dataset.validation, measured)
+        columns = torch.stack(measured).T.tolist()
         finite = self._network.rows.isfinite().all(1).tolist()
         for place, values, sound in zip(self._alive.tolist(), columns, finite):
-            self.results[self._cells[place]] = self._result(place, values, sound)
+            self.results[self.members[place]] = self._result(place, values, sound)
         self._alive = self._alive[:0]
 
     def points(self) -> list[CurvePoint]:
         """Return the points of all curves that came in since the last call."""
-        if self._told == self.step:
+        if self._reported == self._step:
             return []
         stride = -(-self._config.steps // CURVE_POINTS)
-        losses = self._history[:, self._told : self.step].tolist()
-        found = []
-        for cell, row in zip(self._cells, losses):
-            last = self.results[cell].step if cell in self.results else self._config.steps
-            for step, loss in enumerate(row, self._told + 1):
+        losses = self._history[:, self._reported : self._step].tolist()
+        points = []
+        for member, row in zip(self.members, losses):
+            last = self.results[member].step if member in self.results else self._config.steps
+            for step, loss in enumerate(row, self._reported + 1):
                 if step <= last and (step in (1, last) or step % stride == 0):
-                    found.append(CurvePoint(cell, step, loss))
-        self._told = self.step
-        return found
-
-    def _grouped(self) -> list[_Group]:
-        groups = []
-        methods = sorted({cell.method for cell in self._cells})
-        for number in methods:
-            cells = [cell for cell in self._cells if cell.method == number]
-            method = self._config.methods[number]
-            lr, tau = (
-                torch.tensor(values, dtype=torch.float64, device=self._device)
-                for values in ([cell.lr for cell in cells], [cell.tau for cell in cells])
-            )
-            layers = self._network.layers
-            hidden = layers[-1].end if method.direction.layers == "all" else layers[-1].start
-            rule = Rule(
-                method.optimizer,
-                lr.to(self._dtype),
-                hidden,
-                self._batches.per_epoch,
-                self._config.steps,
-            )
-            groups.append(_Group(method, tau, rule))
-        return groups
+                    points.append(CurvePoint(member, step, loss))
+        self._reported = self._step
+        return points
 
     def _prepared(self, inputs: Tensor) -> Tensor:
         return self._dataset.prepare(inputs, self._dtype).flatten(1)
 
-    def _write_directions(self, group: _Group, passed: Pass, part: slice) -> None:
-        direction, last = group.method.direction, len(self._network.layers) - 1
+    def _write_directions(self, passed: Pass) -> None:
+        direction, last = self._method.direction, len(self._network.layers) - 1
         for number, layer in enumerate(self._network.layers):
-            rows = passed.inputs[number]
-            rows = rows if len(rows) == 1 else rows[part]
-            deltas = passed.deltas[number][part]
+            rows, deltas = passed.inputs[number], passed.deltas[number]
             explicit = number == last and direction.layers == "hidden"
             if explicit or direction.solver == "explicit":
                 weight, bias = explicit_copies(rows, deltas, layer.bias)
             elif direction.solver == "exact":
-                weight, bias = exact_copies(rows, deltas, group.tau, layer.bias)
+                weight, bias = exact_copies(rows, deltas, self._tau, layer.bias)
             else:
                 steps, rtol = direction.cg_steps, direction.cg_rtol
-                weight, bias = cg_copies(rows, deltas, group.tau, layer.bias, steps, rtol)
-            target = self._direction[part]
-            layer.weight(target).copy_(weight)
+                weight, bias = cg_copies(rows, deltas, self._tau, layer.bias, steps, rtol)
+            layer.weight(self._direction).copy_(weight)
             if bias is not None:
-                layer.bias_of(target).copy_(bias)
+                layer.bias_of(self._direction).copy_(bias)
 
     def _look(self) -> None:
         """Take out the runs whose loss has gone beyond bounds since the last look."""
         seen = self._history[self._alive]
         bounds = DIVERGED_FACTOR * seen[:, :1]
-        recent = seen[:, self._looked : self.step]
+        recent = seen[:, self._looked : self._step]
         sound = (recent <= bounds) & recent.isfinite()
-        start, self._looked = self._looked, self.step
+        start, self._looked = self._looked, self._step
         fine = sound.all(1)
         if bool(fine.all()):
             return
@@ -208,23 +179,13 @@ class BlockRun:
             losses = seen[row, :step].tolist()
             watch = LossWatch(losses[0], losses[-2] if step > 1 else None)
             watch.take(step, losses[-1])
-            cell = self._cells[int(self._alive[row])]
-            self.results[cell] = RunResult("diverged", watch.words, step)
-        self._keep(fine)
-
-    def _keep(self, fine: Tensor) -> None:
-        chosen = fine.nonzero()[:, 0]
-        self._alive = self._alive[chosen]
-        self._network.keep(chosen)
-        self._direction = self._direction[chosen]
-        start, kept = 0, []
-        for group in self._groups:
-            stop = start + len(group.tau)
-            group.keep(fine[start:stop].nonzero()[:, 0])
-            start = stop
-            if len(group.tau):
-                kept.append(group)
-        self._groups = kept
+            member = self.members[int(self._alive[row])]
+            self.results[member] = RunResult("diverged", watch.words, step)
+        kept = fine.nonzero()[:, 0]
+        self._alive, self._tau = self._alive[kept], self._tau[kept]
+        self._direction = self._direction[kept]
+        self._network.keep(kept)
+        self._optimizer.keep(kept)
 
     def _measure(self, split: Split, results: list[Tensor]) -> Iterator[None]:
         """Append loss and accuracy of every run over one split; NaN where it is empty."""
@@ -245,16 +206,63 @@ class BlockRun:
     def _result(self, place: int, values: list[float], finite: bool) -> RunResult:
         losses = self._history[place].tolist()
         watch = LossWatch(losses[0], losses[-1])
+        columns: dict[str, float] = {
+            name: v for name, v in zip(MEASURES, values) if not math.isnan(v)
+        }
         if len(self._dataset.train):
-            watch.take_whole_set(self.step, values[0])
+            watch.take_whole_set(self._step, values[0])
         if len(self._dataset.validation):
-            watch.take_whole_set(self.step, values[2])
+            watch.take_whole_set(self._step, values[2])
         if not watch.words and not finite:
-            watch.words = f"diverged at step {self.step}: a weight is not finite"
-        names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-        columns = dict(zip(names, values))
-        summary = Summary({k: v for k, v in columns.items() if not math.isnan(v)})
-        epoch = self.step / self._batches.per_epoch
-        outcome, words = verdict(self.step, epoch, False, watch.words, summary, self._constant_loss)
-        kept = {} if outcome == "diverged" else columns
-        return RunResult(outcome, words, self.step, **kept)
+            watch.words = f"diverged at step {self._step}: a weight is not finite"
+        epoch = self._step / self._batches.per_epoch
+        outcome, words = verdict(
+            self._step, epoch, False, watch.words, Summary(columns), self._constant_loss
+        )
+        return RunResult(outcome, words, self._step, **({} if outcome == "diverged" else columns))
+
+
+class AloneRun:
+    """One run in training; pausing and stopping it means not asking it to go on.
+
+    Args:
+        config: The sweep.
+        block: A block with a single cell.
+        dataset: The sweep's data.
+
+    Attributes:
+        members: Which member of the sweep it is.
+        results: How it ended, by member; empty before.
+    """
+
+    def __init__(self, config: SweepConfig, block: Block, dataset: Dataset) -> None:
+        self.members = block.members
+        self.results: dict[int, RunResult] = {}
+        self._run = config.run(block.members[0]).replace(**_QUIET)
+        self._dataset = dataset
+        self._steps = config.steps
+        self._points: list[CurvePoint] = []
+
+    def work(self) -> Iterator[None]:
+        """Train the run to its end, an event at a time."""
+        (member,) = self.members
+        stride = -(-self._steps // CURVE_POINTS)
+        latest: CurvePoint | None = None
+        for event in train(self._run, NoControls(), dataset=self._dataset):
+            if isinstance(event, Point) and event.table == "steps":
+                latest = CurvePoint(member, event.step, event.values["loss"])
+                if event.step in (1, self._steps) or event.step % stride == 0:
+                    self._points.append(latest)
+                    latest = None
+            elif isinstance(event, Ended):
+                if latest is not None:
+                    self._points.append(latest)
+                measured = {} if event.outcome == "diverged" else event.summary
+                columns = {name: measured[name] for name in MEASURES if name in measured}
+                self.results[member] = RunResult(event.outcome, event.words, event.step, **columns)
+            yield
+
+    def points(self) -> list[CurvePoint]:
+        """Return the points of the curve that came in since the last call."""
+        points, self._points = self._points, []
+        return points

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Iterator
 
 import torch
 
 from proxprop.data.dataset import Dataset, load
-from proxprop.engine.sweeping.alone import AloneRun
-from proxprop.engine.sweeping.block import BlockRun
-from proxprop.engine.sweeping.lanes import Job, Lanes, lanes_on
+from proxprop.engine.sweeping.block import AloneRun, BlockRun
+from proxprop.engine.sweeping.jobs import Job, JobThreads, threads_on
 from proxprop.engine.sweeping.plan import Block, plan, reason_alone
 from proxprop.engine.sweeping.predictions import Predictions
 from proxprop.engine.training.control_state import ControlState
@@ -20,7 +18,7 @@ from proxprop.engine.training.device import device_label, resolve_device, versio
 from proxprop.engine.training.outcomes import constant_loss
 from proxprop.engine.training.snapshot import check_format
 from proxprop.spec.config import SweepConfig
-from proxprop.spec.controls import Controls
+from proxprop.spec.controls import Controls, Progress
 from proxprop.spec.events import (
     WHOLE,
     Artifact,
@@ -34,12 +32,13 @@ from proxprop.spec.events import (
     Snapshot,
     Started,
     State,
+    Table,
 )
 from proxprop.spec.sweeping import Board
 
 FORMAT = 1
 _WAIT_SECONDS = 0.2
-_PATIENCE = 0.05  # seconds until controls are asked again
+_POLL_SECONDS = 0.05  # seconds until controls are asked again
 _SECONDS_BETWEEN_MAPS = 0.25
 
 
@@ -48,7 +47,7 @@ def sweep(
     controls: Controls,
     *,
     snapshot: Snapshot | None = None,
-    progress: Callable[[str, float | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Event]:
     """Train all runs of a sweep, as many at a time as fit.
 
@@ -57,7 +56,7 @@ def sweep(
         controls: Polled several times between two slices of computing; "pause", "resume", "stop"
             and "checkpoint" are obeyed, settings stay as they are.
         snapshot: Where to continue, bit for bit on the same kind of device; None to start.
-        progress: Called with words and a fraction while data is fetched.
+        progress: Called with a message and a fraction while data is fetched.
 
     Yields:
         `Started`, then points, artifacts "map", notices, states and snapshots, at last one `Ended`
@@ -71,18 +70,18 @@ def sweep(
     device = resolve_device(config.device)
     dataset = load(config.data, device=device, progress=progress)
     config.check_fit(dataset.shape, len(dataset.classes), len(dataset.train))
-    course = _Sweep(config, controls, dataset, device)
+    run = _Sweep(config, controls, dataset, device)
     if snapshot is not None:
-        course.resume(snapshot)
-    with lanes_on(device) as lanes:
+        run.resume(snapshot)
+    with threads_on(device) as threads:
         try:
-            yield from course.events(lanes)
+            yield from run.events(threads)
         finally:
-            course.cancelled.set()
+            run.cancelled.set()
 
 
 class _Sweep:
-    """The course of one sweep; each method yields the events of one part of it."""
+    """One sweep; each method yields the events of one part of it."""
 
     def __init__(
         self, config: SweepConfig, controls: Controls, dataset: Dataset, device: torch.device
@@ -96,7 +95,6 @@ class _Sweep:
         self._layers = config.model.layers(dataset.shape, len(dataset.classes))
         self._constant = constant_loss(dataset.train.targets, len(dataset.classes))
         self._board = Board(config, self._constant)
-        self._blocks: dict[Job, Block] = {}
         self._settled: set[int] = set()
         self._per_epoch = -(-len(dataset.train) // config.batch_size)
         self._seconds = 0.0
@@ -111,23 +109,23 @@ class _Sweep:
         self._seconds = snapshot.extra["seconds"]
         self._resumed = True
 
-    def events(self, lanes: Lanes) -> Iterator[Event]:
+    def events(self, threads: JobThreads) -> Iterator[Event]:
         """Yield the whole sweep."""
         yield from self._opening()
         waiting = self._jobs()
         upcoming = next(waiting, None)
-        while upcoming is not None or lanes.busy:
+        while upcoming is not None or threads.busy:
             yield from self._obey()
             if self._control_state.stopping:
                 break
-            while upcoming is not None and lanes.free:
-                lanes.add(upcoming)
+            while upcoming is not None and threads.free:
+                threads.add(upcoming)
                 upcoming = next(waiting, None)
             began = time.perf_counter()
-            over = lanes.go_on(_PATIENCE)
+            over = threads.go_on(_POLL_SECONDS)
             self._seconds += time.perf_counter() - began
             for job, ended in over:
-                yield from self._tell(job, ended)
+                yield from self._news(job, ended)
         yield self._ended()
 
     def _opening(self) -> Iterator[Event]:
@@ -167,13 +165,9 @@ class _Sweep:
         }
         for block in plan(self.config, self._layers, self._device.type):
             # A block whose runs have partly ended is not resumed: its runs are settled together.
-            if not self._members(block) <= self._settled:
-                job = self._training(block)
-                self._blocks[job] = block
-                yield job
-            if (
-                block.seed_index in first_of
-            ):  # the first cells come before what is predicted of them
+            if not self._settled.issuperset(block.members):
+                yield self._training(block)
+            if block.seed_index in first_of:  # its first cells come before what is predicted
                 first_of.discard(block.seed_index)
                 yield Predictions(
                     self.config,
@@ -189,12 +183,9 @@ class _Sweep:
             return BlockRun(self.config, block, self._dataset, self._device, self._constant)
         return AloneRun(self.config, block, self._dataset)
 
-    def _members(self, block: Block) -> set[int]:
-        return {cell.number * self.config.seeds + block.seed_index for cell in block.cells}
-
     # -- what has been computed --------------------------------------------------------------
 
-    def _tell(self, job: Job, ended: bool) -> Iterator[Event]:
+    def _news(self, job: Job, ended: bool) -> Iterator[Event]:
         """Yield what is new of a job whose slice is over."""
         if isinstance(job, Predictions):
             for number, limit in job.limits.items():
@@ -202,31 +193,20 @@ class _Sweep:
             if job.initial_loss is not None:
                 self._board.initial_losses[job.seed_index] = job.initial_loss
         elif isinstance(job, BlockRun | AloneRun):
-            yield from self._tell_runs(job)
+            for member, step, loss in job.points():
+                yield self._point("steps", step, {"loss": loss}, member)
+            for member, result in job.results.items():
+                if member not in self._board.results:
+                    self._board.results[member] = result
+                    yield self._point("evaluations", result.step, result.columns, member)
             if ended:
-                self._settled |= self._members(self._blocks.pop(job))
+                self._settled.update(job.members)
         if ended or time.monotonic() - self._drawn_at >= _SECONDS_BETWEEN_MAPS:
             yield self._map()
         if ended:
             yield self._snapshot("cadence")
 
-    def _tell_runs(self, job: BlockRun | AloneRun) -> Iterator[Event]:
-        seed, seeds = self._blocks[job].seed_index, self.config.seeds
-        for cell, step, loss in job.points():
-            yield self._point("steps", step, {"loss": loss}, cell.number * seeds + seed)
-        for cell, result in job.results.items():
-            member = cell.number * seeds + seed
-            if member not in self._board.results:
-                self._board.results[member] = result
-                yield self._point("evaluations", result.step, result.columns, member)
-
-    def _point(
-        self,
-        table: Literal["steps", "evaluations"],
-        step: int,
-        values: dict[str, float],
-        member: int,
-    ) -> Point:
+    def _point(self, table: Table, step: int, values: dict[str, float], member: int) -> Point:
         return Point(table, step, step / self._per_epoch, self._seconds, values, member)
 
     def _map(self) -> Artifact:

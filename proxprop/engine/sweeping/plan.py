@@ -11,7 +11,7 @@ import itertools
 import math
 from typing import NamedTuple
 
-from proxprop.engine.sweeping.rules import RULES
+from proxprop.engine.sweeping.copies import COPIED
 from proxprop.spec.catalog.models import LayerRow
 from proxprop.spec.config import Cell, SweepConfig, SweepMethod
 
@@ -33,11 +33,13 @@ class Block(NamedTuple):
     Attributes:
         seed_index: Their seed, counted from the config's.
         cells: Their cells, all of one method.
+        members: Which members of the sweep they are, cell for cell.
         stacked: Whether they are one batched computation; otherwise there is only one.
     """
 
     seed_index: int
     cells: tuple[Cell, ...]
+    members: tuple[int, ...]
     stacked: bool
 
 
@@ -55,10 +57,10 @@ def plan(config: SweepConfig, layers: list[LayerRow], device: str) -> list[Block
     blocks = []
     for seed in range(config.seeds):
         for cells in turns:
-            if reason_alone(config, config.methods[cells[0].method]):
-                blocks += [Block(seed, (cell,), stacked=False) for cell in cells]
-            else:
-                blocks.append(Block(seed, cells, stacked=True))
+            stacked = not reason_alone(config, config.methods[cells[0].method])
+            for part in [cells] if stacked else [(cell,) for cell in cells]:
+                members = tuple(config.member(cell, seed) for cell in part)
+                blocks.append(Block(seed, part, members, stacked))
     return blocks
 
 
@@ -68,8 +70,8 @@ def reason_alone(config: SweepConfig, method: SweepMethod) -> str:
         return f"the model {config.model.name!r} has convolutions"
     if config.precision == "bfloat16":
         return "the precision is bfloat16"
-    if method.optimizer.name not in RULES:
-        return f"{method.optimizer.name!r} has no batched form; {', '.join(RULES)} have one"
+    if method.optimizer.name not in COPIED:
+        return f"{method.optimizer.name!r} has no batched form; {', '.join(COPIED)} have one"
     return ""
 
 

@@ -177,6 +177,10 @@ class SweepConfig(Setting):
         )
         return tuple(Cell(number, *place) for number, place in enumerate(places))
 
+    def member(self, cell: Cell, seed_index: int) -> int:
+        """Return the number under which a cell's run with one seed is stored."""
+        return cell.number * self.seeds + seed_index
+
     def run(self, member: int) -> RunConfig:
         """Return the run that member ``cell · seeds + seed index`` is, on its own.
 

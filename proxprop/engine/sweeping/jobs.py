@@ -25,7 +25,7 @@ class Job(Protocol):
         """Do it, yielding after every piece."""
 
 
-class Lanes:
+class JobThreads:
     """Threads that each carry one job at a time, a slice of time after the other.
 
     Between two slices of a job nothing of it is running, so it may be looked into.
@@ -37,7 +37,7 @@ class Lanes:
     def __init__(self, count: int) -> None:
         self.count = count
         self._pool = ThreadPoolExecutor(
-            count, "lane", initializer=torch.set_num_threads, initargs=(1,)
+            count, "sweep", initializer=torch.set_num_threads, initargs=(1,)
         )
         self._idle: dict[Job, Iterator[None]] = {}
         self._running: dict[Future[bool], tuple[Job, Iterator[None]]] = {}
@@ -94,15 +94,15 @@ def _slice(work: Iterator[None]) -> bool:
 
 
 @contextlib.contextmanager
-def lanes_on(device: torch.device) -> Iterator[Lanes]:
-    """Open as many lanes as torch may use cores (one for an accelerator) while the block lasts.
+def threads_on(device: torch.device) -> Iterator[JobThreads]:
+    """Open as many threads as torch may use cores (one for an accelerator) while the block lasts.
 
-    Torch is held to one thread per lane meanwhile, in the whole process.
+    Torch is held to one thread in each of them meanwhile, and in the whole process.
     """
-    threads = torch.get_num_threads()
-    lanes = Lanes(threads if device.type == "cpu" else 1)
+    cores = torch.get_num_threads()
+    threads = JobThreads(cores if device.type == "cpu" else 1)
     try:
-        yield lanes
+        yield threads
     finally:
-        lanes.close()
-        torch.set_num_threads(threads)
+        threads.close()
+        torch.set_num_threads(cores)
