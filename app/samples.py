@@ -16,6 +16,7 @@ from proxprop.data.preview import contents, preview
 from proxprop.data.toys import toy_source
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import DataConfig
+from proxprop.spec.config.run import TOY_SAMPLES
 
 POINTS = 400  # drawn of a toy set
 
@@ -26,17 +27,17 @@ class Sheet:
 
     Attributes:
         source: A data URI: a file on the server would be gone once a run starts. None without.
-        words: What stands in its place.
+        message: What stands in its place.
     """
 
     source: str | None
-    words: str = ""
+    message: str = ""
 
 
 def sample_sheet(data: DataConfig, columns: int = 6, rows: int = 6) -> Sheet:
     """Return a picture of what `data` describes, without loading it for training."""
     if DATA[data.name].kind == "toy":
-        return Sheet(_points(data.name, data.samples or 1000, data.noise, data.split_seed))
+        return Sheet(_points(data.name, data.samples or TOY_SAMPLES, data.noise, data.split_seed))
     try:
         pictures = preview(data, columns * rows)
     except DataError as error:

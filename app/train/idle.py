@@ -50,5 +50,5 @@ def _samples(config: RunConfig) -> None:
     if sheet.source is not None:
         alt = f"Samples of {config.data.name}"
         st.html(f'<img class="proxprop-samples" alt="{alt}" src="{sheet.source}">')
-    if sheet.words:
-        st.caption(as_written(sheet.words))
+    if sheet.message:
+        st.caption(as_written(sheet.message))

@@ -37,9 +37,9 @@ def test_toy_points_are_drawn_in_their_two_colours() -> None:
 def test_missing_folder_says_why(tmp_path: Path) -> None:
     sheet = sample_sheet(DataConfig(name="folder", path=str(tmp_path / "nowhere")))
     assert sheet.source is None
-    assert "nowhere" in sheet.words
+    assert "nowhere" in sheet.message
 
 
 def test_data_not_fetched_yet_say_when(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("PROXPROP_HOME", str(tmp_path))
-    assert "press Start" in sample_sheet(DataConfig(name="cifar10")).words
+    assert "press Start" in sample_sheet(DataConfig(name="cifar10")).message

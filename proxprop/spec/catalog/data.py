@@ -116,7 +116,7 @@ _SPECS = (
     ),
     DataSpec(
         "folder",
-        "Your own data",
+        "Own images or table",
         "folder",
         None,
         about="Any folder, .zip or .tar of class-named folders of images, or a table (.csv, .npz).",
