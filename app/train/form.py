@@ -57,15 +57,12 @@ def form(state: TrainState) -> None:
 
 
 def _presets(draft: Draft) -> None:
-    by_name = {preset.name: preset for preset in PRESETS}
-    shown = matching(draft.values)
-
     def take(name: str) -> None:
-        draft.values, draft.offer = apply(by_name[name], draft.values), None
+        draft.values, draft.offer = apply(name, draft.values), None
 
     presets(
-        list(by_name),
-        shown.name if shown else None,
+        list(PRESETS),
+        matching(draft.values),
         key="preset",
         own="your own settings",
         take=take,

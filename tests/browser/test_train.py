@@ -265,10 +265,10 @@ def test_preset_holds_after_a_folded_group_was_open(page, server, store):
     page.keyboard.press("Escape")
     page.wait_for_selector(".st-key-text-data-noise input", state="detached")
     page.get_by_role("button", name="Data Two moons").wait_for()
-    preset = next(one for one in PRESETS if one.name == "Two spirals: explicit")
+    preset = "Two spirals: explicit"
     page.click(".st-key-preset input")
-    page.get_by_role("option", name=preset.name).click()
+    page.get_by_role("option", name=preset).click()
     page.get_by_role("button", name="Data Two spirals").wait_for()
     page.wait_for_url("**data.name=spirals*")
     run_id = start(page)
-    assert store.run(run_id).config == preset.config
+    assert store.run(run_id).config == PRESETS[preset]
