@@ -12,12 +12,7 @@ from app.compare.state import FEWEST, MOST, ContenderDraft, RaceState
 from app.components.contender_styles import line_styles, stroke_css
 from app.components.notation import exact_number
 from app.components.run_titles import config_of
-from app.components.transport import (
-    pause_and_stop_buttons,
-    resume_button,
-    start_button,
-    stop_button,
-)
+from app.components.transport import run_buttons
 from app.forms.fields import columns, field, fold, presets, refusal, refusals, shown
 from app.forms.groups import (
     LIMITS,
@@ -60,14 +55,7 @@ def transport(state: RaceState, race: Run | None) -> None:
     ):
         help = "Large type and thick lines, without the form."
         st.toggle("Lecture", help=help, **state.bind("lecture"))
-        if race is None or race.status == "ended":
-            if race is not None and race.resumable:
-                resume_button(race)
-            start_button("a new race", state.start, disabled=state.config() is None)
-        elif race.status in ("queued", "starting"):
-            stop_button(race)
-        else:
-            pause_and_stop_buttons(race)
+        run_buttons(race, "a new race", state.start, ready=state.config() is not None)
 
 
 def form(state: RaceState) -> None:

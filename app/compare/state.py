@@ -11,10 +11,10 @@ from pydantic import Field, PrivateAttr
 
 from app.components.race_link import decode, encode
 from app.components.run_settings import find_run
-from app.components.transport import owner
+from app.components.transport import start
 from app.guard import reporting
 from app.live.chart import XAxis
-from app.services import get_service, get_store
+from app.services import get_store
 from app.state.draft import DEFAULTS, Draft, Values, check
 from app.state.url_state import Query, UrlState
 from proxprop.runs.record import Run
@@ -202,9 +202,8 @@ class RaceState(UrlState):
     def start(self) -> None:
         """Start the race on the form and show that."""
         config = self.config()
-        if config is not None:
-            with reporting():
-                self.race, self.base = get_service().start(config, "", owner()), config
+        if race := start(config):
+            self.change(race=race, base=config)
 
     def take_preset(self, preset: RacePreset) -> None:
         """Put a preset's contenders on the form; data, network and budget stay."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import streamlit as st
@@ -12,6 +12,7 @@ from app.guard import reporting
 from app.ownership import COOKIE
 from app.services import get_service
 from proxprop.runs.record import Run
+from proxprop.spec.config import AnyConfig
 from proxprop.spec.controls import Control
 
 Action = Literal["pause", "resume", "stop", "step", "epoch", "checkpoint"]
@@ -22,18 +23,55 @@ def owner() -> str:
     return str(st.context.cookies.get(COOKIE, ""))
 
 
-def start_button(what: str, on_click: Callable[[], None], *, disabled: bool) -> None:
-    """Offer to start `what`, "a new run" for example, with the settings of the form."""
-    st.button(
-        "Start",
-        key="start",
-        type="primary",
-        icon=":material/play_arrow:",
-        help=f"Start {what} with these settings.  [Space]",
-        on_click=on_click,
-        disabled=disabled,
-        shortcut="Space",
-    )
+def start(config: AnyConfig | None) -> str | None:
+    """Start a run; return its id, or None where there is no config or it cannot be started."""
+    if config is not None:
+        with reporting():
+            return get_service().start(config, "", owner())
+    return None
+
+
+def run_buttons(
+    run: Run | None,
+    what: str,
+    on_start: Callable[[], None],
+    *,
+    ready: bool,
+    steps: Mapping[Action, tuple[str, str, str]] | None = None,
+) -> None:
+    """Show the buttons that make sense for a run as it stands.
+
+    Args:
+        run: The run on show, if any.
+        what: What Start starts, "a new run" for example.
+        on_start: Called to start it.
+        ready: Whether the form can be started.
+        steps: Commands of one step each while the run goes on → label, help, shortcut.
+    """
+    if run is None or run.status == "ended":
+        if run is not None and run.resumable:
+            resume_button(run)
+        st.button(
+            "Start",
+            key="start",
+            type="primary",
+            icon=":material/play_arrow:",
+            help=f"Start {what} with these settings.  [Space]",
+            on_click=on_start,
+            disabled=not ready,
+            shortcut="Space",
+        )
+    elif run.status not in ("queued", "starting"):
+        for action, (label, help, shortcut) in (steps or {}).items():
+            _control_button(run, label, action, key=action, help=help, shortcut=shortcut)
+        going: dict[str, Any] = {"key": "pause", "icon": ":material/pause:", "shortcut": "Space"}
+        if run.status == "paused":
+            going |= {"key": "go", "icon": ":material/play_arrow:"}
+            _control_button(run, "Go on", "resume", **going)
+        else:
+            _control_button(run, "Pause", "pause", **going)
+    if run is not None and run.status != "ended":
+        stop_button(run)
 
 
 def resume(run_id: str) -> None:
@@ -54,24 +92,9 @@ def resume_button(run: Run) -> None:
     )
 
 
-def pause_and_stop_buttons(run: Run) -> None:
-    """Offer to pause, or to go on, and to stop."""
-    space: dict[str, Any] = {"shortcut": "Space"}
-    if run.status == "paused":
-        control_button(run, "Go on", "resume", key="go", icon=":material/play_arrow:", **space)
-    else:
-        control_button(run, "Pause", "pause", key="pause", icon=":material/pause:", **space)
-    stop_button(run)
-
-
 def stop_button(run: Run) -> None:
     """Offer to stop."""
-    control_button(run, "Stop", "stop", key="stop", icon=":material/stop:")
-
-
-def control_button(run: Run, label: str, action: Action, **options: Any) -> None:
-    """Offer to send a running run one command."""
-    st.button(label, on_click=_control, args=(run.id, action), **options)
+    _control_button(run, "Stop", "stop", key="stop", icon=":material/stop:")
 
 
 def queue_place(run: Run) -> str:
@@ -82,6 +105,10 @@ def queue_place(run: Run) -> str:
         return ""
     wait = f", about {duration(entry.eta)}" if entry.eta is not None else ""
     return f"Number {entry.position} in line{wait}"
+
+
+def _control_button(run: Run, label: str, action: Action, **options: Any) -> None:
+    st.button(label, on_click=_control, args=(run.id, action), **options)
 
 
 def _control(run_id: str, action: Action) -> None:

@@ -35,6 +35,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar, Self, get_origin
 
 import streamlit as st
@@ -122,19 +123,16 @@ class UrlState(BaseModel):
 
         A page whose address says more than its fields extends this and `to_query`.
         """
-        refused: set[str] = set()
-        while True:
-            given = {
-                name: text
-                for name, text in query.items()
-                if text and name not in refused and name.partition(".")[0] in cls._names() - refused
-            }
-            try:
-                return cls.model_validate(_grouped(given))
-            except ValidationError as error:
-                for place, *inner in (detail["loc"] for detail in error.errors()):
-                    entry = f"{place}.{inner[0]}" if inner else ""
-                    refused.add(entry if entry in given else str(place))
+        state, names = cls(), cls._names()
+        for name, text in query.items():
+            group, _, entry = name.partition(".")
+            if text and group in names:
+                before = getattr(state, names[group])
+                if isinstance(before, dict) == bool(entry):
+                    with suppress(ValidationError):
+                        value = {**before, entry: text} if entry else text
+                        setattr(state, names[group], value)
+        return state
 
     def to_query(self) -> Query | None:
         """Return what differs from the defaults, as the address says it."""
@@ -157,7 +155,7 @@ class UrlState(BaseModel):
         *,
         key: str = "",
         default: Any = None,
-        then: Callable[[], None] | None = None,
+        then: Changed = None,
     ) -> dict[str, Any]:
         """Return the arguments that tie a widget to a field: `key`, `on_change`, `args`.
 
@@ -191,10 +189,10 @@ class UrlState(BaseModel):
         return {name: text for name, text in query.items() if name.partition(".")[0] in names}
 
     @classmethod
-    def _names(cls) -> set[str]:
-        """Return what the fields are called in an address; excluded ones never stand there."""
+    def _names(cls) -> dict[str, str]:
+        """Return name in the address → field; excluded fields never stand there."""
         fields = cls.model_fields.items()
-        return {field.alias or name for name, field in fields if not field.exclude}
+        return {field.alias or name: name for name, field in fields if not field.exclude}
 
     def _differs(self, query: Query) -> bool:
         """Whether the address says something that neither we wrote nor a person has changed."""
@@ -224,16 +222,6 @@ def show_value(key: str, value: Any) -> None:
 def _address() -> Query:
     """Return the address now; a name that stands there repeatedly has all its words."""
     return {name: ",".join(st.query_params.get_all(name)) for name in st.query_params}
-
-
-def _grouped(query: Query) -> dict[str, Any]:
-    """Return `name.key` as entries of a dictionary `name`."""
-    values: dict[str, Any] = {name: text for name, text in query.items() if "." not in name}
-    for name in query.keys() - values.keys():
-        group, _, key = name.partition(".")
-        entries = values.get(group)
-        values[group] = {**(entries if isinstance(entries, dict) else {}), key: query[name]}
-    return values
 
 
 def _text(value: Any) -> str:

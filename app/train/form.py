@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.components.transport import (
-    control_button,
-    pause_and_stop_buttons,
-    resume_button,
-    start_button,
-    stop_button,
-)
+from app.components.transport import Action, run_buttons
 from app.forms.fields import presets
 from app.forms.groups import budget_group, data_group, model_group, more_group, step_group
 from app.state.draft import Draft
@@ -18,25 +12,17 @@ from app.train.presets import PRESETS, apply, matching
 from app.train.state import TrainState
 from proxprop.runs.record import Run
 
+STEPS: dict[Action, tuple[str, str, str]] = {
+    "step": ("One batch", "One optimizer step, then pause.  [→]", "Right"),
+    "epoch": ("One epoch", "To the end of this epoch, then pause.  [Shift →]", "Shift+Right"),
+}
+
 
 def transport(state: TrainState, run: Run | None) -> None:
     """Show the buttons that make sense for the run as it stands."""
     with st.container(horizontal=True, horizontal_alignment="right", key="transport"):
-        if run is None or run.status == "ended":
-            if run is not None and run.resumable:
-                resume_button(run)
-            start_button("a new run", state.start, disabled=bool(state.draft.problems))
-        elif run.status in ("queued", "starting"):
-            stop_button(run)
-        else:
-            batch = {"help": "One optimizer step, then pause.  [→]", "shortcut": "Right"}
-            epoch = {
-                "help": "To the end of this epoch, then pause.  [Shift →]",
-                "shortcut": "Shift+Right",
-            }
-            control_button(run, "One batch", "step", key="step", **batch)
-            control_button(run, "One epoch", "epoch", key="epoch", **epoch)
-            pause_and_stop_buttons(run)
+        ready = not state.draft.problems
+        run_buttons(run, "a new run", state.start, ready=ready, steps=STEPS)
 
 
 def form(state: TrainState) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from app.components.run_settings import find_run, settings_in_force
-from app.components.transport import owner
+from app.components.transport import start
 from app.guard import reporting
 from app.services import get_service
 from app.state.draft import Draft, read_query
@@ -94,8 +94,5 @@ class TrainState(UrlState):
     def start(self) -> None:
         """Start what is on the form as a new run and show that."""
         config = self.draft.config()
-        if config is not None:
-            with reporting():
-                self.run = get_service().start(config, "", owner())
-                self.base = config
-                self.draft = RunDraft.of(config, live=True, run=self.run)
+        if config is not None and (run := start(config)):
+            self.change(run=run, base=config, draft=RunDraft.of(config, live=True, run=run))
