@@ -18,16 +18,11 @@ from proxprop.spec.controls import Control
 Action = Literal["pause", "resume", "stop", "step", "epoch", "checkpoint"]
 
 
-def owner() -> str:
-    """Return the cookie that tells this browser from others; empty on a personal machine."""
-    return str(st.context.cookies.get(COOKIE, ""))
-
-
 def start(config: AnyConfig | None) -> str | None:
     """Start a run; return its id, or None where there is no config or it cannot be started."""
     if config is not None:
         with reporting():
-            return get_service().start(config, "", owner())
+            return get_service().start(config, "", _owner())
     return None
 
 
@@ -114,3 +109,8 @@ def _control_button(run: Run, label: str, action: Action, **options: Any) -> Non
 def _control(run_id: str, action: Action) -> None:
     with reporting():
         get_service().control(run_id, Control(action))
+
+
+def _owner() -> str:
+    """Return the cookie that tells this browser from others; empty on a personal machine."""
+    return str(st.context.cookies.get(COOKIE, ""))

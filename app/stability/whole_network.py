@@ -12,12 +12,12 @@ from app.components.links import Link, link_row
 from app.components.network import model_title
 from app.components.notation import exact_number
 from app.components.run_titles import config_of, data_of
-from app.components.transport import owner, resume, stop_button
+from app.components.transport import resume, start, stop_button
 from app.guard import reporting, take_problem
 from app.live.chart import live_chart
 from app.live.status import live_status
 from app.live.sweep_map import live_map
-from app.services import get_service, get_store
+from app.services import get_store
 from app.stability import limits
 from app.stability.page import StabilityState
 from proxprop.runs.record import Run
@@ -118,8 +118,8 @@ def _start(state: StabilityState, preset: str) -> None:
     config = PRESETS[preset]()
     with reporting():
         stored = find_sweep(get_store(), config, live=True)
-        sweep = stored.id if stored else get_service().start(config, "", owner())
-        state.change(sweep=sweep, beside="", cell=None)
+        if sweep := stored.id if stored else start(config):
+            state.change(sweep=sweep, beside="", cell=None)
 
 
 def map_title(run: Run) -> str:
