@@ -43,7 +43,7 @@ def sample_sheet(data: DataConfig, columns: int = 6, rows: int = 6) -> Sheet:
     except DataError as error:
         return Sheet(None, f"{error}.")
     if pictures is None and DATA[data.name].kind == "folder":
-        return Sheet(None, " ".join(found_in(data)))
+        return Sheet(None, "A table of numbers has no pictures.")
     if pictures is None:
         return Sheet(None, "Samples are shown here once the data have been fetched: press Start.")
     raw = tuple(image.tobytes() for _, image in pictures)

@@ -74,6 +74,9 @@ def _own_data(draft: Draft) -> None:
     """Show how a person's own files are read, and what was found in them."""
     field(draft, "data.path")
     data_upload(draft)
+    config = check_task(draft.values)
+    for sentence in found_in(config.data) if config else ():
+        st.caption(as_written(sentence))
     path = str(draft.values["data.path"] or "").casefold()
     if path.endswith((".csv", ".tsv")):
         field(draft, "data.label")
@@ -81,9 +84,6 @@ def _own_data(draft: Draft) -> None:
         field(draft, "data.split")
         field(draft, "data.image_size")
     field(draft, "data.damaged")
-    config = check_task(draft.values)
-    for sentence in found_in(config.data) if config else ():
-        st.caption(as_written(sentence))
 
 
 def model_group(draft: Draft) -> None:

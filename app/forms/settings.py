@@ -45,7 +45,7 @@ SETTINGS: dict[str, Setting] = {
         "What the outermost folders are: classes, or splits called train, val and test.",
     ),
     "data.damaged": Setting(
-        "Damaged images", "Whether images or rows that cannot be read are refused or left out."
+        "Damaged samples", "Whether images or rows that cannot be read are refused or left out."
     ),
     "data.label": Setting(
         "Label column",

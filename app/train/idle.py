@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.components.network import numbers_sentence, show_layers
 from app.components.notation import as_written
-from app.samples import sample_sheet
+from app.samples import found_in, sample_sheet
 from app.state.draft import Draft, check_task
 from proxprop.spec.config import RunConfig
 
@@ -52,3 +52,5 @@ def _samples(config: RunConfig) -> None:
         st.html(f'<img class="proxprop-samples" alt="{alt}" src="{sheet.source}">')
     if sheet.message:
         st.caption(as_written(sheet.message))
+    for sentence in found_in(config.data):
+        st.caption(as_written(sentence))

@@ -114,7 +114,7 @@ def decode_all(
         if config.damaged == "refuse" or len(damaged) == len(files):
             raise DataError(
                 f"{count} cannot be used: {names}; replace or remove them, or set "
-                "data.damaged (Damaged images) to 'skip'"
+                "data.damaged (Damaged samples) to 'skip'"
             )
         notes.append(f"Left out, as damaged: {count}: {names}.")
     kept = np.setdiff1d(np.arange(len(files)), [*damaged])

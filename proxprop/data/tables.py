@@ -307,7 +307,7 @@ def _sound_rows(
         why = f"{count} have gaps or numbers that are not finite: {listed(rows)}"
         if config.damaged == "refuse" or not sound.any():
             raise DataError(
-                f"{why}; fill them, or set data.damaged (Damaged images) to 'skip' to leave them "
+                f"{why}; fill them, or set data.damaged (Damaged samples) to 'skip' to leave them "
                 "out"
             )
         notes.append(f"Left out: {why}.")

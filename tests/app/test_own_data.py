@@ -35,6 +35,8 @@ def test_classes_counts_and_what_was_left_out_are_shown(store: Store, tmp_path: 
     assert "1 .txt" in words(at)
     assert r"\*dog\* 100" in text(at)  # not in italics
     assert not at.button(key="start").disabled
+    closed = open_page("train", **query(at))
+    assert "200 images in 2 classes: *dog* 100, cat 100." in words(closed)
 
 
 def test_a_layout_in_doubt_is_decided_in_the_form(store: Store, tmp_path: Path) -> None:
