@@ -32,7 +32,7 @@ from proxprop.core.gram.patches import gram_costs
 
 PARTS = ("forward", "input gradient", "weight gradient", "Gram", "factor and solve")
 # What each part is called in the backward pass.
-_CALLS = (
+TIMED = (
     (conv.Convolution, "input_gradient", "input gradient"),
     (conv.Convolution, "direction", "direction"),
     (conv, "patch_gram", "Gram"),
@@ -115,7 +115,7 @@ def _instrumented(
             before, after = _forward_hooks(name, laps, shapes)
             stack.callback(layer.register_forward_pre_hook(before).remove)
             stack.callback(layer.register_forward_hook(after).remove)
-        for owner, function, part in _CALLS:
+        for owner, function, part in TIMED:
             call = _counted(getattr(owner, function), part, laps, shapes)
             stack.enter_context(patch.object(owner, function, call))
         yield

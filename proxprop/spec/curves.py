@@ -14,7 +14,7 @@
 - Of several seeds it is the mean of their own crossings, with its spread, and how many of them got
   there. The crossing of the mean curve would hide those that never do, and has no spread.
 
-`app/web/crossing.js` tells charts the same; `tests/browser/test_crossing.py` holds it to this.
+`app/web/crossing.js` tells charts the same; `tests/web/test_crossing.py` holds it to this.
 """
 
 from __future__ import annotations

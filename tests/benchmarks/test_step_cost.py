@@ -8,10 +8,8 @@ import pytest
 import torch
 
 from benchmarks.cases import CASES, Case
-from benchmarks.step_profile import PARTS, profile_step, table
+from benchmarks.step_profile import PARTS, TIMED, profile_step, table
 from benchmarks.step_time import merged, rounds_of
-from proxprop import autograd
-from proxprop.core import conv as conv_directions
 
 
 def result(*cases: str, **environment: Any) -> dict[str, Any]:
@@ -48,10 +46,10 @@ def test_large_batches_take_fewer_rounds_and_no_case_takes_none() -> None:
 
 
 def test_a_profile_splits_the_step_and_leaves_the_library_as_it_was() -> None:
-    before = (autograd.conv_direction, conv_directions.patch_gram)
+    before = [getattr(owner, name) for owner, name, _ in TIMED]
     case = Case("ConvNet, batch 16", "paper-convnet", "adam", 16)
     found = profile_step(case, steps=2)
-    assert (autograd.conv_direction, conv_directions.patch_gram) == before
+    assert [getattr(owner, name) for owner, name, _ in TIMED] == before
     assert list(found["layers"]) == ["conv1", "conv2", "conv3"]
     layers = found["layers"].values()
     assert all(entry[part] > 0 for entry in layers for part in PARTS if part != "input gradient")
