@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -16,6 +19,7 @@ from proxprop.spec.config import ModelConfig
 from tests.reference import output_rows, patch_columns, relative_error
 
 STEPS = 15
+THREADS = (1, 2, 4)  # the order of a sum depends on them
 TAUS = (0.05, 1.0, 100.0, 1e4)
 
 pytestmark = pytest.mark.slow
@@ -46,6 +50,16 @@ def problems(cifar_batch: tuple[Tensor, Tensor]) -> list[Problem]:
     return found
 
 
+@contextmanager
+def thread_count(threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def gram_and_gradient(layer: nn.Conv2d, x: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
     """ÃᵀÃ and G in float64, from patches read a few images at a time."""
     gram = gradient = None
@@ -70,10 +84,12 @@ def test_conv_directions_are_within_two_per_mille(problems: list[Problem]) -> No
         for tau in TAUS:
             expected = gradient @ vectors / (values.clamp(min=0) + 1 / tau) @ vectors.T
             spec = SolveSpec(tau, "exact", 1, 0.0)
-            found = Convolution(layer.geometry).direction(x, delta, spec, True, True)
-            assert found.weight is not None
-            assert found.weight.dtype == torch.float32
-            assert found.bias is not None
-            direction = torch.cat([found.weight.flatten(1), found.bias[:, None]], dim=1)
-            errors[name, tau] = relative_error(direction, expected)
+            for threads in THREADS:
+                with thread_count(threads):
+                    found = Convolution(layer.geometry).direction(x, delta, spec, True, True)
+                assert found.weight is not None
+                assert found.weight.dtype == torch.float32
+                assert found.bias is not None
+                direction = torch.cat([found.weight.flatten(1), found.bias[:, None]], dim=1)
+                errors[name, tau, threads] = relative_error(direction, expected)
     assert max(errors.values()) < 2e-3, errors
