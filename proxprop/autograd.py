@@ -11,6 +11,7 @@ from torch import Tensor
 
 from proxprop.core.conv import Convolution
 from proxprop.core.linear import Direction, LinearMap, solved_status
+from proxprop.core.running import RunningGram
 from proxprop.core.solvers.precision import compute_dtype, is_traced
 from proxprop.diagnostics import Observer, SolveRecord, TroubleMonitor
 from proxprop.settings import SolveSpec
@@ -27,6 +28,7 @@ class LayerCall(NamedTuple):
         forward_dtype: Autocast's dtype for the forward product; None outside autocast.
         monitor: Receives the solve's status; None where it cannot be read (compiled code).
         observer: Receives a record of the solve; None costs nothing.
+        running: The layer's average where it takes the place of the batch's Gram.
     """
 
     operation: LinearMap | Convolution
@@ -36,6 +38,7 @@ class LayerCall(NamedTuple):
     forward_dtype: torch.dtype | None
     monitor: TroubleMonitor | None
     observer: Observer | None
+    running: RunningGram | None = None
 
 
 class ProximalFunction(torch.autograd.Function):
@@ -85,9 +88,13 @@ class ProximalFunction(torch.autograd.Function):
 def _solve(input: Tensor, grad_output: Tensor, call: LayerCall) -> Direction:
     started = time.perf_counter() if call.observer is not None else 0.0
     input, grad_output = call.operation.samples(input, grad_output)
-    direction = call.operation.direction(
-        input, grad_output, call.spec, call.train_weight, call.train_bias
-    )
+    direction = None
+    trained = call.train_weight, call.train_bias
+    if call.running is not None:
+        damping = call.spec.damping
+        direction = call.running.direction(call.operation, input, grad_output, damping, *trained)
+    if direction is None:
+        direction = call.operation.direction(input, grad_output, call.spec, *trained)
     if call.monitor is not None and not is_traced(direction.status):
         call.monitor.post(direction.status, call.spec.solver, call.spec.tau)
     if call.observer is not None:

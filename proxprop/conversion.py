@@ -11,7 +11,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.utils import parametrize
 
 from proxprop.layers import ProximalLayer, ProxPropConv2d, ProxPropLinear
-from proxprop.settings import check_settings
+from proxprop.settings import SETTINGS, check_settings
 
 _PROXIMAL: dict[type[nn.Module], type[ProximalLayer]] = {
     nn.Linear: ProxPropLinear,
@@ -41,6 +41,9 @@ def convert(
     solver: str = "exact",
     cg_steps: int = 3,
     cg_rtol: float = 0.0,
+    gram: str = "batch",
+    decay: float = 0.7,
+    refresh: int = 10,
     skip_last: bool = True,
 ) -> ConversionReport:
     """Give every linear and convolutional layer of a model a proximal step, in place.
@@ -54,6 +57,9 @@ def convert(
         solver: ``"exact"`` (default), ``"cg"`` or ``"explicit"``.
         cg_steps: CG steps ≥ 1; default 3.
         cg_rtol: Relative tolerance of CG in [0, 1); default 0.
+        gram: ``"batch"`` (default), or ``"running"`` for an average of the steps' Grams.
+        decay: What a refresh keeps of the running Gram, in [0, 1); default 0.7.
+        refresh: Steps between refreshes of the running Gram, ≥ 1; default 10.
         skip_last: Leave the last layer explicit, as in the paper; default True.
 
     Returns:
@@ -67,7 +73,9 @@ def convert(
     Note:
         "Last" is the last linear or convolutional layer in the order of ``model.modules()``.
     """
-    check_settings(tau=tau, solver=solver, cg_steps=cg_steps, cg_rtol=cg_rtol)
+    settings = {"tau": tau, "solver": solver, "cg_steps": cg_steps, "cg_rtol": cg_rtol}
+    settings |= {"gram": gram, "decay": decay, "refresh": refresh}
+    check_settings(**settings)
     reasons = _reasons_to_skip(model, skip_last)
     report = ConversionReport()
     for name, module in model.named_modules():
@@ -78,7 +86,7 @@ def convert(
             if type(module) in _PROXIMAL:
                 module.__class__ = _PROXIMAL[type(module)]
             assert isinstance(module, ProximalLayer)
-            module._set_prox(tau, solver, cg_steps, cg_rtol)
+            module.set_prox(**settings)
             module.label = name or type(module).__name__
             report.converted.append(name)
     return report
@@ -94,7 +102,7 @@ def revert(model: nn.Module) -> list[str]:
 
 def _make_plain(module: nn.Module) -> None:
     if type(module) in _PLAIN:
-        for name in ("tau", "solver", "cg_steps", "cg_rtol", "label", "observer", "_monitor"):
+        for name in (*SETTINGS, "synchronise", "label", "observer", "_monitor", "_running"):
             module.__dict__.pop(name, None)
         module.__class__ = _PLAIN[type(module)]
 
@@ -171,19 +179,46 @@ def set_prox(
     solver: str | None = None,
     cg_steps: int | None = None,
     cg_rtol: float | None = None,
+    gram: str | None = None,
+    decay: float | None = None,
+    refresh: int | None = None,
 ) -> None:
     """Change settings of every proximal layer; None leaves a setting as it is.
 
     Raises:
         TypeError: A setting has the wrong type.
-        ValueError: A setting is out of range (no layer is changed then).
+        ValueError: A setting is out of range, or does not go with a layer's others (no layer is
+            changed then).
     """
     given = {"tau": tau, "solver": solver, "cg_steps": cg_steps, "cg_rtol": cg_rtol}
+    given |= {"gram": gram, "decay": decay, "refresh": refresh}
     changes = {name: value for name, value in given.items() if value is not None}
+    layers = [layer for _, layer in iter_prox_layers(model)]
     check_settings(**changes)
-    for _, layer in iter_prox_layers(model):
-        for name, value in changes.items():
-            setattr(layer, name, value)
+    for layer in layers:
+        check_settings(**{"solver": layer.solver, "gram": layer.gram, **changes})
+    for layer in layers:
+        layer.set_prox(**changes)
+
+
+def running_state(model: nn.Module) -> dict[str, dict[str, Any]]:
+    """The running Grams' averages by layer, beside the model's ``state_dict``."""
+    states = {name: layer.running_state() for name, layer in iter_prox_layers(model)}
+    return {name: state for name, state in states.items() if state}
+
+
+def load_running_state(model: nn.Module, states: dict[str, dict[str, Any]]) -> None:
+    """Give a model's layers the averages of :func:`running_state`; layers left out have none.
+
+    Raises:
+        ValueError: A name is no proximal layer of the model, or a state does not fit its layer.
+    """
+    layers = dict(iter_prox_layers(model))
+    unknown = sorted(set(states) - set(layers))
+    if unknown:
+        raise ValueError(f"no proximal layer is called {', '.join(unknown)}")
+    for name, layer in layers.items():
+        layer.load_running_state(states.get(name, {}))
 
 
 def iter_prox_layers(model: nn.Module) -> Iterator[tuple[str, ProximalLayer]]:

@@ -11,6 +11,7 @@ from proxprop.autograd import LayerCall, ProximalFunction, explicit_report
 from proxprop.core.conv import Convolution
 from proxprop.core.gram import ConvGeometry
 from proxprop.core.linear import LinearMap
+from proxprop.core.running import RunningGram
 from proxprop.core.solvers.precision import is_traced
 from proxprop.diagnostics import Observer, TroubleMonitor
 from proxprop.settings import SETTINGS, SolveSpec, check_dtype, check_settings
@@ -24,6 +25,13 @@ class ProximalLayer(nn.Module):
         solver: ``"exact"``, ``"cg"`` or ``"explicit"`` (plain backpropagation).
         cg_steps: CG steps per solve, ≥ 1.
         cg_rtol: Relative tolerance at which CG stops early, in [0, 1); 0 takes every step.
+        gram: ``"batch"``, or ``"running"``: an average of the steps' Grams, for the exact solver
+            (:mod:`proxprop.core.running`).
+        decay: What a refresh keeps of the average, in [0, 1).
+        refresh: Steps from one refresh to the next, ≥ 1. A step is what happens between two
+            changes of the layer's parameters.
+        synchronise: Whether a refresh adds up the rows of all processes where torch.distributed
+            is initialised; all of them then have to run the layer equally often. Default True.
         observer: Called with a :class:`~proxprop.diagnostics.SolveRecord` after every solve;
             belongs to the process, not to the model: never copied, pickled or saved.
         label: Name used in warnings; set by ``convert`` to the layer's path in its model.
@@ -35,13 +43,19 @@ class ProximalLayer(nn.Module):
     solver: str
     cg_steps: int
     cg_rtol: float
+    gram: str = "batch"
+    decay: float = 0.7
+    refresh: int = 10
+    synchronise: bool = True
     observer: Observer | None = None
     label: str = ""
     _monitor: TroubleMonitor | None = None
+    _running: RunningGram | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in SETTINGS:
-            SETTINGS[name](name, value)
+            known = {key: self.__dict__[key] for key in ("solver", "gram") if key in self.__dict__}
+            check_settings(**{**known, name: value})
         super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -53,14 +67,48 @@ class ProximalLayer(nn.Module):
     def extra_repr(self) -> str:
         """Torch's line, then the proximal settings."""
         text = f"{super().extra_repr()}, tau={self.tau:g}, solver={self.solver!r}"
+        if self.gram == "running":
+            text += f", gram='running', decay={self.decay:g}, refresh={self.refresh}"
         return text + (f", cg_steps={self.cg_steps}" if self.solver == "cg" else "")
 
-    def _set_prox(self, tau: float, solver: str, cg_steps: int, cg_rtol: float) -> None:
-        self.tau, self.solver, self.cg_steps, self.cg_rtol = tau, solver, cg_steps, cg_rtol
+    def set_prox(self, **settings: Any) -> None:
+        """Change proximal settings together, those that only go together included.
+
+        Raises:
+            TypeError: A setting has the wrong type or an unknown name.
+            ValueError: A setting is out of range, or two exclude each other; nothing is changed.
+        """
+        known = {name: getattr(self, name) for name in ("solver", "gram") if hasattr(self, name)}
+        check_settings(**{**known, **settings})
+        self.__dict__.update(settings)
+
+    def running_state(self) -> dict[str, Any]:
+        """The running Gram's average, for :meth:`load_running_state`; empty without one.
+
+        It is offered beside ``state_dict``, so that plain checkpoints load strictly both ways.
+        """
+        return {} if self._running is None else self._running.state()
+
+    def load_running_state(self, state: dict[str, Any]) -> None:
+        """Continue from another layer's :meth:`running_state`.
+
+        Raises:
+            ValueError: The state is incomplete or of a layer of another shape.
+        """
+        running = RunningGram()
+        running.load(state)
+        size = self.weight[0].numel() + (self.bias is not None)
+        if running.moment is not None and running.moment.shape[1] != size:
+            raise ValueError(
+                f"the running Gram's state must have {size} columns, got {running.moment.shape[1]}"
+            )
+        self._running = running if state else None
 
     def forward(self, input: Tensor) -> Tensor:
         """Compute the layer's output as torch's own layer does."""
         if self._takes_implicit_step():
+            if self.gram == "running":
+                return self._running_forward(input)
             operated, operation = self._operation(input)
             call = self._call(input, operation)
             implicit: Tensor = ProximalFunction.apply(operated, self.weight, self.bias, call)
@@ -71,6 +119,33 @@ class ProximalLayer(nn.Module):
             report = explicit_report(operated, self._call(input, operation))
             output.register_hook(report)  # type: ignore[no-untyped-call]
         return output
+
+    # Its schedule is Python's: compiled code calls it as it is.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _running_forward(self, input: Tensor) -> Tensor:
+        if is_traced(input) or is_traced(self.weight):
+            raise NotImplementedError(
+                "gram='running' keeps an average from call to call, which torch.func transforms "
+                "(vmap, grad, ...) cannot carry; use gram='batch' there"
+            )
+        if self._running is None:
+            self._running = RunningGram()
+        operated, operation = self._operation(input)
+        if self.training:
+            parameters = [p for p in (self.weight, self.bias) if p is not None and p.requires_grad]
+            with torch.no_grad(), torch.autocast(input.device.type, enabled=False):
+                self._running.enter(
+                    operation,
+                    operated.detach(),
+                    parameters,
+                    self.bias is not None,
+                    self.decay,
+                    self.refresh,
+                    self.synchronise,
+                )
+        call = self._call(input, operation)._replace(running=self._running)
+        implicit: Tensor = ProximalFunction.apply(operated, self.weight, self.bias, call)
+        return implicit
 
     def _operation(self, input: Tensor) -> tuple[Tensor, LinearMap | Convolution]:
         """The layer's operation, and the input with what it does not do itself done."""
@@ -123,6 +198,9 @@ class ProxPropLinear(ProximalLayer, nn.Linear):
         solver: ``"exact"`` (default), ``"cg"`` or ``"explicit"``.
         cg_steps: CG steps, ≥ 1; default 3.
         cg_rtol: Relative tolerance of CG in [0, 1); default 0 (every step is taken).
+        gram: ``"batch"`` (default), or ``"running"`` for an average of the steps' Grams.
+        decay: What a refresh keeps of the running Gram, in [0, 1); default 0.7.
+        refresh: Steps between refreshes of the running Gram, ≥ 1; default 10.
 
     Shape:
         (\*, d_in) → (\*, d_out); every leading position counts as one row of A.
@@ -148,11 +226,16 @@ class ProxPropLinear(ProximalLayer, nn.Linear):
         solver: str = "exact",
         cg_steps: int = 3,
         cg_rtol: float = 0.0,
+        gram: str = "batch",
+        decay: float = 0.7,
+        refresh: int = 10,
     ) -> None:
-        check_settings(tau=tau, solver=solver, cg_steps=cg_steps, cg_rtol=cg_rtol)
+        settings = {"tau": tau, "solver": solver, "cg_steps": cg_steps, "cg_rtol": cg_rtol}
+        settings |= {"gram": gram, "decay": decay, "refresh": refresh}
+        check_settings(**settings)
         check_dtype(dtype)
         super().__init__(in_features, out_features, bias, device, dtype)
-        self._set_prox(tau, solver, cg_steps, cg_rtol)
+        self.set_prox(**settings)
 
     def _operation(self, input: Tensor) -> tuple[Tensor, LinearMap]:
         return input, LinearMap()
@@ -182,6 +265,9 @@ class ProxPropConv2d(ProximalLayer, nn.Conv2d):
         solver: ``"exact"`` (default), ``"cg"`` or ``"explicit"``.
         cg_steps: CG steps per output channel, ≥ 1; default 3.
         cg_rtol: Relative tolerance of CG in [0, 1); default 0 (every step is taken).
+        gram: ``"batch"`` (default), or ``"running"`` for an average of the steps' Grams.
+        decay: What a refresh keeps of the running Gram, in [0, 1); default 0.7.
+        refresh: Steps between refreshes of the running Gram, ≥ 1; default 10.
 
     Shape:
         (N, C, H, W) → (N, m, H_out, W_out), or the same without N.
@@ -214,8 +300,13 @@ class ProxPropConv2d(ProximalLayer, nn.Conv2d):
         solver: str = "exact",
         cg_steps: int = 3,
         cg_rtol: float = 0.0,
+        gram: str = "batch",
+        decay: float = 0.7,
+        refresh: int = 10,
     ) -> None:
-        check_settings(tau=tau, solver=solver, cg_steps=cg_steps, cg_rtol=cg_rtol)
+        settings = {"tau": tau, "solver": solver, "cg_steps": cg_steps, "cg_rtol": cg_rtol}
+        settings |= {"gram": gram, "decay": decay, "refresh": refresh}
+        check_settings(**settings)
         check_dtype(dtype)
         super().__init__(
             in_channels,
@@ -230,7 +321,7 @@ class ProxPropConv2d(ProximalLayer, nn.Conv2d):
             device,
             dtype,
         )
-        self._set_prox(tau, solver, cg_steps, cg_rtol)
+        self.set_prox(**settings)
 
     @property
     def geometry(self) -> ConvGeometry:

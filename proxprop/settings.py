@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 SOLVERS = ("exact", "cg", "explicit")
+GRAMS = ("batch", "running")
 
 
 class SolveSpec(NamedTuple):
@@ -34,12 +35,17 @@ def check_settings(**settings: Any) -> None:
 
     Raises:
         TypeError: A setting has the wrong type or an unknown name.
-        ValueError: A setting is out of range.
+        ValueError: A setting is out of range, or CG is to solve with a running Gram.
     """
     for name, value in settings.items():
         if name not in SETTINGS:
             raise TypeError(f"unknown proximal setting {name!r}; known: {', '.join(SETTINGS)}")
         SETTINGS[name](name, value)
+    if settings.get("solver") == "cg" and settings.get("gram") == "running":
+        raise ValueError(
+            "gram must be 'batch' with solver 'cg', got 'running': a running Gram's inverse is "
+            "kept between steps, so CG would save nothing; use solver='exact'"
+        )
 
 
 def check_dtype(dtype: Any) -> None:
@@ -78,9 +84,31 @@ def _solver_name(name: str, value: object) -> None:
         raise ValueError(f"{name} must be one of {', '.join(SOLVERS)}, got {value!r}")
 
 
+def _gram_name(name: str, value: object) -> None:
+    if value not in GRAMS:
+        raise ValueError(f"{name} must be one of {', '.join(GRAMS)}, got {value!r}")
+
+
+def _decay(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {value!r}; 0 keeps the latest step only")
+
+
+def _refresh(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be >= 1, got {value!r}; 1 refreshes at every step")
+
+
 SETTINGS = {
     "tau": _positive_number,
     "solver": _solver_name,
     "cg_steps": _step_count,
     "cg_rtol": _tolerance,
+    "gram": _gram_name,
+    "decay": _decay,
+    "refresh": _refresh,
 }

@@ -128,6 +128,12 @@ class LinearMap:
         """G of rows and Δ, as the weight's and the bias's gradient."""
         return grad_output.mT @ rows, grad_output.sum(0)
 
+    def accurate_gradient(
+        self, rows: Tensor, grad_output: Tensor, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        """G for a product with an inverse of type ``dtype``."""
+        return self.gradient(rows.to(dtype), grad_output.to(dtype))
+
 
 def _dual_exact(
     rows: Tensor, grad_output: Tensor, damping: float, with_bias: bool
@@ -192,13 +198,15 @@ def _product_operands(inverse: Damped, *operands: Tensor) -> tuple[Tensor, tuple
     """The inverse and what it is multiplied with, in one dtype."""
     matrix = inverse.matrix
     dtype = operands[0].dtype
-    if (
-        matrix.dtype != dtype
-        and host_can_read(inverse.condition)
-        and float(inverse.condition) > _CONDITION_FOR_FLOAT64_PRODUCTS
-    ):
+    if matrix.dtype != dtype and needs_wide_products(inverse):
         return matrix, tuple(operand.to(matrix.dtype) for operand in operands)
     return matrix.to(dtype), operands
+
+
+def needs_wide_products(inverse: Damped) -> bool:
+    """Whether even the products with an inverse have to be in float64."""
+    condition = inverse.condition
+    return host_can_read(condition) and float(condition.amax()) > _CONDITION_FOR_FLOAT64_PRODUCTS
 
 
 def cg_direction(

@@ -21,10 +21,8 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def ranks(tmp_path_factory):
-    """What two data-parallel processes found, as written by each of them."""
-    folder = tmp_path_factory.mktemp("ddp")
+def trained_ranks(folder, gram):
+    """What two data-parallel processes left in ``.grad``, as written by each of them."""
     root = Path(__file__).parents[2]
     environment = {
         **os.environ,
@@ -36,7 +34,7 @@ def ranks(tmp_path_factory):
     }
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.drop_in.ddp_worker", str(folder / f"{rank}.pt")],
+            [sys.executable, "-m", "tests.drop_in.ddp_worker", str(folder / f"{rank}.pt"), gram],
             env={**environment, "RANK": str(rank)},
             cwd=root,
             stderr=subprocess.PIPE,
@@ -54,6 +52,11 @@ def ranks(tmp_path_factory):
                 process.kill()
                 process.wait()
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    return trained_ranks(tmp_path_factory.mktemp("ddp"), "batch")
 
 
 @pytest.mark.slow
