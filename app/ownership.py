@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "proxprop_owner"
@@ -14,14 +15,8 @@ YEAR = 365 * 24 * 3600
 
 def owner_of(header: str | None) -> str | None:
     """Return the owner named in a Cookie header, or None where there is none or it is malformed."""
-    if not header:
-        return None
-    try:
-        morsel = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return None
-    value = morsel.value if morsel else ""
-    return value if len(value) == 32 and all(c in "0123456789abcdef" for c in value) else None
+    value = cookie_parser(header or "").get(COOKIE, "")
+    return value if re.fullmatch("[0-9a-f]{32}", value) else None
 
 
 class OwnerCookie:

@@ -13,8 +13,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from app.charts.contender_styles import line_styles
 from app.charts.theme import LineStyle
-from app.components.contender_styles import line_styles
 from benchmarks.provenance import RESULTS, read_result
 from proxprop.spec.config import Contender
 from proxprop.spec.curves import band

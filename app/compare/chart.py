@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import streamlit as st
 
+from app.charts.contender_styles import line_styles
 from app.charts.curves import Trace
 from app.compare.quantities import QUANTITIES, target_of
 from app.compare.results import contender_of
 from app.compare.state import RaceState
-from app.components.contender_styles import line_styles
 from app.components.run_settings import few_evaluations
 from app.components.run_titles import title_of
 from app.live.chart import live_chart

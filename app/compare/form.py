@@ -8,8 +8,9 @@ from typing import Any
 
 import streamlit as st
 
+from app.charts.contender_styles import line_styles, stroke_css
+from app.charts.search import CRITERIA
 from app.compare.state import FEWEST, MOST, ContenderDraft, RaceState
-from app.components.contender_styles import line_styles, stroke_css
 from app.components.notation import exact_number
 from app.components.run_titles import config_of
 from app.components.transport import run_buttons
@@ -35,7 +36,6 @@ from proxprop.spec.racing import RACE_PRESETS, RacePreset, labels
 LECTURE = Path(__file__).with_name("lecture.css")
 TRIALS = (4, 8, 12, 16, 24, 32, 48, 64, 100, 200)
 LENGTHS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
-CRITERIA = {"validation_loss": "validation loss", "train_loss": "training loss"}
 SEARCH_HELP = (
     "Before the race every contender gets the same number of short trials: η for explicit ones; "
     "η, τ and explicit η for implicit ones. The best trial's step sizes are raced."

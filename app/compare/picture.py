@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.charts.contender_styles import line_styles
+from app.charts.search import search_figure
 from app.compare.chart import CHART, race_chart
 from app.compare.form import step_sizes
 from app.compare.quantities import target_of
 from app.compare.results import beside, contender_of, results_of
-from app.compare.search import search_figure
 from app.compare.state import RaceState
 from app.compare.table import Entry, html
-from app.components.contender_styles import line_styles
 from app.components.links import Link, link_row
 from app.components.run_titles import config_of, data_of, title_of
 from app.components.transport import queue_place

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from app.charts.contender_styles import stroke_css
 from app.charts.theme import LineStyle
-from app.components.contender_styles import stroke_css
 from app.components.notation import duration, number
 from app.components.run_titles import STATES
 from proxprop.spec.curves import Measure, Stat

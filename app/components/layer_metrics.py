@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+from typing import Any
+
 import streamlit as st
 
 from app.charts.curves import Trace
@@ -59,49 +62,24 @@ def instruments(run: Run, config: RunConfig) -> None:
         st.caption("Instruments are off for this run; switch them on under More.")
         return
     names, proximal = layers_of(run, config)
-    left, right = st.columns(2)
-    with left:
-        _left_over(run, proximal)
-    with right:
-        _updates(run, names)
-
-
-def _left_over(run: Run, proximal: Layers) -> None:
-    traces = [
-        Trace(run.id, f"0/layers/{measure}/{name}", f"{step}, {name}", color, _dash(index))
+    left_over = [
+        Trace(run.id, f"0/layers/{measure}/{name}", f"{step}, {name}", color, dash)
         for measure, step, color in (
             ("overshoot_explicit", "explicit, s = τ", VERMILION),
             ("overshoot", "implicit", BLUE),
         )
-        for index, name in enumerate(proximal)
+        for name, dash in zip(proximal, cycle(DASHES))
     ]
-    live_chart(
-        traces,
-        key="overshoot",
-        title="What is left of the change asked of a layer",
-        y_title="share left over",
-        log_y=True,
-        x_switch=False,
-        height=HEIGHT,
-    )
-    st.caption(CAPTION)
-
-
-def _updates(run: Run, names: Layers) -> None:
-    traces = [
-        Trace(run.id, f"0/layers/update/{name}", name, GREY, _dash(index))
-        for index, name in enumerate(names)
+    updates = [
+        Trace(run.id, f"0/layers/update/{name}", name, GREY, dash)
+        for name, dash in zip(names, cycle(DASHES))
     ]
-    live_chart(
-        traces,
-        key="updates",
-        title="How far each layer moves in a step",
-        y_title="‖ΔΘ‖ / ‖Θ‖",
-        log_y=True,
-        x_switch=False,
-        height=HEIGHT,
-    )
-
-
-def _dash(index: int) -> str:
-    return DASHES[index % len(DASHES)]
+    common: dict[str, Any] = {"log_y": True, "x_switch": False, "height": HEIGHT}
+    left, right = st.columns(2)
+    with left:
+        title = "What is left of the change asked of a layer"
+        live_chart(left_over, key="overshoot", title=title, y_title="share left over", **common)
+        st.caption(CAPTION)
+    with right:
+        title = "How far each layer moves in a step"
+        live_chart(updates, key="updates", title=title, y_title="‖ΔΘ‖ / ‖Θ‖", **common)

@@ -8,8 +8,8 @@ from html import escape
 
 import streamlit as st
 
+from app.charts.contender_styles import stroke_css
 from app.charts.theme import LineStyle
-from app.components.contender_styles import stroke_css
 from app.live.component import mount
 
 TILE = """\

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from app.charts.contender_styles import line_styles
 from app.charts.theme import BLUE, SKY, LineStyle, line_style
-from app.components.contender_styles import line_styles
 from proxprop.paper.result import Contender, Result, Seed
 from proxprop.spec.config import ConfigError
 from proxprop.spec.config import Contender as RaceContender

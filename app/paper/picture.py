@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from app.charts.contender_styles import COOL, WARM, line_styles
 from app.charts.panels import Line, Numbers, Panel, Picture
 from app.charts.theme import LineStyle
-from app.components.contender_styles import COOL, WARM, line_styles
 from app.components.notation import number
 from app.live.chart import show_figure
 from app.paper.curves import COLUMNS, Curve, baseline, curves

@@ -55,39 +55,19 @@ def picture(run: Run) -> None:
 
 def loss_chart(run: Run, config: RunConfig) -> None:
     """Draw mini-batch, full training and validation loss."""
-    style = line_style(config.direction.solver, config.optimizer.name)
+    color = line_style(config.direction.solver, config.optimizer.name).color
     traces = [
-        Trace(run.id, "0/steps/loss", "mini-batch", style.color, faint=True),
+        Trace(run.id, "0/steps/loss", "mini-batch", color, faint=True),
         Trace(run.id, "0/evaluations/validation_loss", "validation", GREY, "dot"),
     ]
     if config.evaluation.train:
-        traces.append(
-            Trace(
-                run.id,
-                "0/evaluations/train_loss",
-                "training",
-                style.color,
-                style.dash,
-                markers=few_evaluations(config, FEW),
-            )
-        )
+        traces.append(_own_line(run, config, "train_loss", "training"))
     live_chart(traces, key="loss", title="Loss", y_title="loss J", log_y=True, height=CHART)
 
 
 def accuracy_chart(run: Run, config: RunConfig) -> None:
     """Draw how many validation (and training) samples are classified correctly."""
-    style = line_style(config.direction.solver, config.optimizer.name)
-    series = "0/evaluations/validation_accuracy"
-    traces = [
-        Trace(
-            run.id,
-            series,
-            "validation",
-            style.color,
-            style.dash,
-            markers=few_evaluations(config, FEW),
-        ),
-    ]
+    traces = [_own_line(run, config, "validation_accuracy", "validation")]
     if config.evaluation.train:
         traces.insert(0, Trace(run.id, "0/evaluations/train_accuracy", "training", GREY, "dot"))
     live_chart(
@@ -99,6 +79,14 @@ def accuracy_chart(run: Run, config: RunConfig) -> None:
         x_switch=False,
         height=CHART,
     )
+
+
+def _own_line(run: Run, config: RunConfig, measure: str, label: str) -> Trace:
+    """Return the line of a measure in the run's own style; in few points, each is drawn."""
+    style = line_style(config.direction.solver, config.optimizer.name)
+    few = few_evaluations(config, FEW)
+    series = f"0/evaluations/{measure}"
+    return Trace(run.id, series, label, style.color, style.dash, markers=few)
 
 
 def _queue(run: Run) -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.charts.contender_styles import COOL, LONG, SHORT, WARM, line_styles
+from app.charts.search import search_figure
 from app.charts.theme import line_style
-from app.compare.search import search_figure
-from app.components.contender_styles import COOL, LONG, SHORT, WARM, line_styles
 from app.components.race_link import decode, encode
 from proxprop.spec.config import ConfigError, Contender, RaceConfig
 from proxprop.spec.racing import RACE_PRESETS, default_race

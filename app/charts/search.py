@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from app.charts.contender_styles import line_styles
 from app.charts.theme import DARK_LINES, template
-from app.components.contender_styles import line_styles
 from app.components.notation import exact_number, number
 from proxprop.spec.config import Contender
 from proxprop.spec.racing import SearchPayload, labels
@@ -37,12 +37,12 @@ def search_figure(
         figure.add_trace(_dots(trials, names[index], color, 1.6 * worst))
         if (winner := payload["winners"][index]) is not None:
             figure.add_trace(_ring(trials[winner], color))
-    words = f"{CRITERIA[payload['criterion']]} after {exact_number(payload['epochs'])} epochs"
+    measure = f"{CRITERIA[payload['criterion']]} after {exact_number(payload['epochs'])} epochs"
     figure.update_layout(
         template=template(dark),
         title={"text": title, "x": 0, "font": {"size": 15.5}},
         xaxis={"type": "log", "title": "step size η", "dtick": 1},
-        yaxis={"type": "log", "title": words, **_ticks(payload["results"])},
+        yaxis={"type": "log", "title": measure, **_ticks(payload["results"])},
         hovermode="closest",
     )
     return figure
@@ -64,7 +64,7 @@ def _dots(trials: Sequence[TrialPayload], name: str, color: str, top: float) -> 
         y=[top if r["score"] is None else r["score"] for r in trials],
         mode="markers",
         name=name,
-        text=[_words(r) for r in trials],
+        text=[_described(r) for r in trials],
         hovertemplate="%{text}<extra>" + name + "</extra>",
         marker={
             "color": color,
@@ -88,7 +88,7 @@ def _ring(winner: TrialPayload, color: str) -> go.Scatter:
     )
 
 
-def _words(trial: TrialPayload) -> str:
+def _described(trial: TrialPayload) -> str:
     sizes = [f"η {exact_number(trial['lr'])}"]
     if trial["tau"] is not None:
         sizes.append(f"τ {exact_number(trial['tau'])}")
