@@ -8,25 +8,22 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from app.charts.frame import Sizes, axis, framed, sizes
+from app.charts.frame import Sizes, axis, framed, scatter, sizes
 
 DIRECT = 4  # lines named at their ends; more get a legend
-# What may stand on the horizontal axis: title and format.
-X = {
-    "step": ("step", ",d"),
-    "epoch": ("epoch", ".3~f"),
-    "seconds": ("training time [s]", ".3~s"),
-}
+# What may stand on the horizontal axis: patches of it.
 CLOCKS = {
     name: {
         "title": title,
         "hoverformat": form,
         "unifiedhovertitle": {"text": f"{name} %{{x}}"},
     }
-    for name, (title, form) in X.items()
+    for name, title, form in (
+        ("step", "step", ",d"),
+        ("epoch", "epoch", ".3~f"),
+        ("seconds", "training time [s]", ".3~s"),
+    )
 }
-
-
 SPIKES: dict[str, Any] = {
     "showspikes": True,
     "spikemode": "across",
@@ -63,36 +60,34 @@ class Trace:
     markers: bool = False
     seeds: tuple[str, ...] = ()
 
-    def scatter(self, size: Sizes, hover: str, **place: str) -> dict[str, Any]:
+    def scatter(self, size: Sizes, hover: str, panel: int = 1) -> dict[str, Any]:
         """Return Plotly's trace; its `meta` binds it to the series.
 
         Args:
             size: Says how thick it is.
             hover: Plotly's template of what hovering says.
-            **place: `xaxis` and `yaxis` of its panel.
+            panel: Number of its panel, from 1.
         """
         width = min(self.width, 1.2) if self.faint else self.width
-        return {
-            "type": "scatter",
-            "name": self.label,
-            "mode": "lines+markers" if self.markers else "lines",
-            "connectgaps": False,
-            "opacity": 0.45 if self.faint else 1,
-            "line": {
-                "color": self.color,
-                "dash": "solid" if self.faint else self.dash,
-                "width": width * size.thick,
-            },
-            "marker": {"size": 5 * size.thick},
-            "hovertemplate": hover,
-            "meta": {
+        dash = "solid" if self.faint else self.dash
+        return scatter(
+            [],
+            [],
+            panel,
+            name=self.label,
+            mode="lines+markers" if self.markers else "lines",
+            connectgaps=False,
+            opacity=0.45 if self.faint else 1,
+            line={"color": self.color, "dash": dash, "width": width * size.thick},
+            marker={"size": 5 * size.thick},
+            hovertemplate=hover,
+            meta={
                 "run": self.run,
                 "series": self.series,
                 "seeds": list(self.seeds),
                 "label": "" if self.faint else self.label,
             },
-            **place,
-        }
+        )
 
 
 @dataclass(frozen=True)

@@ -112,16 +112,35 @@ def heading(text: str, panel: int, size: float, middle: bool = False) -> dict[st
     return note(text, panel, y=1, yanchor="bottom", yshift=4, font={"size": size}, **place)
 
 
-def level(value: float, panel: int, dash: str = "dot", width: float = 1.0) -> dict[str, Any]:
-    """Return a thin line across a panel."""
+def segment(
+    panel: int,
+    *,
+    x: tuple[float, float] | None = None,
+    y: tuple[float, float] | None = None,
+    name: str | None = None,
+    **line: Any,
+) -> dict[str, Any]:
+    """Return a thin line behind the curves.
+
+    Args:
+        panel: Number of the panel, from 1.
+        x: Where it begins and ends; None for the whole width.
+        y: The same upwards; None for the whole height.
+        name: Of the line it belongs to, with which it hides.
+        **line: Plotly's look of it.
+    """
+    (x0, x1), (y0, y1) = x or (0, 1), y or (0, 1)
     return {
         "type": "line",
-        "xref": f"{of('x', panel)} domain",
-        "yref": of("y", panel),
-        "x0": 0,
-        "x1": 1,
-        "y0": value,
-        "y1": value,
         "layer": "below",
-        "line": {"width": width, "dash": dash},
+        "xref": of("x", panel) + " domain" * (x is None),
+        "yref": of("y", panel) + " domain" * (y is None),
+        **{"x0": x0, "x1": x1, "y0": y0, "y1": y1, "name": name},
+        "line": {"width": 1.0, "dash": "dot", **line},
     }
+
+
+def scatter(x: list[Any], y: list[Any], panel: int = 1, **look: Any) -> dict[str, Any]:
+    """Return a trace of a panel."""
+    place = {"xaxis": of("x", panel), "yaxis": of("y", panel)}
+    return {"type": "scatter", "x": x, "y": y, **place, **look}

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from app.charts.curves import Trace, hover
-from app.charts.frame import MUTED, Sizes, axis, framed, heading, level, note, of
+from app.charts.frame import MUTED, Sizes, axis, framed, heading, note, of, scatter, segment
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def multiples(
             place = {"xaxis": of("x", panel), "yaxis": of("y", panel)}
             traces = panels[r, column]
             words = f"{hover('.3~g')}<extra></extra>"
-            data += [trace.scatter(size, words, **place) for trace in traces]
+            data += [trace.scatter(size, words, panel) for trace in traces]
             last = r == len(rows) - 1
             layout[of("xaxis", panel)] = axis(
                 size,
@@ -80,11 +80,11 @@ def multiples(
             if r == 0:
                 layout["annotations"].append(heading(column, panel, size.font + 1, middle=True))
             if row.level is not None:
-                layout["shapes"].append(level(row.level, panel))
+                layout["shapes"].append(segment(panel, y=(row.level, row.level)))
             if not traces:
                 middle = {"x": 0.5, "y": 0.5, "opacity": MUTED}
                 layout["annotations"].append(note("explicit layer: none", panel, **middle))
-                data.append({"type": "scatter", "x": [], "y": [], **place})  # keeps the axes
+                data.append(scatter([], [], panel))  # keeps the axes
     return framed(
         data,
         layout,

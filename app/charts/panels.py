@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import plotly.graph_objects as go
 
 from app.charts.curves import DIRECT, hover, ticks
-from app.charts.frame import MUTED, Sizes, axis, framed, heading, level, note, of, sizes
+from app.charts.frame import (
+    MUTED,
+    Sizes,
+    axis,
+    framed,
+    heading,
+    note,
+    of,
+    scatter,
+    segment,
+    sizes,
+)
 from app.charts.theme import LineStyle
 
 Numbers = list[float | None]
@@ -19,33 +30,62 @@ LONGEST = 24  # letters of a name that is not in the way of the picture
 ROW = 0.075  # of the height: room for the crosses of one line's diverged runs
 
 
+LOSS = "full training loss J"
+# What a column is called on an axis, with its symbol or unit.
+TITLES = {
+    "epoch": "epoch",
+    "seconds": "training time [s]",
+    "tau": "proximal step τ",
+    "step_size": "step size s (η explicit, η·τ implicit)",
+    "train_loss": LOSS,
+    "loss": LOSS,
+    "validation_accuracy": "validation accuracy",
+}
+
+
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes.
+    """One pair of axes; losses and step sizes are logarithmic.
 
     Attributes:
         title: What is held against what.
         x: Column on the horizontal axis.
         y: Column on the vertical axis.
-        x_title: Axis title with unit.
-        y_title: Axis title with symbol.
-        log: Whether the vertical axis may be logarithmic, and starts so.
-        percent: Whether values are fractions, written as per cent.
         target: Whether the target is drawn.
-        x_log: Whether the horizontal axis is logarithmic.
-        x_ticks: Where a logarithmic horizontal axis is labelled; empty for decades.
+        ticks: Where a logarithmic horizontal axis is labelled; empty for decades.
     """
 
     title: str
     x: str
     y: str
-    x_title: str
-    y_title: str
-    log: bool = False
-    percent: bool = False
     target: bool = False
-    x_log: bool = False
-    x_ticks: tuple[float, ...] = ()
+    ticks: tuple[float, ...] = ()
+
+    @property
+    def log(self) -> bool:
+        """Whether the vertical axis may be logarithmic, and starts so."""
+        return self.y != "validation_accuracy"
+
+    @property
+    def format(self) -> str:
+        """How values are written, in d3's notation."""
+        return ".3~g" if self.log else ".1%"
+
+    def across(self, lines: Sequence[Line], size: Sizes, anchor: str) -> dict[str, Any]:
+        """Return the horizontal axis."""
+        name = TITLES[self.x]
+        words = {"hoverformat": ".3~g", "unifiedhovertitle": {"text": f"{name}: %{{x}}"}}
+        if self.x not in ("tau", "step_size"):
+            return axis(size, name, anchor=anchor, **words)
+        every = [x for line in lines for x in [*line.columns.get(self.x, []), *line.gone]]
+        places = [math.log10(x) for x in every if x is not None and x > 0] or [-2.0, 0.0]
+        room = 0.06 * ((max(places) - min(places)) or 1)
+        marks: dict[str, Any] = {"dtick": 1, "tickfont": {"size": size.tick / 1.25}}
+        if self.ticks:
+            text = [f"{value:g}" for value in self.ticks]
+            marks = {"tickvals": list(self.ticks), "ticktext": text}
+        ends = [min(places) - room, max(places) + room]
+        return axis(size, name, anchor=anchor, type="log", range=ends, **words, **marks)
 
 
 @dataclass(frozen=True)
@@ -104,16 +144,15 @@ class Picture:
         data: list[dict[str, Any]] = []
         layout: dict[str, Any] = {"annotations": [], "shapes": []}
         for number, panel in enumerate(self.panels, start=1):
-            place = {"xaxis": of("x", number), "yaxis": of("y", number)}
-            made = [t for line in self.lines for t in self._traces(line, panel, size)]
-            data += [{**trace, **place} for trace in made]
-            layout[of("xaxis", number)] = _across(self.lines, panel, size, place["yaxis"])
+            for line in self.lines:
+                data += self._traces(line, panel, number, size)
+            layout[of("xaxis", number)] = panel.across(self.lines, size, of("y", number))
             layout[of("yaxis", number)] = axis(
                 size,
-                panel.y_title,
-                anchor=place["xaxis"],
+                TITLES[panel.y],
+                anchor=of("x", number),
                 type="log" if panel.log else "linear",
-                tickformat=ticks(_format(panel)),
+                tickformat=ticks(panel.format),
             )
             layout["annotations"].append(heading(f"<b>{panel.title}</b>", number, size.font + 1))
             if panel.target and self.target is not None:
@@ -138,113 +177,100 @@ class Picture:
             csv=["x_value", "y_value"],
         )
 
-    def _traces(self, line: Line, panel: Panel, size: Sizes) -> Iterator[dict[str, Any]]:
+    def _traces(
+        self, line: Line, panel: Panel, number: int, size: Sizes
+    ) -> Iterator[dict[str, Any]]:
         """Return the seeds of a line faintly, the line, and what stands along it."""
         about = {"figure": panel.title, "contender": line.label}
         columns = {"x": panel.x, "y": panel.y}
         color = line.style.color
         for seed, own in line.seeds:
-            yield {
-                **_scatter(line, _points(own, panel)),
-                "mode": "lines",
-                "hoverinfo": "skip",
-                "line": {"color": color, "width": 1.1},
-                "opacity": 0.4,
-                "meta": {"label": "", "about": {**about, "seed": seed, **columns}},
-            }
-        points = _points(line.columns, panel)
-        mode = "markers" if len(points) == 1 else "lines+markers" if len(points) <= FEW else "lines"
+            x, y, _ = _points(own, panel)
+            yield scatter(
+                x,
+                y,
+                number,
+                name=line.name,
+                mode="lines",
+                hoverinfo="skip",
+                line={"color": color, "width": 1.1},
+                opacity=0.4,
+                meta={"label": "", "about": {**about, "seed": seed, **columns}},
+            )
+        x, y, kept = _points(line.columns, panel)
         std = line.std.get(panel.y)
         whose = "mean" if line.seeds else "" if line.seed is None else line.seed
-        yield {
-            **_scatter(line, points),
-            "mode": mode,
-            "line": {"color": color, "dash": line.style.dash, "width": 2.6 * size.thick},
-            "marker": {"color": color, "size": (9 if len(points) == 1 else 5) * size.thick},
-            "hovertemplate": hover(_format(panel)),
-            "meta": {
+        yield scatter(
+            x,
+            y,
+            number,
+            name=line.name,
+            mode="markers" if len(x) == 1 else "lines+markers" if len(x) <= FEW else "lines",
+            line={"color": color, "dash": line.style.dash, "width": 2.6 * size.thick},
+            marker={"color": color, "size": (9 if len(x) == 1 else 5) * size.thick},
+            hovertemplate=hover(panel.format),
+            meta={
                 "label": line.name,
                 "about": {**about, "seed": whose, **columns},
-                "std": [std[i] for _, _, i in points] if std else None,
+                "std": [std[i] for i in kept] if std else None,
                 "ended": line.diverged and not (line.gone and panel.log),
             },
-        }
+        )
+        # Signs hide with their line.
+        sign = {"legendgroup": line.name, "hoverinfo": "skip", "cliponaxis": False}
         at = line.reached.get(panel.x)
         if self.target is not None and panel.target and at is not None:
-            yield {
-                **_sign(line, "target reached", [at], [self.target[0]]),
-                "mode": "markers",
-                "text": [line.label],
-                "marker": {
-                    "symbol": "circle-open",
-                    "size": 11 * size.thick,
-                    "color": color,
-                    "line": {"width": 2.5},
-                },
-            }
+            ring = {"symbol": "circle-open", "size": 11 * size.thick, "line": {"width": 2.5}}
+            yield scatter(
+                [at],
+                [self.target[0]],
+                number,
+                name="target reached",
+                mode="markers",
+                text=[line.label],
+                marker={"color": color, **ring},
+                **sign,
+            )
         if line.gone and panel.log:
-            rows = [one for one in self.lines if one.gone]
+            rows = [other for other in self.lines if other.gone]
             share = 1 - ROW * (rows.index(line) + 0.6) / (1.04 + len(rows) * ROW)
-            yield {
-                **_sign(line, "diverged", list(line.gone), [share] * len(line.gone)),
-                "mode": "markers+text",
-                "text": ["diverged "] + [""] * (len(line.gone) - 1),
-                "textposition": "middle left",
-                "textfont": {"color": color, "size": size.font - 1.5},
-                "marker": {"symbol": "x", "size": 8 * size.thick, "color": color},
-                "meta": {"shares": True},  # heights of the frame, whatever its range is
-            }
+            yield scatter(
+                list(line.gone),
+                [share] * len(line.gone),
+                number,
+                name="diverged",
+                mode="markers+text",
+                text=["diverged "] + [""] * (len(line.gone) - 1),
+                textposition="middle left",
+                textfont={"color": color, "size": size.font - 1.5},
+                marker={"symbol": "x", "size": 8 * size.thick, "color": color},
+                meta={"shares": True},  # heights of the frame, whatever its range is
+                **sign,
+            )
 
     def _draw_target(self, layout: dict[str, Any], panel: Panel, number: int) -> None:
         assert self.target is not None
         value, words = self.target
-        layout["shapes"].append(level(value, number, width=1.3))
+        layout["shapes"].append(segment(number, y=(value, value), width=1.3))
         for line in self.lines:
             if (at := line.reached.get(panel.x)) is not None:
-                drop = {"x0": at, "x1": at, "y0": value, "y1": 1e-12, "type": "line"}
-                where = {"xref": of("x", number), "yref": of("y", number), "layer": "below"}
-                look = {"color": line.style.color, "width": 1.2, "dash": "dot"}
-                layout["shapes"].append({**drop, **where, "line": look, "name": line.name})
-        layout["annotations"].append(
-            note(words, number, name="level", x=1, y=value, yref=of("y", number), opacity=MUTED)
-        )
+                drop = segment(
+                    number,
+                    x=(at, at),
+                    y=(value, 1e-12),  # below all that is shown, on a logarithmic axis too
+                    name=line.name,
+                    color=line.style.color,
+                    width=1.2,
+                )
+                layout["shapes"].append(drop)
+        place = {"name": "level", "x": 1, "y": value, "yref": of("y", number)}
+        layout["annotations"].append(note(words, number, opacity=MUTED, **place))
 
 
-def _points(columns: dict[str, Numbers], panel: Panel) -> list[tuple[float, float, int]]:
+def _points(
+    columns: dict[str, Numbers], panel: Panel
+) -> tuple[list[float], list[float], list[int]]:
     """Return x, y and index of what was measured."""
-    pairs = zip(columns.get(panel.x, []), columns.get(panel.y, []))
-    return [(x, y, i) for i, (x, y) in enumerate(pairs) if x is not None and y is not None]
-
-
-def _scatter(line: Line, points: list[tuple[float, float, int]]) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "name": line.name,
-        "x": [x for x, _, _ in points],
-        "y": [y for _, y, _ in points],
-    }
-
-
-def _sign(line: Line, name: str, x: list[float], y: list[float]) -> dict[str, Any]:
-    """Return what stands along a line, and hides with it."""
-    place = {"x": x, "y": y, "cliponaxis": False}
-    return {"type": "scatter", "name": name, "legendgroup": line.name, "hoverinfo": "skip", **place}
-
-
-def _format(panel: Panel) -> str:
-    return ".1%" if panel.percent else ".3~g"
-
-
-def _across(lines: tuple[Line, ...], panel: Panel, size: Sizes, anchor: str) -> dict[str, Any]:
-    words = {"hoverformat": ".3~g", "unifiedhovertitle": {"text": f"{panel.x_title}: %{{x}}"}}
-    if not panel.x_log:
-        return axis(size, panel.x_title, anchor=anchor, **words)
-    every = [x for line in lines for x in [*line.columns.get(panel.x, []), *line.gone]]
-    places = [math.log10(x) for x in every if x is not None and x > 0] or [-2.0, 0.0]
-    room = 0.06 * ((max(places) - min(places)) or 1)
-    marks: dict[str, Any] = {"dtick": 1, "tickfont": {"size": size.tick / 1.25}}
-    if panel.x_ticks:
-        text = [f"{value:g}" for value in panel.x_ticks]
-        marks = {"tickvals": list(panel.x_ticks), "ticktext": text}
-    ends = [min(places) - room, max(places) + room]
-    return axis(size, panel.x_title, anchor=anchor, type="log", range=ends, **{**words, **marks})
+    pairs = enumerate(zip(columns.get(panel.x, []), columns.get(panel.y, [])))
+    there = [(x, y, i) for i, (x, y) in pairs if x is not None and y is not None]
+    return [x for x, _, _ in there], [y for _, y, _ in there], [i for _, _, i in there]

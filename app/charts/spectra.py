@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts.frame import MUTED, Sizes, axis, framed, heading, level, note, of
+from app.charts.frame import MUTED, Sizes, axis, framed, heading, note, of, scatter, segment
 from app.charts.theme import GREY, line_style
 from app.components.notation import number
 from proxprop.analysis.filters import exact_gain, explicit_gain
@@ -36,15 +36,17 @@ def layers_figure(
     shown = list(responses)[:MAX_LAYERS]
     size = LECTURE if lecture else DESK
     layout: dict[str, Any] = {"hovermode": "closest", "annotations": [], "shapes": []}
-    data = []
+    data: list[dict[str, Any]] = []
     for panel, response in enumerate(shown, start=1):
-        data += [*_lines(response, panel, gain, size), _eigenvalues(response, panel, gain)]
+        data += _lines(response, panel, gain, size)
         layout[of("xaxis", panel)] = _across(response, panel, size)
         layout[of("yaxis", panel)] = _up(panel, gain, size)
         layout["annotations"].append(
             heading(_title(response, lecture), panel, size.font, middle=True)
         )
-        layout["shapes"] += [level(at, panel, "solid", 1.5) for at in ([1] if gain else [-1, 1])]
+        layout["shapes"] += [
+            segment(panel, y=(at, at), dash="solid", width=1.5) for at in ([1] if gain else [-1, 1])
+        ]
         _limit_line(layout, response, panel, gain, 2 if lecture else 3)
     if shown and not (gain or lecture):
         for words, side in (("shrinks", "bottom"), ("grows", "top")):
@@ -75,36 +77,28 @@ def _lines(
     ):
         style = line_style(step)
         name = step_name(step, response)
-        yield {
-            "type": "scatter",
-            "x": at.tolist(),  # plain lists: the browser reads them too
-            "y": np.asarray(delivered if gain else 1 - delivered).tolist(),
-            "xaxis": of("x", panel),
-            "yaxis": of("y", panel),
-            "name": name,
-            "mode": "lines+markers" if step == "cg" else "lines",
-            "line": {"color": style.color, "dash": style.dash, "width": 2.5 * size.thick},
-            "marker": {"size": 7 if size.thick > 1 else 4},
-            "hovertemplate": f"{name}: %{{y:.3g}} at λ = %{{x:.3g}}<extra></extra>",
-            "meta": {
+        yield scatter(
+            at.tolist(),  # plain lists: the browser reads them too
+            np.asarray(delivered if gain else 1 - delivered).tolist(),
+            panel,
+            name=name,
+            mode="lines+markers" if step == "cg" else "lines",
+            line={"color": style.color, "dash": style.dash, "width": 2.5 * size.thick},
+            marker={"size": 7 if size.thick > 1 else 4},
+            hovertemplate=f"{name}: %{{y:.3g}} at λ = %{{x:.3g}}<extra></extra>",
+            meta={
                 "label": short_name(step, response),  # the browser writes it beside the line
                 "about": {"layer": response.layer.name, "step": short_name(step, response)},
             },
-        }
-
-
-def _eigenvalues(response: LayerResponse, panel: int, gain: bool) -> dict[str, Any]:
-    values = response.layer.eigenvalues.tolist()
-    return {
-        "type": "scatter",
-        "x": values,
-        "y": [GAINS[0] * 1.5 if gain else LOW + 0.08] * len(values),
-        "xaxis": of("x", panel),
-        "yaxis": of("y", panel),
-        "mode": "markers",
-        "marker": {"symbol": "line-ns-open", "size": 9, "color": GREY, "line": {"width": 1}},
-        "hovertemplate": "eigenvalue %{x:.3g}<extra></extra>",
-    }
+        )
+    yield scatter(
+        values.tolist(),
+        [GAINS[0] * 1.5 if gain else LOW + 0.08] * len(values),
+        panel,
+        mode="markers",
+        marker={"symbol": "line-ns-open", "size": 9, "color": GREY, "line": {"width": 1}},
+        hovertemplate="eigenvalue %{x:.3g}<extra></extra>",
+    )
 
 
 def _lowest(response: LayerResponse) -> float:
@@ -134,18 +128,7 @@ def _limit_line(
     low, high, limit = _lowest(response), float(response.layer.eigenvalues.max()), 2 / response.tau
     if not low < limit < 1.5 * high:
         return
-    layout["shapes"].append(
-        {
-            "type": "line",
-            "xref": of("x", panel),
-            "yref": f"{of('y', panel)} domain",
-            "x0": limit,
-            "x1": limit,
-            "y0": 0,
-            "y1": 1,
-            "line": {"width": 1.5, "dash": "dot"},
-        }
-    )
+    layout["shapes"].append(segment(panel, x=(limit, limit), width=1.5))
     near = limit < 10 * high * 10**-DECADES
     layout["annotations"].append(
         note(

@@ -22,12 +22,12 @@ def show_figure(
     *,
     key: str,
     title: str,
-    height: int,
+    height: int = 380,
     fill: int = 0,
     below: int = 0,
     widest: str = "100vh",
     lecture: bool = False,
-    empty: str = "",
+    empty: str = "Press Start: the curve appears here as the run goes on.",
     **behaviour: Any,
 ) -> None:
     """Draw `figure` and keep drawing as the runs its lines are bound to go on, without a rerun.
@@ -78,71 +78,47 @@ def _templates() -> dict[str, Any]:
 def live_chart(
     traces: Sequence[Trace],
     *,
-    key: str,
-    title: str,
     y_title: str,
-    x: XAxis = "step",
-    x_switch: bool = True,
-    log_y: bool = False,
-    height: int = 380,
-    fill: int = 0,
-    lecture: bool = False,
     y_format: str = ".3~g",
-    empty: str = "Press Start: the curve appears here as the run goes on.",
+    log_y: bool = False,
+    x_switch: bool = True,
+    lecture: bool = False,
     quantities: Sequence[Quantity] = (),
-    quantity: str = "",
-    smoothing: float = 0.0,
-    smooth: bool = False,
     on_target: Callable[[], None] | None = None,
     on_view: Callable[[], None] | None = None,
+    **more: Any,
 ) -> None:
     """Draw curves along training, live, with the switches a person needs.
 
     Args:
         traces: Lines, drawn in this order; up to four are named at their ends.
-        key: Identity of the chart on the page.
-        title: The question the figure answers, or its answer.
         y_title: Axis title with symbol and unit.
-        x: Horizontal axis shown first.
-        x_switch: Offer buttons for step, epoch and seconds.
-        log_y: Start with a logarithmic vertical axis.
-        height: Pixels of the whole component, toolbar included.
-        fill: Pixels of the window that the rest of the page takes; see `show_figure`.
-        lecture: Larger type and thicker lines.
         y_format: d3 format of hover values, for example ".1%".
-        empty: What to do next, shown while there is nothing to draw.
-        quantities: What the person may look at; its title and axis replace the ones above.
-        quantity: Series of the quantity shown; the first if empty.
-        smoothing: Epochs of the causal running mean that a button switches on; 0 for no button.
-        smooth: Whether it is on.
+        log_y: Start with a logarithmic vertical axis.
+        x_switch: Offer buttons for step, epoch and seconds; the first is `x`, "step" by default.
+        lecture: Larger type and thicker lines.
+        quantities: What the person may look at, beginning with the one whose series `quantity` is;
+            its title and axis replace the others.
         on_target: Called once a dragged target is let go; `st.session_state[key].aimed` then holds
             `quantity` and `value`.
         on_view: Called when quantity, axis, scale or smoothing change; the page then owns them, so
             that they can be in its link. `st.session_state[key].looked` holds `quantity`, `x`,
             `log` and `smooth`.
+        **more: Of `show_figure`; and `smoothing`, the epochs of the causal running mean that a
+            button switches on, with `smooth` for whether it is on.
     """
-    events: dict[str, Any] = {}
     if on_view is not None:
-        events = {"on_aimed_change": on_target or _nothing, "on_looked_change": on_view}
+        more |= {"on_aimed_change": on_target or _nothing, "on_looked_change": on_view}
     show_figure(
         curves(traces, y_title=y_title, y_format=y_format, lecture=lecture),
-        key=key,
-        title=title,
-        height=height,
-        fill=fill,
         lecture=lecture,
-        empty=empty,
         headed=True,
         marks=True,
-        x=x,
         xSwitch=x_switch,
         logY=log_y,
         quantities=[quantity.as_data() for quantity in quantities],
-        quantity=quantity or (quantities[0].series if quantities else ""),
-        smoothing=smoothing,
-        smooth=smooth,
         owned=on_view is not None,
-        **events,
+        **more,
     )
 
 

@@ -1,39 +1,57 @@
-"""What the network sees, live: decision boundary, predictions, confusion matrix."""
+"""What a run writes as a whole, live: pictures of what the network sees, the map of a sweep."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from app.charts.theme import CLASS_COLORS
 from app.live.component import mount
 
-
-def _picture(kind: str, run: str | None, key: str, height: int, empty: str, member: int) -> None:
-    data = {
-        "run": run,
-        "member": member,
-        "artifact": kind,
-        "height": height,
-        "empty": empty,
-        "classColors": CLASS_COLORS,
-    }
-    mount(kind, data, key=key, height=height)
+# What to do next, shown while there is nothing to draw.
+EMPTY = {
+    "boundary": "The decision boundary appears here once the run has started.",
+    "predictions": "Predictions on a few validation images appear here once the run has started; "
+    "a table of numbers has none.",
+    "confusion": "The confusion matrix appears here when the run ends.",
+    "map": "The map fills in here as soon as the first runs have ended.",
+}
 
 
-def live_boundary(run: str | None, key: str, *, height: int = 380, member: int = 0) -> None:
-    """Draw how the network divides the plane, with the samples on top (2-D data)."""
-    empty = "The decision boundary appears here once the run has started."
-    _picture("boundary", run, key, height, empty, member)
+def live_picture(
+    kind: Literal["boundary", "predictions", "confusion"], run: str | None, *, height: int = 380
+) -> None:
+    """Draw how the network divides the plane, what it predicts, or which class it takes for which.
+
+    Args:
+        kind: Name of the artifact; also its identity on the page.
+        run: Id of the run; None shows what to do.
+        height: Pixels.
+    """
+    data = {"run": run, "artifact": kind, "height": height, "classColors": CLASS_COLORS}
+    mount(kind, {**data, "empty": EMPTY[kind]}, key=kind, height=height)
 
 
-def live_predictions(run: str | None, key: str, *, height: int = 200, member: int = 0) -> None:
-    """Show a few validation images with the network's probabilities (images)."""
-    empty = (
-        "Predictions on a few validation images appear here once the run has started; a table of "
-        "numbers has none."
-    )
-    _picture("predictions", run, key, height, empty, member)
+def live_map(
+    run: str | None,
+    *,
+    key: str,
+    height: int,
+    selected: int | None = None,
+    clickable: bool = True,
+    lecture: bool = False,
+) -> int | None:
+    """Draw a sweep's map; return the cell that was just clicked, if one was.
 
-
-def live_confusion(run: str | None, key: str, *, height: int = 380, member: int = 0) -> None:
-    """Show which class is taken for which, after an evaluation."""
-    empty = "The confusion matrix appears here when the run ends."
-    _picture("confusion", run, key, height, empty, member)
+    Args:
+        run: Id of the sweep.
+        key: Identity on the page.
+        height: Pixels at least; a taller window gives it more.
+        selected: The cell to mark.
+        clickable: Whether a click asks for a cell's curve.
+        lecture: Type of at least 18 pt.
+    """
+    data = {"run": run, "artifact": "map", "height": height, "empty": EMPTY["map"]}
+    look = {"selected": selected, "clickable": clickable, "lecture": lecture}
+    result = mount("map", {**data, **look}, key=key, height=None, on_cell_change=lambda: None)
+    cell = getattr(result, "cell", None)
+    return int(cell) if isinstance(cell, (int, float)) else None

@@ -92,12 +92,6 @@ class Table:
         _, step, epoch, seconds, y = points.T
         return Delta(start, step, epoch, seconds, y)
 
-    def latest(self) -> dict[str, float]:
-        """Return the values of the last row by column name."""
-        if self._last is None:
-            return {}
-        return dict(zip(self.columns, self._last[_VALUE].tolist(), strict=True))
-
     def _points(self, start: int, stop: int, column: int, last: bool = False) -> Floats:
         """Return (point, field) of buckets `start` to `stop` in order of their rows."""
         parts = [self._buckets[start:stop, :, :, column].reshape(-1, _FIELDS)]

@@ -7,21 +7,25 @@ import zlib
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from app.live.series import Delta, Floats, Table
 from app.live.wire import run_json
-from proxprop.spec.config import ConfigError, RunConfig
 from proxprop.spec.events import Ended, Mark
 from proxprop.spec.plain import strict_json
 
 if TYPE_CHECKING:
     from proxprop.runs.record import Chunk, EventRow, Run
 
+HEAD = (
+    *("revision", "status", "outcome", "words", "stale"),
+    *("step", "epoch", "seconds", "progress"),
+)
 PACE_WINDOW = 10.0  # seconds over which the pace is measured for the time left
 
 
@@ -32,7 +36,7 @@ class Token:
     Attributes:
         revision: Revision of the run that the rest refers to.
         seq: Last chunk whose points it has.
-        head: Checksum of status, clocks and settings.
+        head: Checksum of status and clocks.
         rest: Checksum of marks and artifact versions.
     """
 
@@ -53,18 +57,6 @@ class Token:
         return cls(int(parts[0]), int(parts[1]), parts[2], parts[3])
 
 
-@dataclass
-class _History:
-    """How many rows a table had after which chunk."""
-
-    seqs: list[int] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
-
-    def rows_at(self, seq: int) -> int:
-        index = bisect_right(self.seqs, seq)
-        return self.rows[index - 1] if index else 0
-
-
 class Snapshot:
     """A run's downsampled series, marks and standing; fed by the tailer, read by viewers."""
 
@@ -76,9 +68,8 @@ class Snapshot:
         self.marks: list[dict[str, Any]] = []
         self.artifacts: dict[str, int] = {}
         self._tables: dict[tuple[int, str], Table] = {}
-        self._history: dict[tuple[int, str], _History] = {}
-        self._changes: dict[str, Any] = {}
-        self._solver: str | None = None  # parsed once: the config never changes
+        # How many rows a table had after which chunk.
+        self._history: dict[tuple[int, str], list[tuple[int, int]]] = {}
         self._pace: deque[tuple[float, float]] = deque()
 
     def add_chunks(self, chunks: list[Chunk]) -> None:
@@ -89,12 +80,11 @@ class Snapshot:
             self.seq = chunk.seq
         for key, group in grouped.items():
             table = self._tables.setdefault(key, Table(()))
-            history = self._history.setdefault(key, _History())
+            history = self._history.setdefault(key, [])
             rows = table.rows
             for chunk in group:
                 rows += len(chunk)
-                history.seqs.append(chunk.seq)
-                history.rows.append(rows)
+                history.append((chunk.seq, rows))
             # A long run is thousands of chunks: joined, they are downsampled at once.
             for _, alike in groupby(group, key=lambda chunk: tuple(chunk.columns)):
                 table.append(_joined(list(alike)))
@@ -104,27 +94,14 @@ class Snapshot:
         for row in rows:
             self.event_seq = row.seq
             if isinstance(row.event, Mark):
-                self._changes.update(row.event.changes)
                 self._mark(row.event, row.event.kind, row.event.label)
             elif isinstance(row.event, Ended) and row.event.outcome == "diverged":
                 self._mark(row.event, "diverged", row.event.words)
 
     def set_run(self, run: Run) -> None:
         """Take the run's row as it stands now."""
-        stale = run.stale
-        self.head = {
-            "revision": run.revision,
-            "status": run.status,
-            "outcome": run.outcome,
-            "words": run.words,
-            "step": run.step,
-            "epoch": run.epoch,
-            "seconds": run.seconds,
-            "progress": run.progress,
-            "eta": None if stale else self._eta(run),
-            "stale": stale,
-            "settings": self._settings(run),
-        }
+        eta = None if run.stale else self._eta(run)
+        self.head = {**{name: getattr(run, name) for name in HEAD}, "eta": eta}
 
     def token(self) -> Token:
         """Return what a viewer has who is up to date."""
@@ -153,7 +130,9 @@ class Snapshot:
 
     def _deltas(self, seq: int, tables: Collection[str] | None) -> Iterator[tuple[str, Delta]]:
         for (member, name), table in self._tables.items():
-            rows = self._history[member, name].rows_at(seq)
+            history = self._history[member, name]
+            index = bisect_right(history, seq, key=itemgetter(0))
+            rows = history[index - 1][1] if index else 0
             if rows == table.rows or (tables is not None and name not in tables):
                 continue
             for index, column in enumerate(table.columns):
@@ -161,28 +140,10 @@ class Snapshot:
 
     def _mark(self, event: Mark | Ended, kind: str, label: str) -> None:
         # The loop may both mark a divergence and end with it: one line on the chart is enough.
-        told = {(mark["member"], mark["kind"]) for mark in self.marks}
-        if kind == "diverged" and (event.member, kind) in told:
-            return
-        self.marks.append(
-            {
-                "member": event.member,
-                "step": event.step,
-                "epoch": event.epoch,
-                "seconds": event.seconds,
-                "kind": kind,
-                "label": label,
-            }
-        )
-
-    def _settings(self, run: Run) -> dict[str, Any]:
-        table = self._tables.get((0, "settings"))
-        settings: dict[str, Any] = dict(table.latest()) if table else {}
-        if self._solver is None:
-            self._solver = _solver_of(run)
-        if solver := self._changes.get("direction.solver", self._solver):
-            settings["solver"] = solver
-        return settings
+        known = {(mark["member"], mark["kind"]) for mark in self.marks}
+        if kind != "diverged" or (event.member, kind) not in known:
+            place = {name: getattr(event, name) for name in ("member", "step", "epoch", "seconds")}
+            self.marks.append({**place, "kind": kind, "label": label})
 
     def _eta(self, run: Run) -> float | None:
         """Return wall-clock seconds left at the pace of the last seconds."""
@@ -197,14 +158,6 @@ class Snapshot:
         if elapsed < 1 or gained <= 0:
             return run.eta
         return (1 - run.progress) * elapsed / gained
-
-
-def _solver_of(run: Run) -> str:
-    try:
-        config = run.config
-    except ConfigError:
-        return ""  # written by another version: its curves can be shown all the same
-    return config.direction.solver if isinstance(config, RunConfig) else ""
 
 
 def _joined(chunks: list[Chunk]) -> dict[str, Floats]:

@@ -11,16 +11,8 @@ from app.services import get_store
 ROW_HEIGHT = 62
 
 
-def _standing(run_id: str) -> dict[str, Any]:
-    run = get_store().get([run_id]).get(run_id)
-    if run is None:
-        return {"status": "deleted", "outcome": None, "words": "", "stale": False}
-    return {
-        "status": run.status,
-        "outcome": run.outcome,
-        "words": run.words,
-        "stale": run.stale,
-    }
+SHOWN = ("status", "outcome", "words", "stale")
+DELETED = {"status": "deleted", "outcome": None, "words": "", "stale": False}
 
 
 def live_status(
@@ -47,14 +39,15 @@ def live_status(
         Run id → `status`, `outcome`, `words`, `stale` as they stand at this rerun.
     """
     ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
-    standing = {run_id: _standing(run_id) for run_id in ids}
-    data = {
-        "runs": ids,
-        "labels": list(labels or []),
-        "series": series,
-        "lecture": lecture,
-        "standing": standing,
+    known = get_store().get(ids)
+    standing = {
+        run_id: {name: getattr(known[run_id], name) for name in SHOWN}
+        if run_id in known
+        else dict(DELETED)
+        for run_id in ids
     }
+    data = {"runs": ids, "labels": list(labels or []), "standing": standing}
     height = (ROW_HEIGHT + (18 if lecture else 0)) * max(1, len(ids))
-    mount("status", data, key=key, height=height, on_changed_change=lambda: None)
+    look = {"series": series, "lecture": lecture}
+    mount("status", {**data, **look}, key=key, height=height, on_changed_change=lambda: None)
     return standing

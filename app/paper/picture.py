@@ -18,8 +18,6 @@ from proxprop.paper.curves import arrival
 from proxprop.paper.result import AnyResult, Result, Seed, StabilityMethod, StabilityResult
 from proxprop.spec.config import Contender, DirectionConfig, RunConfig
 
-LOSS = "full training loss J"
-TAU = "proximal step τ"
 HEIGHT, FILL = 362, 340  # pixels at least; what the rest of the first screen takes
 TALLER = 90  # pixels more that large type takes from the picture
 NOTHING = (
@@ -28,24 +26,9 @@ NOTHING = (
 )
 BEGUN = "The first numbers come with the first epoch."
 CURVES = (
-    Panel("Loss by epoch", "epoch", "train_loss", "epoch", LOSS, log=True, target=True),
-    Panel(
-        "Accuracy by epoch",
-        "epoch",
-        "validation_accuracy",
-        "epoch",
-        "validation accuracy",
-        percent=True,
-    ),
-    Panel(
-        "Loss by seconds",
-        "seconds",
-        "train_loss",
-        "training time [s]",
-        LOSS,
-        log=True,
-        target=True,
-    ),
+    Panel("Loss by epoch", "epoch", "train_loss", target=True),
+    Panel("Accuracy by epoch", "epoch", "validation_accuracy"),
+    Panel("Loss by seconds", "seconds", "train_loss", target=True),
 )
 
 
@@ -130,19 +113,8 @@ def batch_picture(result: Result) -> Picture:
     done = max((curve.epochs for curve in drawn.values()), default=0.0)
     after = f"after {number(done)} epoch{'s' * (done != 1)}"
     ticks = tuple(sorted({config.direction.tau for config in configs.values()}))
-    loss = Panel(
-        f"Loss {after}", "tau", "train_loss", TAU, LOSS, log=True, x_log=True, x_ticks=ticks
-    )
-    accuracy = Panel(
-        f"Accuracy {after}",
-        "tau",
-        "validation_accuracy",
-        TAU,
-        "validation accuracy",
-        percent=True,
-        x_log=True,
-        x_ticks=ticks,
-    )
+    loss = Panel(f"Loss {after}", "tau", "train_loss", ticks=ticks)
+    accuracy = Panel(f"Accuracy {after}", "tau", "validation_accuracy", ticks=ticks)
     return Picture((loss, accuracy), tuple(lines))
 
 
@@ -171,16 +143,8 @@ def _study_line(label: str, members: list[tuple[float, Curve]], style: LineStyle
 
 def stability_picture(result: StabilityResult) -> Picture:
     """Return the loss after the steps against the common step size, a line a method."""
-    panel = Panel(
-        f"Loss after {result.steps} steps, by step size",
-        "step_size",
-        "loss",
-        "step size s (η explicit, η·τ implicit)",
-        LOSS,
-        log=True,
-        target=True,
-        x_log=True,
-    )
+    title = f"Loss after {result.steps} steps, by step size"
+    panel = Panel(title, "step_size", "loss", target=True)
     guess = f"guessing the classes' shares: {number(result.constant_loss)}"
     styles = line_styles(
         [Contender(direction=DirectionConfig(solver=m.solver)) for m in result.methods]
@@ -193,24 +157,16 @@ def stability_picture(result: StabilityResult) -> Picture:
 
 
 def _method_line(method: StabilityMethod, seeds: Sequence[int], style: LineStyle) -> Line:
-    sizes = len(method.step_size)
-    stack = np.array(method.losses, dtype=float).reshape(sizes, -1)
+    sizes = clean(method.step_size)
+    stack = np.array(method.losses, dtype=float).reshape(len(sizes), -1)
     gone = np.array([[o == "diverged" for o in row] for row in method.outcomes], dtype=bool)
-    lost: np.ndarray = np.any(gone.reshape(sizes, -1), axis=1)
+    lost: np.ndarray = np.any(gone.reshape(len(sizes), -1), axis=1)
     several = stack.shape[1] > 1
+    mean = {"step_size": sizes, "loss": clean(np.where(lost, np.nan, stack.mean(axis=1)))}
     std = {"loss": clean(np.where(lost, np.nan, stack.std(axis=1, ddof=1)))} if several else {}
     members = tuple(
-        (seed, {"step_size": clean(method.step_size), "loss": clean(column)})
+        (seed, {"step_size": sizes, "loss": clean(column)})
         for seed, column in zip(seeds, stack.T, strict=False)
     )
-    return Line(
-        method.label,
-        style,
-        {
-            "step_size": clean(method.step_size),
-            "loss": clean(np.where(lost, np.nan, stack.mean(axis=1))),
-        },
-        std,
-        members * several,
-        gone=tuple(float(s) for s, away in zip(method.step_size, lost, strict=True) if away),
-    )
+    away = tuple(float(s) for s, gone in zip(method.step_size, lost, strict=True) if gone)
+    return Line(method.label, style, mean, std, members * several, gone=away)

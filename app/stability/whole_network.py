@@ -15,8 +15,8 @@ from app.components.run_titles import config_of, data_of
 from app.components.transport import resume, start, stop_button
 from app.guard import reporting, take_problem
 from app.live.chart import live_chart
+from app.live.pictures import live_map
 from app.live.status import live_status
-from app.live.sweep_map import live_map
 from app.services import get_store
 from app.stability import limits
 from app.stability.page import StabilityState

@@ -11,7 +11,7 @@ from app.components.links import download_links
 from app.components.run_settings import few_evaluations
 from app.components.transport import queue_place
 from app.live.chart import live_chart
-from app.live.pictures import live_boundary, live_confusion, live_predictions
+from app.live.pictures import live_picture
 from app.live.status import live_status
 from app.services import get_service
 from proxprop.runs.record import Run
@@ -37,7 +37,7 @@ def picture(run: Run) -> None:
         loss_chart(run, config)
     with right:
         if plane:
-            live_boundary(run.id, key="boundary", height=CHART)
+            live_picture("boundary", run.id, height=CHART)
         else:
             accuracy_chart(run, config)
     number_tiles(run, config)
@@ -47,9 +47,9 @@ def picture(run: Run) -> None:
         if plane:
             accuracy_chart(run, config)
         else:
-            live_predictions(run.id, key="predictions")
+            live_picture("predictions", run.id, height=200)
     with right:
-        live_confusion(run.id, key="confusion", height=CHART)
+        live_picture("confusion", run.id, height=CHART)
     instruments(run, config)
 
 

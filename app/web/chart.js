@@ -207,7 +207,8 @@ class Chart extends View {
     const width = Math.max(FILE.width, FILE.panel * (meta.columns ?? 1))
     const picture = pictureOf(this.figure({ width, height: Math.max(FILE.height, this.gd.clientHeight) }), title)
     const { height } = picture.layout
-    return download(name, await window.Plotly.toImage(picture, { format, width, height, scale: format === 'png' ? 2 : 1 }))
+    const scale = format === 'png' ? 2 : 1
+    return download(name, await window.Plotly.toImage(picture, { format, width, height, scale }))
   }
 
   destroy() {

@@ -9,16 +9,18 @@ export function buildBar(data, { choose, look, save }) {
   const { title, quantities, figure: { layout: { meta } } } = data
   const button = (name, attributes, click) => make('button', { type: 'button', ...attributes, onclick: click }, name)
   const group = (label, ...buttons) => make('div', { role: 'group', 'aria-label': label }, ...buttons)
-  const about = { smooth: 'Running mean of the last few evaluations; the measured values stay, faintly' }
+  const quantity = ({ series, name }) => button(name, { 'data-quantity': series }, () => look(series))
+  const axis = (x) => button(x, { 'data-axis': x }, () => choose({ x }, 'x'))
+  const log = () => button('log', { 'data-log': '', title: 'Logarithmic vertical axis' }, () => choose('log', 'y'))
+  const running = 'Running mean of the last few evaluations; the measured values stay, faintly'
+  const smooth = () => button('smooth', { 'data-smooth': '', title: running }, () => choose('smooth'))
   return [
     data.headed && make('h3', { class: 'pp-title' }, title),
     button('reset zoom', { 'data-reset': '', hidden: true }, () => choose({ ranges: {} })),
-    quantities.length > 1 &&
-      group('Quantity', ...quantities.map(({ series, name }) => button(name, { 'data-quantity': series }, () => look(series)))),
-    data.xSwitch && group('Horizontal axis', ...CLOCKS.map((x) => button(x, { 'data-axis': x }, () => choose({ x }, 'x')))),
-    meta.logs?.length > 0 &&
-      group('Vertical scale', button('log', { 'data-log': '', title: 'Logarithmic vertical axis' }, () => choose('log', 'y'))),
-    data.smoothing > 0 && group('Smoothing', button('smooth', { 'data-smooth': '', title: about.smooth }, () => choose('smooth'))),
+    quantities.length > 1 && group('Quantity', ...quantities.map(quantity)),
+    data.xSwitch && group('Horizontal axis', ...CLOCKS.map(axis)),
+    meta.logs?.length > 0 && group('Vertical scale', log()),
+    data.smoothing > 0 && group('Smoothing', smooth()),
     menu(save),
   ].filter(Boolean)
 }

@@ -8,7 +8,7 @@ import { faded, textWidth } from './dom.js'
 import { bandOf } from './seeds.js'
 
 const GROWING = ['size', 'width', 'l', 't', 'b'] // what of a figure grows with the window
-const CONTEXT = 2 // faint lines that still tell their values; more would bury the others
+const CONTEXT = 2 // faint lines that still show their values; more would bury the others
 
 /** The figure with type, lines and margins `fit` times as large. */
 export function enlarged(value, fit, growing = false) {
@@ -42,7 +42,7 @@ export function figureOf(looked, { lines, hub, choice, theme, width, height, bef
   const panels = panelsOf(given, frames, ranges, choice)
   const look = { theme, size: font.size - 1.5, font: font.size, thick: hints.thick }
   const marks = looked.marks ? marksOf(lines, hub, choice.x) : []
-  const drawn = drawMarks(marks, panels[0], { ...look, tellWhose: looked.quantities.length > 0 })
+  const drawn = drawMarks(marks, panels[0], { ...look, named: looked.quantities.length > 0 })
   const data = [
     ...linesIn(lines, panels, named, theme),
     ...lines.flatMap((line) => band(line, lines, panels, theme)),

@@ -23,7 +23,7 @@ export function marksOf(lines, hub, x) {
     for (const mark of hub.run(run).marks) {
       const line = members.get(mark.member)
       if (!line) continue
-      // Changes of one of many runs would bury the picture; how each ended is told always.
+      // Changes of one of many runs would bury the picture; how each ended is said always.
       if (mark.kind !== 'diverged' && runs.size * members.size > 2) continue
       marks.push({ ...mark, x: mark[x], line })
     }
@@ -32,7 +32,7 @@ export function marksOf(lines, hub, x) {
 }
 
 /** Plotly's shapes and annotations of `marks` in a panel; their words do not overlap. */
-export function drawMarks(marks, panel, { size, theme, tellWhose }) {
+export function drawMarks(marks, panel, { size, theme, named }) {
   const shapes = []
   const annotations = []
   const ends = Array.from({ length: ROWS }, () => -Infinity)
@@ -44,7 +44,7 @@ export function drawMarks(marks, panel, { size, theme, tellWhose }) {
       type: 'line', xref: 'x', yref: 'y domain', x0: mark.x, x1: mark.x, y0: 0, y1: 1, layer: 'below',
       line: { width: 1, dash: diverged ? 'solid' : 'dot' },
     })
-    const whose = tellWhose ? `${mark.line.name}: ` : ''
+    const whose = named ? `${mark.line.name}: ` : ''
     const text = diverged ? `✕ ${whose}${mark.label || 'diverged'}` : mark.label
     const length = textWidth(text, size, theme.font) + 8
     const flip = at + length > panel.width && at - length > 0
@@ -66,14 +66,15 @@ export function drawMarks(marks, panel, { size, theme, tellWhose }) {
 export function crosses(lines, marks, panels, look) {
   const live = marks.filter(({ kind }) => kind === 'diverged').map(({ x, line, label, member }) => {
     const own = lines.filter(({ run, key, hidden }) => !hidden && run === line.run && memberOf(key) === member)
-    const words = { mode: 'markers', text: [`${line.name}: ${label || 'diverged'}`], hovertemplate: '%{text}<extra></extra>' }
+    const words = { text: [`${line.name}: ${label || 'diverged'}`], hovertemplate: '%{text}<extra></extra>' }
     return { ...sign(line, look, x, heightOf(own, panels[0], CEILING.live)), ...words }
   })
   const recorded = lines.filter(({ trace, hidden }) => trace.meta?.ended && !hidden).map((line) => {
     const panel = panels.find(({ y }) => y === line.on)
-    const words = { mode: 'markers+text', text: [' diverged'], textposition: 'middle right', hoverinfo: 'skip' }
     const made = sign(line, look, line.x.at(-1) ?? 0, heightOf([line], panel, CEILING.recorded))
-    return { ...made, ...words, xaxis: panel.x, yaxis: panel.y, textfont: { size: look.size, color: made.marker.color } }
+    const words = { mode: 'markers+text', text: [' diverged'], textposition: 'middle right', hoverinfo: 'skip' }
+    const textfont = { size: look.size, color: made.marker.color }
+    return { ...made, ...words, textfont, xaxis: panel.x, yaxis: panel.y }
   })
   return [...live, ...recorded].map((made) => ({ ...made, name: 'diverged' }))
 }
@@ -81,14 +82,16 @@ export function crosses(lines, marks, panels, look) {
 /** The last height of lines in a panel, below a ceiling. */
 function heightOf(lines, panel, ceiling) {
   const last = lines.map(({ y }) => y.findLast((value) => value !== null && (!panel.log || value > 0)))
-  const shares = last.filter((value) => value !== undefined).map((value) => 1 - (panel.toY(value) - panel.top) / panel.height)
+  const places = last.filter((value) => value !== undefined).map(panel.toY)
+  const shares = places.map((place) => 1 - (place - panel.top) / panel.height)
   return panel.at(shares.length ? Math.min(ceiling, Math.max(0, ...shares)) : ceiling)
 }
 
 /** A sign on a line, in its colour; it hides with it. */
 function sign({ owner, trace }, { thick, theme }, x, y) {
   const marker = { symbol: 'x', size: 11 * thick, color: theme.shade(trace.line.color), line: { width: 0 } }
-  return { type: 'scatter', mode: 'markers', x: [x], y: [y], marker, legendgroup: owner, showlegend: false, cliponaxis: false }
+  const about = { legendgroup: owner, showlegend: false, cliponaxis: false }
+  return { type: 'scatter', mode: 'markers', x: [x], y: [y], marker, ...about }
 }
 
 /** When each line gets to the target: a ring on the target's line. */

@@ -6,8 +6,8 @@ import { swatch } from './svg.js'
 /** The lines that have a name, once each; one that holds no number has none. */
 export function namedOf(lines) {
   const seen = new Set()
-  const telling = lines.filter(({ named, y }) => named && !(y.length && y.every((value) => value === null)))
-  return telling.filter(({ owner }) => !seen.has(owner) && seen.add(owner))
+  const measured = lines.filter(({ named, y }) => named && !(y.length && y.every((value) => value === null)))
+  return measured.filter(({ owner }) => !seen.has(owner) && seen.add(owner))
 }
 
 /** Draw the names into a box; `toggle(owner)` hides or shows a line. Buttons stay: they may have the focus. */
@@ -15,9 +15,11 @@ export function drawNames(box, lines, { font, theme, toggle }) {
   const wanted = JSON.stringify([font, theme.dark, lines.map(({ name, trace }) => [name, trace.line])])
   if (box.dataset.names !== wanted) {
     box.dataset.names = wanted
-    box.replaceChildren(...lines.map(({ name, owner, trace: { line } }) => make('button', {
-      type: 'button', class: 'pp-label', title: `Hide or show “${name}”`, onclick: () => toggle(owner),
-    }, swatch({ color: theme.shade(line.color), dash: line.dash }, { font, line: Math.max(2, line.width) }), make('span', {}, name))))
+    box.replaceChildren(...lines.map(({ name, owner, trace: { line } }) => {
+      const sample = swatch({ ...line, color: theme.shade(line.color) }, { font, line: Math.max(2, line.width) })
+      const title = `Hide or show “${name}”`
+      return make('button', { type: 'button', class: 'pp-label', title, onclick: () => toggle(owner) }, sample, name)
+    }))
   }
   lines.forEach(({ hidden }, index) => box.children[index].setAttribute('aria-pressed', String(!hidden)))
 }

@@ -11,7 +11,8 @@ export class Target {
   constructor(box, aim) {
     this.aim = aim
     this.handle = make('div', {
-      class: 'pp-target', role: 'slider', tabindex: '0', hidden: true, title: 'Drag the target, or move it with ↑ and ↓',
+      class: 'pp-target', role: 'slider', tabindex: '0', hidden: true,
+      title: 'Drag the target, or move it with ↑ and ↓',
       onpointerdown: (event) => this.grab(event), onpointermove: (event) => this.drag(event),
       onpointerup: (event) => this.drop(event), onpointercancel: (event) => this.drop(event),
       onkeydown: (event) => this.key(event),

@@ -1,7 +1,7 @@
 // Words within panels: a name beside each line, the words of a level, where the view is clearest.
 
 import { textWidth } from './dom.js'
-import { Spots } from './spots.js'
+import { Spots, around } from './spots.js'
 
 const SAMPLES = 24 // places along a line that are tried
 const ALIKE = 1500 // cost of a name where its line runs together with another
@@ -61,7 +61,8 @@ function namesIn(panel, lines, notes, { font, theme }) {
     cost += spots.cost
     return {
       xref: `${panel.x} domain`, yref: `${panel.y} domain`, x: x / panel.width, y: 1 - y / panel.height,
-      xanchor: 'left', yanchor: 'top', showarrow: false, borderpad: 0, bgcolor: `${theme.background}cc`, font: { size: font },
+      xanchor: 'left', yanchor: 'top', showarrow: false, borderpad: 0, font: { size: font },
+      bgcolor: `${theme.background}cc`,
       text: `<span style="color:${theme.shade(line.color)}">${stroke}</span> <b>${meta.label}</b>`,
     }
   })
@@ -89,14 +90,6 @@ function candidatesFor(ways, own, { wide, high, width, height, font }) {
   if (!inside.length) return [[4, 4, 1e4]]
   const at = (i) => Math.round((1 - i / (SAMPLES - 1)) * (inside.length - 1)) // from the right
   const places = Array.from({ length: SAMPLES }, (_, i) => inside[at(i)])
-  return [0.4, 1.2, 2.5].flatMap((far) => {
-    const gap = far * font
-    return places.flatMap(([x, y]) => {
-      const cost = 60 * far + ALIKE * (1 - alone([x, y]))
-      const corners = [
-        [x - wide / 2, y - high - gap], [x - wide / 2, y + gap], [x - wide - gap, y - high / 2], [x + gap, y - high / 2],
-      ]
-      return corners.map((corner) => [...corner, cost])
-    })
-  })
+  return [0.4, 1.2, 2.5].flatMap((far) =>
+    places.flatMap((place) => around(place, wide, high, far * font, 60 * far + ALIKE * (1 - alone(place)))))
 }

@@ -1,5 +1,5 @@
 // One event stream per page. Components subscribe to runs and tables; the hub keeps what has
-// arrived and tells them. It closes the stream while the tab is hidden, since a browser allows six
+// arrived and notifies them. It closes the stream while the tab is hidden, since a browser allows six
 // connections to a host, and resumes where it left off.
 
 const EMPTY = { series: {}, marks: [], artifacts: {}, status: null }
@@ -18,9 +18,9 @@ class Hub {
     window.addEventListener('pageshow', () => this.refresh())
   }
 
-  /** Call `tell(changed run ids)` whenever one of `runs` has news; returns the way out. */
-  subscribe(runs, tables, tell) {
-    const subscriber = { runs: runs.filter(Boolean), tables, tell }
+  /** Call `notify` whenever one of `runs` has news; returns the way out. */
+  subscribe(runs, tables, notify) {
+    const subscriber = { runs: runs.filter(Boolean), tables, notify }
     this.subscribers.add(subscriber)
     this.later()
     return () => {
@@ -38,8 +38,7 @@ class Hub {
   }
 
   latest(id, key) {
-    const values = this.series(id, key)?.y
-    return values?.length ? values[values.length - 1] : undefined
+    return this.series(id, key)?.y.at(-1)
   }
 
   later() {
@@ -47,18 +46,9 @@ class Hub {
     this.timer = setTimeout(() => this.refresh(), 30)
   }
 
-  wanted() {
-    const runs = new Set()
-    const tables = new Set()
-    for (const subscriber of this.subscribers) {
-      subscriber.runs.forEach((run) => runs.add(run))
-      subscriber.tables.forEach((table) => tables.add(table))
-    }
-    return { runs: [...runs].toSorted(), tables: [...tables].toSorted() }
-  }
-
   refresh() {
-    const { runs, tables } = this.wanted()
+    const wanted = (name) => [...new Set([...this.subscribers].flatMap((subscriber) => subscriber[name]))].toSorted()
+    const [runs, tables] = [wanted('runs'), wanted('tables')]
     if (document.hidden || runs.length === 0) return this.close()
     const address = `runs=${runs.join(',')}&tables=${tables.join(',')}`
     if (this.source && address === this.address) return undefined
@@ -98,7 +88,7 @@ class Hub {
     if (connected) this.delay = 1000
     if (this.connected === connected) return
     this.connected = connected
-    this.subscribers.forEach((subscriber) => subscriber.tell(new Set(subscriber.runs)))
+    this.subscribers.forEach(({ notify }) => notify())
   }
 
   receive(order, event) {
@@ -107,20 +97,16 @@ class Hub {
     order.forEach((id, index) => {
       if (this.runs.has(id)) this.runs.get(id).token = tokens[index]
     })
-    const changed = new Set()
-    for (const [id, update] of Object.entries(message.runs)) {
-      this.apply(id, update, tokens[order.indexOf(id)])
-      changed.add(id)
-    }
-    for (const subscriber of this.subscribers) {
-      if (subscriber.runs.some((run) => changed.has(run))) subscriber.tell(changed)
+    for (const [id, update] of Object.entries(message.runs)) this.apply(id, update, tokens[order.indexOf(id)])
+    for (const { runs, notify } of this.subscribers) {
+      if (runs.some((run) => run in message.runs)) notify()
     }
   }
 
   apply(id, update, token) {
     let run = this.runs.get(id)
     if (!run || run.revision !== update.revision) {
-      run = { series: {}, marks: [], artifacts: {}, status: null }
+      run = { ...EMPTY, series: {} }
       this.runs.set(id, run)
     }
     const { series = {}, ...fields } = update
@@ -133,12 +119,8 @@ class Hub {
 
 /** Cut to the first `from` points, then append: the stream's only operation. */
 export function extend(old, delta) {
-  const kept = (name) => (delta.from && old ? old[name].slice(0, delta.from) : [])
-  const grown = {}
-  for (const name of ['step', 'epoch', 'seconds', 'y']) {
-    grown[name] = kept(name).concat(delta[name])
-  }
-  return grown
+  const grown = (name) => (old?.[name].slice(0, delta.from) ?? []).concat(delta[name])
+  return { step: grown('step'), epoch: grown('epoch'), seconds: grown('seconds'), y: grown('y') }
 }
 
 // Other versions of this module may be loaded after an update of the server; they share one stream.

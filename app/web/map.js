@@ -47,8 +47,8 @@ class SweepMap extends Picture {
 
   title({ payload }) {
     const { finished, runs, steps, seeds } = payload
-    const words = `${formatted(finished, 'd')} of ${formatted(runs, 'd')} runs, ${steps} steps each, ${seeds.length} ${seeds.length > 1 ? 'seeds' : 'seed'}`
-    return [QUESTION, words]
+    const each = `${steps} steps each, ${seeds.length} ${seeds.length > 1 ? 'seeds' : 'seed'}`
+    return [QUESTION, `${formatted(finished, 'd')} of ${formatted(runs, 'd')} runs, ${each}`]
   }
 
   paint(payload) {
@@ -77,10 +77,10 @@ class SweepMap extends Picture {
   }
 
   mark() {
-    const cell = this.focused
-    this.ring.setAttribute('visibility', cell ? 'visible' : 'hidden')
-    if (!cell) return
-    const place = { x: cell.x0 - 1, y: cell.y0 - 1, width: cell.x1 - cell.x0 + 2, height: cell.y1 - cell.y0 + 2, stroke: this.theme.text }
+    this.ring.setAttribute('visibility', this.focused ? 'visible' : 'hidden')
+    if (!this.focused) return
+    const { x0, x1, y0, y1 } = this.focused
+    const place = { x: x0 - 1, y: y0 - 1, width: x1 - x0 + 2, height: y1 - y0 + 2, stroke: this.theme.text }
     for (const [name, value] of Object.entries(place)) this.ring.setAttribute(name, value)
   }
 
@@ -106,7 +106,8 @@ class SweepMap extends Picture {
     const tau = found.solver === 'explicit' ? '' : `, τ ${number(found.tau[index])}`
     const runs = found.outcomes[index].map((outcome, seed) => {
       if (!outcome) return 'pending'
-      return outcome === 'diverged' ? found.words[index][seed] || 'diverged' : `${outcome === 'collapsed' ? 'collapsed, ' : ''}loss ${number(found.losses[index][seed])}`
+      if (outcome === 'diverged') return found.words[index][seed] || 'diverged'
+      return `${outcome === 'collapsed' ? 'collapsed, ' : ''}loss ${number(found.losses[index][seed])}`
     })
     return `${found.label}, η ${number(found.lr[index])}${tau}: ${[...new Set(runs)].join('; ')}`
   }

@@ -1,9 +1,11 @@
 // Loss as colour: dark is low. Cividis, made to read alike for all kinds of colour vision.
 
-const STOPS = ['#00224e', '#123570', '#3b496c', '#575d6d', '#707173', '#8a8678', '#a59c74', '#c3b369', '#e1cc55', '#fee838']
-const DECADES = 2 // below the loss of a constant prediction
+import { rgb } from './dom.js'
 
-const parts = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
+const STOPS = [
+  '#00224e', '#123570', '#3b496c', '#575d6d', '#707173', '#8a8678', '#a59c74', '#c3b369', '#e1cc55', '#fee838',
+].map(rgb)
+const DECADES = 2 // below the loss of a constant prediction
 
 /** Share of the scale, 0 for low losses and 1 for the constant predictor's. */
 export function share(loss, constant) {
@@ -14,7 +16,7 @@ export function share(loss, constant) {
 export function color(at) {
   const place = at * (STOPS.length - 1)
   const low = Math.min(STOPS.length - 2, Math.floor(place))
-  const [from, to] = [parts(STOPS[low]), parts(STOPS[low + 1])]
+  const [from, to] = [STOPS[low], STOPS[low + 1]]
   return `rgb(${from.map((value, i) => Math.round(value + (place - low) * (to[i] - value))).join(' ')})`
 }
 

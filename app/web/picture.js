@@ -18,11 +18,11 @@ export class Picture extends View {
     this.root.append(this.caption, this.body, this.none)
   }
 
-  update({ run, member, height, empty }) {
+  update({ run, height, empty }) {
     this.root.style.height = `${height}px`
     this.none.textContent = empty
-    if (run !== this.run || member !== this.member) {
-      Object.assign(this, { run, member, version: undefined, payload: null })
+    if (run !== this.run) {
+      Object.assign(this, { run, version: undefined, payload: null })
       this.body.replaceChildren()
       this.caption.textContent = ''
     }
@@ -31,15 +31,15 @@ export class Picture extends View {
   }
 
   async check() {
-    const { run, member, data: { artifact: kind } } = this
-    const version = hub.run(run).artifacts[`${member}/${kind}`]
+    const { run, data: { artifact: kind } } = this
+    const version = hub.run(run).artifacts[`0/${kind}`]
     if (!run || version === undefined || version === this.version || this.fetching) return
     this.fetching = true
     try {
-      const answer = await fetch(`/api/runs/${run}/artifacts/${member}/${kind}?v=${version}`)
+      const answer = await fetch(`/api/runs/${run}/artifacts/0/${kind}?v=${version}`)
       if (!answer.ok) throw new Error(String(answer.status))
       const artifact = await answer.json()
-      if (run !== this.run || member !== this.member) return
+      if (run !== this.run) return
       Object.assign(this, { version: artifact.version, payload: artifact.payload })
       const [title, detail] = this.title(artifact)
       this.caption.replaceChildren(make('b', {}, title), detail)

@@ -15,6 +15,7 @@ await stylesheet(import.meta.url)
 
 const PACE = 450 // milliseconds a step while playing
 const NARROW = 760
+const TYPING = 'textarea, select, button, a, summary, [contenteditable], [role=radio]'
 const LARGEST = { usual: 1.2, lecture: 1.35 } // how far type grows with the window
 const kept = (window.__proxpropQuadratic ??= { values: null })
 
@@ -32,7 +33,9 @@ class QuadraticView extends View {
       reset: () => this.reset(),
     })
     this.planeSvg = shape('svg', { class: 'pp-scene pp-plane' })
-    this.curveSvg = shape('svg', { class: 'pp-scene pp-curves', role: 'img', 'aria-label': 'Factor of each component in one step' })
+    this.curveSvg = shape('svg', {
+      class: 'pp-scene pp-curves', role: 'img', 'aria-label': 'Factor of each component in one step',
+    })
     this.plane = new Plane(this.planeSvg, (x, y) => this.set({ x, y }))
     this.words = make('div', { class: 'pp-caption', role: 'status' })
     this.root.append(
@@ -51,7 +54,8 @@ class QuadraticView extends View {
       if (format === 'csv') download(file, table(rows(reading(this.values))))
       else saveDrawing(format, file, { svg, title, theme: this.theme })
     }
-    return make('figure', {}, make('div', { class: 'pp-head' }, make('figcaption', {}, title), menu(save, `${name}-`)), svg)
+    const head = make('div', { class: 'pp-head' }, make('figcaption', {}, title), menu(save, `${name}-`))
+    return make('figure', {}, head, svg)
   }
 
   update({ looks, warn }) {
@@ -88,10 +92,12 @@ class QuadraticView extends View {
 
   /** Space plays, → and ← step, 0 resets, unless what has the focus needs the key itself. */
   key(event) {
-    const does = { ' ': () => this.toggle(), ArrowRight: () => this.step(1), ArrowLeft: () => this.step(-1), 0: () => this.reset() }[event.key]
+    const does = {
+      ' ': () => this.toggle(), ArrowRight: () => this.step(1), ArrowLeft: () => this.step(-1), 0: () => this.reset(),
+    }[event.key]
     if (!does || event.ctrlKey || event.metaKey || event.altKey) return
     const slides = event.key === ' ' ? 'input:not([type=range])' : 'input, .pp-start'
-    if (event.target.closest?.(`${slides}, textarea, select, button, a, summary, [contenteditable], [role=radio]`)) return
+    if (event.target.closest?.(`${slides}, ${TYPING}`)) return
     event.preventDefault()
     event.stopPropagation()
     does()
@@ -112,14 +118,16 @@ class QuadraticView extends View {
     const narrow = width < NARROW
     this.root.classList.toggle('pp-narrow', narrow)
     const fit = narrow ? 1 : this.fit(LARGEST[lecture ? 'lecture' : 'usual'])
-    this.root.style.setProperty('--size', `${(lecture && !narrow ? 24 : 15) * fit}px`)
     this.root.style.setProperty('--form', `${(lecture ? 290 : 236) * fit}px`)
     // The page's head is above, the caption below; the rest of the window is for the picture.
     const rest = this.room() - (lecture ? 46 + 68 * fit : 46 + 66 * fit)
     this.root.style.setProperty('--high', `${Math.max(lecture ? 420 : 360, Math.min(rest, width * 0.62))}px`)
     const now = reading(this.values)
-    const size = lecture && !narrow ? { font: 24 * fit, line: 5 * fit, small: 1 } : { font: 15 * fit, line: 3 * fit, small: 0.92 }
-    const scene = (svg) => ({ looks: this.looks, size, theme: this.theme, width: svg.clientWidth, height: svg.clientHeight })
+    const [font, line, small] = lecture && !narrow ? [24, 5, 1] : [15, 3, 0.92]
+    const size = { font: font * fit, line: line * fit, small }
+    const scene = ({ clientWidth, clientHeight }) =>
+      ({ looks: this.looks, size, theme: this.theme, width: clientWidth, height: clientHeight })
+    this.root.style.setProperty('--size', `${size.font}px`)
     this.controls.show(this.values, Boolean(this.timer))
     if (this.planeSvg.clientHeight > 0) this.plane.draw(now, scene(this.planeSvg))
     if (this.curveSvg.clientHeight > 0) drawCurves(this.curveSvg, now, scene(this.curveSvg))

@@ -1,6 +1,7 @@
 // Sliders with the exact number beside them, and the buttons.
 
 import { make } from './dom.js'
+import { plain } from './format.js'
 import { CONTROLS, allowed, position, valueAt } from './quadratic_state.js'
 
 const LIMIT = 2 // 2/λ_max
@@ -9,17 +10,13 @@ export class Controls {
   constructor(root, { changed, play, step, reset }) {
     this.changed = changed
     this.fields = {}
-    this.playing = make('button', { type: 'button', class: 'pp-go', 'data-do': 'play', title: 'Play the steps one by one.  [Space]', onclick: play }, '▶ Play')
-    root.replaceChildren(
-      ...Object.keys(CONTROLS).map((name) => this.row(name)),
-      make(
-        'div',
-        { class: 'pp-buttons' },
-        this.playing,
-        make('button', { type: 'button', 'data-do': 'step', title: 'Show one more step.  [→], one less [←]', onclick: step }, 'Step'),
-        make('button', { type: 'button', 'data-do': 'reset', title: 'Everything as at first.  [0]', onclick: reset }, 'Reset'),
-      ),
-    )
+    const button = (name, text, title, click) =>
+      make('button', { type: 'button', class: `pp-${name}`, 'data-do': name, title, onclick: click }, text)
+    this.playing = button('play', '▶ Play', 'Play the steps one by one.  [Space]', play)
+    const buttons = make('div', { class: 'pp-buttons' }, this.playing,
+      button('step', 'Step', 'Show one more step.  [→], one less [←]', step),
+      button('reset', 'Reset', 'Everything as at first.  [0]', reset))
+    root.replaceChildren(...Object.keys(CONTROLS).map((name) => this.row(name)), buttons)
   }
 
   row(name) {
@@ -43,17 +40,19 @@ export class Controls {
   }
 
   mark(spec) {
-    const share = (position(spec, LIMIT) - position(spec, spec.low)) / (position(spec, spec.high) - position(spec, spec.low))
+    const [at, low, high] = [LIMIT, spec.low, spec.high].map((value) => position(spec, value))
+    const share = (at - low) / (high - low)
     const style = `left: calc(8px + ${share.toFixed(4)} * (100% - 16px))`
     return make('span', { class: 'pp-limit', style }, '2/λ', make('sub', {}, 'max'))
   }
 
   typed(name) {
     const { exact, refusal } = this.fields[name]
-    const value = allowed(name, exact.value.trim() === '' ? NaN : Number(exact.value.replace(',', '.').replace('−', '-')))
+    const text = exact.value.trim().replace(',', '.').replace('−', '-')
+    const value = allowed(name, text ? Number(text) : NaN)
     const { low, high, label } = CONTROLS[name]
     refusal.hidden = value !== null
-    refusal.textContent = value === null ? `${label} must be a number from ${low} to ${high}, got “${exact.value}”.` : ''
+    refusal.textContent = `${label} must be a number from ${low} to ${high}, got “${exact.value}”.`
     if (value !== null) this.changed(name, value)
   }
 
@@ -63,7 +62,7 @@ export class Controls {
       const at = String(Number(position(spec, values[name]).toFixed(6)))
       // A slider under the finger stands where the finger is.
       if (document.activeElement !== slider || Math.abs(Number(slider.value) - Number(at)) > 0.006) slider.value = at
-      const text = `${Number(values[name].toPrecision(6))}${spec.unit ?? ''}`.replace('-', '−')
+      const text = `${plain(values[name], 6)}${spec.unit ?? ''}`.replace('-', '−')
       slider.setAttribute('aria-valuetext', text)
       if (document.activeElement !== exact || exact.dataset.shown === exact.value) exact.value = text.replace('°', '')
       if (refusal.hidden === false && document.activeElement !== exact) refusal.hidden = true

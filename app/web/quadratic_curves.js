@@ -4,8 +4,8 @@ import { shape, textWidth } from './dom.js'
 import { number } from './format.js'
 import { SPECTRUM_END } from './quadratic_reading.js'
 import { shortName } from './quadratic_words.js'
-import { Spots } from './spots.js'
-import { label, pixels, stroke, subscripted, tag, tagSize, through } from './svg.js'
+import { Spots, around } from './spots.js'
+import { label, stroke, subscripted, tag, tagSize, through, upright } from './svg.js'
 
 const LOW = -2
 const HIGH = 1.25
@@ -21,10 +21,10 @@ export function drawCurves(svg, reading, { looks, size, theme, width, height }) 
   const kinds = ORDER.filter((kind) => reading.lines[kind])
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
   const clip = shape('clipPath', { id: 'pp-quadratic-clip' }, rectangle(inner))
-  const upright = [...eigenvalues(reading, scene, spots), ...limit(reading, scene, spots)]
+  const marks = [...eigenvalues(reading, scene, spots), ...limit(reading, scene, spots)]
   const curves = kinds.map((kind) => curve(kind, reading, scene, spots))
   svg.replaceChildren(
-    shape('defs', {}, clip), band(scene), ...axes(scene), ...bandWords(scene, spots), ...upright, ...curves,
+    shape('defs', {}, clip), band(scene), ...axes(scene), ...bandWords(scene, spots), ...marks, ...curves,
     ...kinds.flatMap((kind) => dots(kind, reading, scene)), ...names(kinds, reading, scene, spots),
   )
 }
@@ -69,9 +69,7 @@ function axes({ y, inner, size, theme, height }) {
       }),
     )
   }
-  const middle = (inner.top + inner.bottom) / 2
-  const side = label('factor in one step', size.font * 0.95, middle, { size, theme, anchor: 'middle' })
-  side.setAttribute('transform', `rotate(-90 ${pixels(size.font * 0.95)} ${pixels(middle)})`)
+  const side = upright('factor in one step', size.font * 0.95, (inner.top + inner.bottom) / 2, { size, theme })
   const title = label('eigenvalue λ', (inner.left + inner.right) / 2, height - size.font * 0.45, {
     size, theme, anchor: 'middle',
   })
@@ -138,6 +136,7 @@ function dots(kind, { lines, eigenvalues: values }, { x, y, looks, size, inner }
   })
 }
 
+const SHARES = [0.72, 0.6, 0.85, 0.5, 0.4, 0.95, 0.3, 0.2] // of a line, tried in this order
 const FAR = 500 // square pixels of a crossed line that a name away from its own is worth
 const FORMULAS = { explicit: '1 − sλ', exact: '1/(1 + τλ)', momentum: 'momentum |r|' }
 
@@ -150,15 +149,14 @@ function names(kinds, reading, { x, y, inner, looks, size, theme, k }, spots) {
     const inFrame = reading.lambda
       .map((value, i) => [x(value), y(line[i]), line[i]])
       .filter(([, , factor], i) => i > 12 && factor > LOW && factor < HIGH)
-    const order = [0.72, 0.6, 0.85, 0.5, 0.4, 0.95, 0.3, 0.2].map((share) => inFrame[Math.floor(share * (inFrame.length - 1))])
+    const order = SHARES.map((share) => inFrame[Math.floor(share * (inFrame.length - 1))])
     const candidates = [6, 20, 44].flatMap((gap) =>
-      order.filter(Boolean).flatMap(([px, py]) => [
-        [px - wide / 2, py - high - gap], [px - wide / 2, py + gap], [px + gap, py - high / 2], [px - wide - gap, py - high / 2],
-      ].map((place) => [...place, gap])),
-    )
-    const inside = candidates.filter(([px, py]) => px > inner.left && px + wide < inner.right + 8 && py > 0 && py + high < inner.bottom)
+      order.filter(Boolean).flatMap((point) => around(point, wide, high, gap, gap)))
+    const fits = ([px, py]) => px > inner.left && px + wide < inner.right + 8 && py > 0 && py + high < inner.bottom
+    const inside = candidates.filter(fits)
     // A line almost upright has no room along itself: beside it, then.
-    const aside = [-1.7, -1.4, -0.6, -0.3, 0.5].map((level) => [inner.left + 0.08 * (inner.right - inner.left), y(level), FAR])
+    const left = inner.left + 0.08 * (inner.right - inner.left)
+    const aside = [-1.7, -1.4, -0.6, -0.3, 0.5].map((level) => [left, y(level), FAR])
     const spot = spots.place([...inside, ...aside], wide, high)
     return tag(text, looks[kind], spot, options)
   })

@@ -59,18 +59,6 @@ export class Quadratic {
   polynomialAt(point, tau, k) {
     return cgPolynomial(this.values, rightHandSide(this.values, this.along(point)), tau, k)
   }
-
-  explicitFactor(step) {
-    return Math.max(...this.values.map((value) => Math.abs(explicitFilter(value, step))))
-  }
-
-  implicitFactor(tau) {
-    return Math.max(...this.values.map((value) => exactFilter(value, tau)))
-  }
-
-  momentumFactor(step, momentum) {
-    return Math.max(...this.values.map((value) => momentumFilter(step * value, momentum)))
-  }
 }
 
 const rightHandSide = (values, position) => position.map((x, i) => -values[i] * x)

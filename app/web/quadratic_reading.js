@@ -17,25 +17,21 @@ export function reading(values) {
   const start = [x, y]
   const polynomial = quadratic.polynomialAt(start, s, k)
   const lambda = Array.from({ length: SAMPLES }, (_, i) => (SPECTRUM_END * i) / (SAMPLES - 1))
-  const curve = (filter) => ({ curve: lambda.map(filter), at: eigenvalues.map(filter) })
+  // The factor of a step is that of its slowest component.
+  const line = (path, filter) => {
+    const at = eigenvalues.map(filter)
+    return { path, curve: lambda.map(filter), at, factor: Math.max(...at.map(Math.abs)) }
+  }
   const lines = {
-    explicit: {
-      path: quadratic.explicit(start, s, STEPS), factor: quadratic.explicitFactor(s),
-      ...curve((value) => explicitFilter(value, s)),
-    },
-    exact: {
-      path: quadratic.implicit(start, s, STEPS), factor: quadratic.implicitFactor(s),
-      ...curve((value) => exactFilter(value, s)),
-    },
-    cg: { path: quadratic.conjugate(start, s, k, STEPS), ...curve((value) => cgFilter(value, polynomial)) },
+    explicit: line(quadratic.explicit(start, s, STEPS), (value) => explicitFilter(value, s)),
+    exact: line(quadratic.implicit(start, s, STEPS), (value) => exactFilter(value, s)),
+    cg: line(quadratic.conjugate(start, s, k, STEPS), (value) => cgFilter(value, polynomial)),
   }
   lines.cg.factor = meanFactor(lines.cg.path)
   lines.cg.residual = eigenvalues.map((value) => residualPolynomial(polynomial, value + 1 / s))
   if (beta > 0) {
-    lines.momentum = {
-      path: quadratic.explicit(start, s, STEPS, beta), factor: quadratic.momentumFactor(s, beta),
-      ...curve((value) => momentumFilter(s * value, beta)),
-    }
+    const path = quadratic.explicit(start, s, STEPS, beta)
+    lines.momentum = line(path, (value) => momentumFilter(s * value, beta))
   }
   return {
     values: { ...values }, eigenvalues, lambda, lines,

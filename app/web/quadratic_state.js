@@ -1,10 +1,13 @@
 // What a person can set on the quadratic, and the link that says it.
 
+import { plain } from './format.js'
+
 /** name: label, symbol, help, range; `log` sliders move in decades. `live`: only while it matters. */
 export const CONTROLS = {
   s: {
     label: 'Step size', symbol: 's = τ', low: 0.02, high: 50, log: true, digits: 3, first: 2.2,
-    help: 'Explicit step s and proximal step τ, matched: both move by s·gradient where they are small. No unit, 0.02 to 50.',
+    help: 'Explicit step s and proximal step τ, matched: both move by s·gradient where they are small. '
+      + 'No unit, 0.02 to 50.',
   },
   kappa: {
     label: 'Condition', symbol: 'κ', low: 1, high: 1000, log: true, digits: 3, first: 10,
@@ -20,7 +23,8 @@ export const CONTROLS = {
   },
   k: {
     label: 'CG steps', symbol: 'k', low: 1, high: 3, grain: 1, digits: 1, first: 1,
-    help: 'Steps of conjugate gradients per implicit step; two solve two dimensions exactly. Its curve holds for this start point.',
+    help: 'Steps of conjugate gradients per implicit step; two solve two dimensions exactly. '
+      + 'Its curve holds for this start point.',
   },
   n: {
     label: 'Steps shown', symbol: 'n', low: 0, high: 30, grain: 1, digits: 2, first: 30,
@@ -74,7 +78,7 @@ export class Link {
     const query = new URLSearchParams(window.location.search)
     for (const name of LINK) {
       if (!values || values[name] === first[name]) query.delete(name)
-      else query.set(name, String(Number(values[name].toPrecision(6))))
+      else query.set(name, plain(values[name], 6))
     }
     const text = query.toString()
     const address = window.location.pathname + (text && `?${text}`) + window.location.hash

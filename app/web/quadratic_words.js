@@ -10,7 +10,8 @@ export function change(factor, per = 'a step') {
   return `${factor > 1 ? 'grows' : 'shrinks'} ×${number(factor)} ${per}`
 }
 
-export const shortName = (kind, k) => ({ explicit: 'explicit', exact: 'implicit', cg: `CG ${k}`, momentum: 'momentum' })[kind]
+const NAMES = { explicit: 'explicit', exact: 'implicit', momentum: 'momentum' }
+export const shortName = (kind, k) => NAMES[kind] ?? `CG ${k}`
 
 /** One sentence per line drawn: {kind, text}. */
 function sentences({ lines, values }) {

@@ -1,4 +1,4 @@
-// Which part of the plane to show: extremes that tell something stay in, runaway values do not.
+// Which part of the plane to show: extremes that mean something stay in, runaway values do not.
 
 const LADDER = [1, 1.25, 1.6, 2, 2.5, 3.2, 4, 5, 6.4, 8, 10]
 

@@ -15,7 +15,7 @@ export function meanOf(seeds, ended, diverged) {
   const last = begun[begun.length - 1].index
   const through = begun.filter(({ index }) => ended || index < last)
   const sound = through.filter(({ index }) => !diverged[index])
-  const chosen = (sound.length ? sound : through.length ? through.slice(0, 1) : begun.slice(0, 1)).map((one) => one.series)
+  const chosen = (sound.length ? sound : [through[0] ?? begun[0]]).map(({ series }) => series)
   const [first] = chosen
   if (chosen.length === 1) return { ...first, std: null, n: 1 }
   const mean = { step: [], epoch: [], seconds: [], y: [], std: [], n: chosen.length }

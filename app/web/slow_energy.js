@@ -55,9 +55,8 @@ function valueOf({ at }, energies) {
 }
 
 function rangeOf(frames, parts) {
-  const values = frames.flatMap((frame) =>
-    SIDES.flatMap((side) => (frame.energy[side].after ? parts.map((part) => valueOf(part, frame.energy[side].after)) : [])),
-  )
+  const energies = frames.flatMap(({ energy }) => SIDES.map((side) => energy[side].after)).filter(Boolean)
+  const values = energies.flatMap((energy) => parts.map((part) => valueOf(part, energy)))
   const positive = values.filter((value) => value > 0 && Number.isFinite(value))
   if (!positive.length) return [-1, 1]
   const high = Math.max(...positive)
@@ -73,7 +72,8 @@ function makeRow(part, formulas) {
     const tick = make('div', { class: 'pp-bar-tick', hidden: true })
     const value = make('span', { class: 'pp-bar-value' })
     sides[side] = { bar, tick, value }
-    return make('div', { class: 'pp-bar-line', 'data-side': side }, make('div', { class: 'pp-bar-track' }, bar, tick), value)
+    const track = make('div', { class: 'pp-bar-track' }, bar, tick)
+    return make('div', { class: 'pp-bar-line', 'data-side': side }, track, value)
   })
   const name = make('div', { class: 'pp-energy-name' })
   name.innerHTML = formulas[part.tex]
@@ -86,5 +86,6 @@ function axis([low, high]) {
   for (let at = Math.ceil(low); at <= high; at += step) {
     marks.push(make('span', { style: `left: ${(100 * (at - low)) / (high - low)}%` }, power(at)))
   }
-  return make('div', { class: 'pp-energy-axis' }, make('span', { class: 'pp-axis-name' }, 'log scale'), make('div', {}, ...marks))
+  const name = make('span', { class: 'pp-axis-name' }, 'log scale')
+  return make('div', { class: 'pp-energy-axis' }, name, make('div', {}, ...marks))
 }

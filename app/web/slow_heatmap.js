@@ -40,7 +40,7 @@ export class Tile {
     this.scale.textContent = picture ? words(picture) : '\u00a0'
     this.root.title = picture ? hint(picture) : ''
     if (!picture) return
-    const image = picture.kind === 'maps' ? maps(picture, theme) : matrix(picture, theme)
+    const image = pictureOf(picture, theme)
     this.canvas.width = image.width
     this.canvas.height = image.height
     this.canvas.getContext('2d').putImageData(image, 0, 0)
@@ -62,13 +62,8 @@ function hint({ scale, rows, cols, shape, kind }) {
   return `Purple below zero, green above; full colour at ±${number(scale)}.${most}${sample}`
 }
 
-function matrix({ rows, cols, data }, theme) {
-  const image = new ImageData(cols, rows)
-  paint(image, bytes(data), 0, 0, rows, cols, theme)
-  return image
-}
-
-function maps({ count, rows, cols, data }, theme) {
+/** A matrix, or several feature maps side by side. */
+function pictureOf({ count = 1, rows, cols, data }, theme) {
   const across = Math.ceil(Math.sqrt(count))
   const down = Math.ceil(count / across)
   const image = new ImageData(across * (cols + GAP) - GAP, down * (rows + GAP) - GAP)

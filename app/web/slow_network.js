@@ -33,28 +33,28 @@ export class Network {
   }
 
   row(layers) {
-    const found = []
+    const parts = []
     const x = (position) => EDGE + BOX / 2 + position * UNIT
-    found.push(this.box('a', 0, x(0), ROW))
+    parts.push(this.box('a', 0, x(0), ROW))
     layers.forEach(({ layer, sigma }) => {
       const at = 2 * layer - 1
-      found.push(arrow(x(at - 1) + BOX / 2, ROW, x(at) - BOX / 2 - 2, ROW))
+      parts.push(arrow(x(at - 1) + BOX / 2, ROW, x(at) - BOX / 2 - 2, ROW))
       const middle = (x(at - 1) + x(at)) / 2
-      found.push(arrow(middle, TOP + BOX / 2 - 4, middle, ROW - 5))
-      found.push(this.box('theta', layer, middle, TOP))
-      found.push(this.box('z', layer, x(at), ROW))
-      found.push(arrow(x(at) + BOX / 2, ROW, x(at + 1) - BOX / 2 - 2, ROW))
+      parts.push(arrow(middle, TOP + BOX / 2 - 4, middle, ROW - 5))
+      parts.push(this.box('theta', layer, middle, TOP))
+      parts.push(this.box('z', layer, x(at), ROW))
+      parts.push(arrow(x(at) + BOX / 2, ROW, x(at + 1) - BOX / 2 - 2, ROW))
       if (layer < layers.length) {
-        found.push(this.box('a', layer, x(at + 1), ROW))
+        parts.push(this.box('a', layer, x(at + 1), ROW))
         // Above the arrow the activation, below it what follows: side by side they would not fit.
         const [above, below = ''] = named(sigma)
-        found.push(label(x(at) + UNIT / 2, ROW - 9, above))
-        found.push(label(x(at) + UNIT / 2, ROW + 18, below))
+        parts.push(label(x(at) + UNIT / 2, ROW - 9, above))
+        parts.push(label(x(at) + UNIT / 2, ROW + 18, below))
       } else {
-        found.push(this.box('loss', layer, x(at + 1), ROW))
+        parts.push(this.box('loss', layer, x(at + 1), ROW))
       }
     })
-    return found
+    return parts
   }
 
   box(kind, layer, x, y) {
@@ -65,7 +65,8 @@ export class Network {
     group.append(text)
     if (kind === 'theta') {
       for (const [side, offset] of [['explicit', -8], ['implicit', 8]]) {
-        group.append(shape('circle', { class: 'pp-done', 'data-side': side, cx: x - wide / 2 - 10, cy: y + offset, r: 4.5 }))
+        const place = { cx: x - wide / 2 - 10, cy: y + offset, r: 4.5 }
+        group.append(shape('circle', { class: 'pp-done', 'data-side': side, ...place }))
       }
     }
     this.boxes.set(`${kind}-${layer}`, { group, text, x, y, kind, layer })
@@ -111,14 +112,11 @@ export class Network {
     const target = this.boxes.get(keyOf(frame))
     if (!source || !target) return
     const side = frame.variable === 'theta' ? frame.side : 'both'
-    const path = shape('path', { class: 'pp-arc', 'data-side': side, 'marker-end': 'url(#pp-arrow)' })
-    if (target.kind === 'theta') {
-      path.setAttribute('d', `M${source.x - 8},${source.y - 21} Q${source.x - 14},${TOP + 4} ${target.x + 27},${TOP + 4}`)
-    } else {
-      const low = ROW + 21
-      path.setAttribute('d', `M${source.x - 6},${low} Q${(source.x + target.x) / 2},${low + 26} ${target.x + 6},${low + 2}`)
-    }
-    this.arcs.append(path)
+    const low = ROW + 21
+    const d = target.kind === 'theta'
+      ? `M${source.x - 8},${source.y - 21} Q${source.x - 14},${TOP + 4} ${target.x + 27},${TOP + 4}`
+      : `M${source.x - 6},${low} Q${(source.x + target.x) / 2},${low + 26} ${target.x + 6},${low + 2}`
+    this.arcs.append(shape('path', { class: 'pp-arc', 'data-side': side, 'marker-end': 'url(#pp-arrow)', d }))
   }
 }
 

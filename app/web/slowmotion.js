@@ -11,7 +11,8 @@ await stylesheet(import.meta.url)
 
 const SPEEDS = [['0.6 s', 600], ['1.2 s', 1200], ['2.5 s', 2500], ['5 s', 5000]]
 const MOST_TILES = 4
-const TYPING = 'input:not([type=range]),textarea,select,button,a,summary,[contenteditable=true],[role=slider],[role=radio],[role=combobox]'
+const ROLES = '[role=slider],[role=radio],[role=combobox]'
+const TYPING = `input:not([type=range]),textarea,select,button,a,summary,[contenteditable=true],${ROLES}`
 
 class Player extends View {
   constructor(parent) {
@@ -43,7 +44,8 @@ class Player extends View {
     )
     this.speed.addEventListener('change', () => (this.pace = Number(this.speed.value)))
     const keys = make('span', { class: 'pp-keys' }, '← → space')
-    return make('div', { class: 'pp-transport' }, this.back, this.play, this.next, this.slide, this.count, this.layers, this.speed, keys)
+    const parts = [this.back, this.play, this.next, this.slide, this.count, this.layers, this.speed, keys]
+    return make('div', { class: 'pp-transport' }, ...parts)
   }
 
   stage() {
@@ -58,7 +60,9 @@ class Player extends View {
   }
 
   update({ colors, digest, formulas, trace, energies }) {
-    for (const [side, color] of Object.entries(colors)) this.root.style.setProperty(`--pp-${side}`, this.theme.shade(color))
+    for (const [side, color] of Object.entries(colors)) {
+      this.root.style.setProperty(`--pp-${side}`, this.theme.shade(color))
+    }
     if (digest !== this.digest) {
       this.digest = digest
       this.formulas = formulas
@@ -77,19 +81,18 @@ class Player extends View {
     // The same stage of the new step, where it has one: settings compare at a glance.
     const same = before && trace.frames.findIndex((frame) => before.kind === frame.kind && before.layer === frame.layer)
     this.index = same > 0 ? same : 0
-    const layers = trace.layers.map(({ layer }) => {
-      const jump = make('button', { type: 'button', 'data-layer': layer, title: `Jump to the weights of layer ${layer}` }, String(layer))
-      jump.addEventListener('click', () => this.jump('theta', layer))
-      return jump
-    })
+    const layers = trace.layers.map(({ layer }) => make('button', {
+      type: 'button', 'data-layer': layer, title: `Jump to the weights of layer ${layer}`,
+      onclick: () => this.jump('theta', layer),
+    }, String(layer)))
     this.layers.replaceChildren('layer', ...layers)
   }
 
   jump(kind, layer) {
     const { frames } = this.trace
-    const fits = frames.map((frame, index) => ({ frame, index })).filter(({ frame }) =>
-      kind === 'loss' ? frame.kind === 'loss' : frame.kind !== 'loss' && frame.variable === kind && frame.layer === layer,
-    )
+    const about = (frame) =>
+      (frame.kind === 'loss' ? kind === 'loss' : frame.variable === kind && frame.layer === layer)
+    const fits = frames.map((frame, index) => ({ frame, index })).filter(({ frame }) => about(frame))
     // The next one after here, so that clicking again goes from the forward pass to the step.
     const found = fits.find(({ index }) => index > this.index) ?? fits[0]
     if (found) this.go(found.index)
@@ -128,7 +131,8 @@ class Player extends View {
     const outside = !this.root.contains(event.target)
     if (outside && event.target.closest?.(TYPING)) return
     if (event.target.closest?.('select')) return
-    const act = { ArrowRight: () => this.go(this.index + 1), ArrowLeft: () => this.go(this.index - 1), ' ': () => this.toggle() }[event.key]
+    const go = (by) => () => this.go(this.index + by)
+    const act = { ArrowRight: go(1), ArrowLeft: go(-1), ' ': () => this.toggle() }[event.key]
     if (!act) return
     event.preventDefault()
     act()
@@ -150,11 +154,12 @@ class Player extends View {
     this.what.textContent = frame.what
     this.why.textContent = frame.why
     this.numbers.replaceChildren(
-      // From the last row nobody reads six small numbers: the telling ones come first.
+      // From the last row nobody reads six small numbers: the important ones come first.
       ...frame.numbers.slice(0, this.data.lecture ? 3 : undefined).flatMap(({ key, tex, value }) => {
         const name = make('dt')
         name.innerHTML = formulas[tex]
-        return [name, make('dd', { 'data-number': key, 'data-value': value }, key === 'lr' || key === 'tau' ? plain(value, 6) : number(value))]
+        const text = key === 'lr' || key === 'tau' ? plain(value, 6) : number(value)
+        return [name, make('dd', { 'data-number': key, 'data-value': value }, text)]
       }),
     )
     this.network.show(this.index)

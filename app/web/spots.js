@@ -1,5 +1,13 @@
 // Places for labels that keep clear of lines and of each other.
 
+/** Boxes beside a point, `gap` away: above, below, left, right; with a cost of their own. */
+export function around([x, y], wide, high, gap, cost = 0) {
+  return [
+    [x - wide / 2, y - high - gap, cost], [x - wide / 2, y + gap, cost],
+    [x - wide - gap, y - high / 2, cost], [x + gap, y - high / 2, cost],
+  ]
+}
+
 /** Spots for labels: each takes the first of its candidates that is free, else the least covered. */
 export class Spots {
   constructor(width, height) {

@@ -1,4 +1,4 @@
-// How runs stand; tells the page once when one starts, pauses, falls silent or ends.
+// How runs stand; reports to the page once when one starts, pauses, falls silent or ends.
 
 import { make, stylesheet, write } from './dom.js'
 import { duration, formatted, number, timeLeft } from './format.js'
@@ -68,11 +68,10 @@ function row() {
     left: part('left'), bar: make('div'), numbers: part('numbers', 'div'),
   }
   parts.said = make('div', { class: 'pp-line', role: 'status' }, parts.icon, parts.word, parts.words)
-  parts.track = make(
-    'div',
-    { class: 'pp-track', role: 'progressbar', 'aria-label': 'Progress of the run', 'aria-valuemin': 0, 'aria-valuemax': 100 },
-    parts.bar,
-  )
+  parts.track = make('div', {
+    class: 'pp-track', role: 'progressbar', 'aria-label': 'Progress of the run',
+    'aria-valuemin': 0, 'aria-valuemax': 100,
+  }, parts.bar)
   const head = make('div', { class: 'pp-line' }, parts.said, parts.left)
   parts.box = make('div', {}, head, parts.track, parts.numbers)
   parts.cells = ['step', 'epoch', 'time', 'loss'].map((name) => {
@@ -91,7 +90,7 @@ function fill(parts, run, loss, label) {
   const words = hub.connected ? sentence(run, state) : 'trying again; the run goes on'
   write(parts.words, words)
   parts.words.title = words
-  // Trouble is told in full; how far the run came stands in the numbers.
+  // Trouble is said in full; how far the run came stands in the numbers.
   parts.box.classList.toggle('pp-trouble', ['interrupted', 'failed', 'silent', 'offline'].includes(state))
   const done = run.progress ?? (run.status === 'ended' ? 1 : 0)
   parts.bar.style.transform = `scaleX(${Math.min(1, done)})`

@@ -28,13 +28,15 @@ export function stroke({ color, dash }, { line }) {
 function sample(look, size, x, y, width) {
   const attributes = stroke(look, size)
   const long = look.dash.startsWith('longdash') ? parseFloat(attributes['stroke-dasharray']) / 2 : undefined
-  return shape('line', { x1: pixels(x), x2: pixels(x + width), y1: pixels(y), y2: pixels(y), ...attributes, 'stroke-dashoffset': long })
+  const place = { x1: pixels(x), x2: pixels(x + width), y1: pixels(y), y2: pixels(y) }
+  return shape('line', { ...place, ...attributes, 'stroke-dashoffset': long })
 }
 
 /** A sample of a line, for names and captions. */
 export function swatch(look, size) {
   const [width, height] = [size.font * 1.9, size.font * 0.6]
-  return shape('svg', { class: 'pp-swatch', width, height, 'aria-hidden': 'true' }, sample(look, size, 0, height / 2, width))
+  const line = sample(look, size, 0, height / 2, width)
+  return shape('svg', { class: 'pp-swatch', width, height, 'aria-hidden': 'true' }, line)
 }
 
 /** Text with a halo of the background, readable on lines. */
@@ -43,6 +45,13 @@ export function label(text, x, y, { size, theme, anchor = 'start', weight = 400,
     x: pixels(x), y: pixels(y), 'text-anchor': anchor, 'font-size': size.font * scale, 'font-weight': weight,
     fill: color, stroke: theme.background, 'stroke-width': 4, 'paint-order': 'stroke', 'stroke-linejoin': 'round',
   }, text)
+}
+
+/** A label that is read from below, for vertical axes. */
+export function upright(text, x, y, options) {
+  const element = label(text, x, y, { ...options, anchor: 'middle' })
+  element.setAttribute('transform', `rotate(-90 ${pixels(x)} ${pixels(y)})`)
+  return element
 }
 
 /** A label with its swatch, as a group. */

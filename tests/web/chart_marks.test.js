@@ -20,7 +20,7 @@ test('a mark belongs to a line on show', () => {
 
 test('words of marks take rows of their own where they would overlap', () => {
   const marks = [mark(0, 'set', 10), mark(0, 'set', 11), mark(0, 'set', 80)].map((one) => ({ ...one, x: one.step, line: line('0/a/b') }))
-  const { shapes, annotations } = drawMarks(marks, panel, { size: 12, theme, tellWhose: false })
+  const { shapes, annotations } = drawMarks(marks, panel, { size: 12, theme, named: false })
   equal(shapes.map(({ x0 }) => x0), [10, 11, 80])
   const rows = annotations.map(({ yshift }) => yshift)
   equal([rows[0] > rows[1], rows[0] === rows[2]], [true, true])

@@ -14,7 +14,7 @@ from app.charts.curves import Trace
 from app.charts.theme import GREY, line_style
 from app.components.tiles import LiveTile, live_tiles
 from app.live.chart import live_chart
-from app.live.pictures import live_boundary, live_confusion, live_predictions
+from app.live.pictures import live_picture
 from app.live.status import live_status
 
 STYLES = [line_style(solver) for solver in ("exact", "explicit", "cg")]
@@ -42,9 +42,9 @@ with left:
     live_chart(traces, key="loss", title="Loss", y_title="training loss J", lecture=lecture)
 with right:
     if "boundary" in st.query_params:
-        live_boundary(runs[0] if runs else None, key="boundary")
+        live_picture("boundary", runs[0] if runs else None)
     else:
-        live_confusion(runs[0] if runs else None, key="confusion")
+        live_picture("confusion", runs[0] if runs else None)
 live_tiles(
     runs[0] if runs else None,
     [
@@ -55,4 +55,4 @@ live_tiles(
     key="tiles",
     lecture=lecture,
 )
-live_predictions(runs[0] if runs else None, key="predictions")
+live_picture("predictions", runs[0] if runs else None, height=200)
