@@ -25,6 +25,7 @@ class Shown(UrlState):
     runs: tuple[str, ...] = ()
     target: dict[Literal["loss", "accuracy"], float] = Field(default_factory=dict)
     lecture: bool = False
+    notice: str = Field("", exclude=True)
 
 
 FULL = {
@@ -99,6 +100,7 @@ def test_defaults_need_no_link() -> None:
         {"k.a.b": "1"},
         {"k": "", "with": ""},
         {"unknown": "1"},
+        {"notice": "said by a link, not by the page"},
     ],
 )
 def test_what_a_field_does_not_take_leaves_its_default_and_the_others(
@@ -108,6 +110,10 @@ def test_what_a_field_does_not_take_leaves_its_default_and_the_others(
     groups = {name.partition(".")[0] for name in nonsense} | nonsense.keys()
     kept = {name: text for name, text in FULL.items() if name not in groups}
     assert Shown.from_query({**FULL, **nonsense}).to_query() in (kept, FULL)
+
+
+def test_what_is_no_part_of_the_address_is_not_written() -> None:
+    assert Shown(notice="of the page").to_query() == {}
 
 
 def test_links_of_earlier_versions_have_points_between_words() -> None:
