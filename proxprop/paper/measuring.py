@@ -9,7 +9,7 @@ import torch
 
 import proxprop
 from proxprop.data.dataset import load
-from proxprop.engine.racing.state import RaceState
+from proxprop.engine.racing.loop import RaceState
 from proxprop.engine.training.device import device_label, processor_name, resolve_device
 from proxprop.engine.training.session import Session
 from proxprop.engine.training.snapshot import restore

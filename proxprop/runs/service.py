@@ -103,7 +103,6 @@ class RunService:
         self._warm_again = 0.0
         self._trouble = ""
         self._closing = threading.Event()
-        self._due = {self._end_orphans: 0.0, self._empty_bin: time.monotonic() + 60.0}
         self._end_orphans()
         if prewarm:
             self._warm = executor(store.path)
@@ -200,14 +199,18 @@ class RunService:
             raise RunError("The server is shutting down; start the run again once it is back.")
 
     def _watch(self) -> None:
+        look_around, empty_bin = 0.0, time.monotonic() + 60.0  # when to do so next
         while not self._closing.wait(_TICK):
             try:
                 self._settle()
                 self._dispatch()
                 self._keep_warm()
-                for job, moment in self._due.items():
-                    if time.monotonic() >= moment:
-                        job()
+                if (now := time.monotonic()) >= look_around:
+                    look_around = now + _LOOK_AROUND
+                    self._end_orphans()
+                if now >= empty_bin:
+                    empty_bin = now + _HOUR
+                    self.store.empty_bin()
             except Exception as error:  # whatever it is, the next round may go well
                 self._trouble = str(error)
             else:
@@ -260,17 +263,12 @@ class RunService:
 
     def _end_orphans(self) -> None:
         """End runs whose process is gone: left by a server, a machine or a terminal that died."""
-        self._due[self._end_orphans] = time.monotonic() + _LOOK_AROUND
         for deleted in (False, True):
             live = self.store.runs(status=("starting", "running", "paused"), deleted=deleted)
             for run in live:
                 with self._lock:
                     if run.id not in self._workers and not run.alive:
                         self._end(run, "interrupted", GONE)
-
-    def _empty_bin(self) -> None:
-        self._due[self._empty_bin] = time.monotonic() + _HOUR
-        self.store.empty_bin()
 
     def _keep_warm(self) -> None:
         """Start the next warm worker, but not while it would slow down a run's first second."""

@@ -13,12 +13,11 @@ from proxprop.engine.sweeping.block import AloneRun, BlockRun
 from proxprop.engine.sweeping.jobs import Job, JobThreads, threads_on
 from proxprop.engine.sweeping.plan import Block, plan, reason_alone
 from proxprop.engine.sweeping.predictions import Predictions
-from proxprop.engine.training.control_state import ControlState
 from proxprop.engine.training.device import device_label, resolve_device, versions
 from proxprop.engine.training.outcomes import constant_loss
 from proxprop.engine.training.snapshot import check_format
 from proxprop.spec.config import SweepConfig
-from proxprop.spec.controls import Controls, Progress
+from proxprop.spec.controls import Controls, ControlState, Progress
 from proxprop.spec.events import (
     WHOLE,
     Artifact,

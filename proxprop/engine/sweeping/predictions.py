@@ -25,7 +25,7 @@ from proxprop.analysis.curvature import NetworkCurvature
 from proxprop.conversion import convert
 from proxprop.data.dataset import Dataset
 from proxprop.engine.training.device import DTYPES, autocast_for
-from proxprop.engine.training.evaluation import SetEvaluation, forward_flops, piece_size
+from proxprop.engine.training.session import SetEvaluation, forward_flops, piece_size
 from proxprop.models import build_model
 from proxprop.spec.catalog.models import LayerRow
 from proxprop.spec.config import DirectionConfig, SweepConfig, SweepMethod

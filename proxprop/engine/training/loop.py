@@ -10,7 +10,6 @@ from typing import Any, Literal
 from proxprop.analysis.recorder import LayerRecorder
 from proxprop.conversion import iter_prox_layers
 from proxprop.data.dataset import Dataset, load
-from proxprop.engine.training.control_state import ControlState
 from proxprop.engine.training.device import device_label, resolve_device, versions
 from proxprop.engine.training.outcomes import constant_loss, verdict
 from proxprop.engine.training.pictures import Pictures
@@ -19,7 +18,7 @@ from proxprop.engine.training.snapshot import capture, restore
 from proxprop.engine.training.stopwatch import StepReport
 from proxprop.models import weight_layers
 from proxprop.spec.config import ConfigError, RunConfig, SettingsChange
-from proxprop.spec.controls import Controls, Progress
+from proxprop.spec.controls import Controls, ControlState, Progress
 from proxprop.spec.events import (
     Ended,
     Event,

@@ -110,73 +110,51 @@ def layer_table(
     """
     spec = MODELS[name]
     widths = widths if spec.widths_free else spec.widths
-    if name in ("mlp", "paper-mlp"):
-        return _perceptron(widths, activation, input_shape, classes, bias)
-    if len(input_shape) != 3:
-        raise ValueError(
-            f"model {name} needs images (C, H, W), got samples of shape {input_shape}; "
-            "choose an image data set or the model 'mlp'"
-        )
-    kernel, poolings = (5, 2) if name == "paper-convnet" else (3, len(widths))
-    return _convnet(widths, activation, input_shape, classes, bias, kernel, poolings)
-
-
-def _perceptron(
-    widths: tuple[int, ...],
-    activation: str,
-    input_shape: tuple[int, ...],
-    classes: int,
-    bias: bool,
-) -> list[LayerRow]:
-    fan_in = prod(input_shape)
-    rows = [LayerRow("flatten", "flatten", (fan_in,))] if len(input_shape) > 1 else []
-    for index, width in enumerate((*widths, classes)):
-        last = index == len(widths)
-        rows.append(
-            LayerRow(
-                f"linear{index + 1}",
-                "linear",
-                (width,),
-                parameters=width * (fan_in + bias),
-                activation="identity" if last else activation,
-                fan_in=fan_in,
+    rows: list[LayerRow] = []
+    shape = input_shape
+    if spec.needs_image:
+        if len(shape) != 3:
+            raise ValueError(
+                f"model {name} needs images (C, H, W), got samples of shape {shape}; "
+                "choose an image data set or the model 'mlp'"
             )
-        )
+        kernel, poolings = (5, 2) if name == "paper-convnet" else (3, len(widths))
+        rows = _convolutions(widths, activation, shape, bias, kernel, poolings)
+        widths, shape = (), rows[-1].shape
+    fan_in = prod(shape)
+    if len(shape) > 1:
+        rows.append(LayerRow("flatten", "flatten", (fan_in,)))
+    activations = [activation] * len(widths) + ["identity"]
+    for number, (width, after) in enumerate(zip((*widths, classes), activations), start=1):
+        parameters = width * (fan_in + bias)
+        rows.append(LayerRow(f"linear{number}", "linear", (width,), parameters, after, fan_in))
         fan_in = width
     return rows
 
 
-def _convnet(
+def _convolutions(
     widths: tuple[int, ...],
     activation: str,
-    input_shape: tuple[int, ...],
-    classes: int,
+    shape: tuple[int, ...],
     bias: bool,
     kernel: int,
     poolings: int,
 ) -> list[LayerRow]:
-    channels, height, width = input_shape
+    channels, height, width = shape
     rows: list[LayerRow] = []
-    for index, out in enumerate(widths):
+    for number, out in enumerate(widths, start=1):
+        parameters = out * (channels * kernel**2 + bias)
+        after = (out, height, width)
         rows.append(
-            LayerRow(
-                f"conv{index + 1}",
-                "conv",
-                (out, height, width),
-                parameters=out * (channels * kernel**2 + bias),
-                activation=activation,
-                fan_in=channels,
-                kernel=kernel,
-            )
+            LayerRow(f"conv{number}", "conv", after, parameters, activation, channels, kernel)
         )
         channels = out
-        if index < poolings:
+        if number <= poolings:
             height, width = height // 2, width // 2
             if min(height, width) < 1:
                 raise ValueError(
                     f"model.widths has {len(widths)} convolutions with a 2×2 pooling each, too "
-                    f"many for {input_shape[1]}×{input_shape[2]} images; use fewer"
+                    f"many for {shape[1]}×{shape[2]} images; use fewer"
                 )
-            rows.append(LayerRow(f"pool{index + 1}", "pool", (out, height, width), kernel=2))
-    head = LayerRow("flatten", "flatten", (channels * height * width,))
-    return [*rows, head, *_perceptron((), activation, head.shape, classes, bias)]
+            rows.append(LayerRow(f"pool{number}", "pool", (out, height, width), kernel=2))
+    return rows

@@ -38,11 +38,17 @@ Of the race as a whole there are
 one). Nothing here loads torch.
 """
 
-from proxprop.spec.racing.labels import label_of, labels, race_labels
-from proxprop.spec.racing.members import Place, member_of, members_of, place_of
+from proxprop.spec.racing.contenders import (
+    Place,
+    label_of,
+    labels,
+    member_of,
+    members_of,
+    place_of,
+    race_labels,
+)
 from proxprop.spec.racing.presets import RACE_PRESETS, RacePreset, default_race
-from proxprop.spec.racing.search import SearchPayload, TrialPayload, as_raced
-from proxprop.spec.racing.space import candidates, space_of
+from proxprop.spec.racing.search import SearchPayload, TrialPayload, as_raced, candidates, space_of
 from proxprop.spec.racing.table import Row, as_frame, rows
 
 __all__ = [

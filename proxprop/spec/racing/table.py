@@ -15,8 +15,7 @@ import numpy as np
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.curves import MEASURES, Measure, Stat, crossing, rises
 from proxprop.spec.events import Ended
-from proxprop.spec.racing.labels import race_labels
-from proxprop.spec.racing.members import members_of
+from proxprop.spec.racing.contenders import members_of, race_labels
 
 if TYPE_CHECKING:
     import pandas as pd

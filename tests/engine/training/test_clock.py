@@ -11,8 +11,8 @@ import torch
 
 from proxprop.analysis.recorder import LayerRecorder
 from proxprop.engine.training import train
-from proxprop.engine.training.evaluation import SetEvaluation
 from proxprop.engine.training.pictures import Pictures
+from proxprop.engine.training.session import SetEvaluation
 from proxprop.engine.training.stopwatch import CudaStopwatch
 from proxprop.spec.controls import Control
 from proxprop.spec.events import Artifact

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from proxprop.data.dataset import Split
-from proxprop.engine.training.evaluation import SetEvaluation, piece_size
+from proxprop.engine.training.session import SetEvaluation, piece_size
 from proxprop.spec.catalog.models import layer_table
 
 

@@ -1,10 +1,10 @@
-"""What contenders are called: by their own label, or by what tells them apart."""
+"""Which member is which contender with which seed, and what contenders are called."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import Contender, RaceConfig
@@ -25,6 +25,50 @@ _SYMBOLS = {
 }
 _SEARCHED = {"optimizer.lr", "direction.tau", "optimizer.explicit_lr"}
 _IMPLICIT_ONLY = {"direction.tau", "direction.layers", "direction.cg_rtol"}
+
+
+class Place(NamedTuple):
+    """Who a member is.
+
+    Attributes:
+        contender: Index among the config's contenders.
+        seed_index: 0 for the race's first seed.
+    """
+
+    contender: int
+    seed_index: int
+
+
+def member_of(config: RaceConfig, contender: int, seed_index: int = 0) -> int:
+    """Return the number under which a contender's run with one seed is stored.
+
+    Raises:
+        IndexError: If there is no such contender or seed.
+    """
+    count = len(config.contenders)
+    if not 0 <= contender < count:
+        raise IndexError(f"contender must be in 0…{count - 1}, got {contender}")
+    if not 0 <= seed_index < config.seeds:
+        raise IndexError(f"seed_index must be in 0…{config.seeds - 1}, got {seed_index}")
+    return seed_index * count + contender
+
+
+def place_of(config: RaceConfig, member: int) -> Place:
+    """Return who a member is.
+
+    Raises:
+        IndexError: If there is no such member.
+    """
+    count = len(config.contenders)
+    if not 0 <= member < count * config.seeds:
+        raise IndexError(f"member must be in 0…{count * config.seeds - 1}, got {member}")
+    seed_index, contender = divmod(member, count)
+    return Place(contender, seed_index)
+
+
+def members_of(config: RaceConfig, contender: int) -> tuple[int, ...]:
+    """Return the members of one contender, first seed first."""
+    return tuple(member_of(config, contender, index) for index in range(config.seeds))
 
 
 def label_of(contender: Contender) -> str:
