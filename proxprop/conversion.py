@@ -73,7 +73,12 @@ def convert(
     Note:
         "Last" is the last linear or convolutional layer in the order of ``model.modules()``.
     """
-    settings = {"tau": tau, "solver": solver, "cg_steps": cg_steps, "cg_rtol": cg_rtol}
+    settings: dict[str, Any] = {
+        "tau": tau,
+        "solver": solver,
+        "cg_steps": cg_steps,
+        "cg_rtol": cg_rtol,
+    }
     settings |= {"gram": gram, "decay": decay, "refresh": refresh}
     check_settings(**settings)
     reasons = _reasons_to_skip(model, skip_last)
@@ -190,7 +195,7 @@ def set_prox(
         ValueError: A setting is out of range, or does not go with a layer's others (no layer is
             changed then).
     """
-    given = {"tau": tau, "solver": solver, "cg_steps": cg_steps, "cg_rtol": cg_rtol}
+    given: dict[str, Any] = {"tau": tau, "solver": solver, "cg_steps": cg_steps, "cg_rtol": cg_rtol}
     given |= {"gram": gram, "decay": decay, "refresh": refresh}
     changes = {name: value for name, value in given.items() if value is not None}
     layers = [layer for _, layer in iter_prox_layers(model)]

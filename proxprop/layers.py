@@ -54,8 +54,7 @@ class ProximalLayer(nn.Module):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in SETTINGS:
-            known = {key: self.__dict__[key] for key in ("solver", "gram") if key in self.__dict__}
-            check_settings(**{**known, name: value})
+            check_settings(**{**self._known_settings(), name: value})
         super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -71,6 +70,10 @@ class ProximalLayer(nn.Module):
             text += f", gram='running', decay={self.decay:g}, refresh={self.refresh}"
         return text + (f", cg_steps={self.cg_steps}" if self.solver == "cg" else "")
 
+    def _known_settings(self) -> dict[str, Any]:
+        """Those that may exclude another, as far as they are set."""
+        return {name: self.__dict__[name] for name in ("solver", "gram") if name in self.__dict__}
+
     def set_prox(self, **settings: Any) -> None:
         """Change proximal settings together, those that only go together included.
 
@@ -78,8 +81,7 @@ class ProximalLayer(nn.Module):
             TypeError: A setting has the wrong type or an unknown name.
             ValueError: A setting is out of range, or two exclude each other; nothing is changed.
         """
-        known = {name: getattr(self, name) for name in ("solver", "gram") if hasattr(self, name)}
-        check_settings(**{**known, **settings})
+        check_settings(**{**self._known_settings(), **settings})
         self.__dict__.update(settings)
 
     def running_state(self) -> dict[str, Any]:
@@ -108,7 +110,8 @@ class ProximalLayer(nn.Module):
         """Compute the layer's output as torch's own layer does."""
         if self._takes_implicit_step():
             if self.gram == "running":
-                return self._running_forward(input)
+                averaged: Tensor = self._running_forward(input)
+                return averaged
             operated, operation = self._operation(input)
             call = self._call(input, operation)
             implicit: Tensor = ProximalFunction.apply(operated, self.weight, self.bias, call)
@@ -230,7 +233,12 @@ class ProxPropLinear(ProximalLayer, nn.Linear):
         decay: float = 0.7,
         refresh: int = 10,
     ) -> None:
-        settings = {"tau": tau, "solver": solver, "cg_steps": cg_steps, "cg_rtol": cg_rtol}
+        settings: dict[str, Any] = {
+            "tau": tau,
+            "solver": solver,
+            "cg_steps": cg_steps,
+            "cg_rtol": cg_rtol,
+        }
         settings |= {"gram": gram, "decay": decay, "refresh": refresh}
         check_settings(**settings)
         check_dtype(dtype)
@@ -304,7 +312,12 @@ class ProxPropConv2d(ProximalLayer, nn.Conv2d):
         decay: float = 0.7,
         refresh: int = 10,
     ) -> None:
-        settings = {"tau": tau, "solver": solver, "cg_steps": cg_steps, "cg_rtol": cg_rtol}
+        settings: dict[str, Any] = {
+            "tau": tau,
+            "solver": solver,
+            "cg_steps": cg_steps,
+            "cg_rtol": cg_rtol,
+        }
         settings |= {"gram": gram, "decay": decay, "refresh": refresh}
         check_settings(**settings)
         check_dtype(dtype)

@@ -112,6 +112,10 @@ def step_group(draft: Draft) -> None:
         field(draft, "direction.tau")
     if solver == "cg":
         slider(draft, "direction.cg_steps", grid=COUNTS)
+    if solver == "exact" or draft.values["direction.gram"] == "running":
+        choose(draft, "direction.gram")
+    if solver == "exact" and draft.values["direction.gram"] == "running":
+        columns(draft, ["direction.decay"], ["direction.refresh"])
     choose(draft, "optimizer.name", options=optimizers(solver))
     if (pairing := pairing_of(draft)) is not None and pairing.support == "heuristic":
         st.caption(pairing.note)

@@ -106,6 +106,13 @@ SETTINGS: dict[str, Setting] = {
     "direction.cg_rtol": Setting(
         "CG tolerance", "Relative residual at which CG stops early; 0 runs all k steps."
     ),
+    "direction.gram": Setting(
+        "Gram matrix",
+        "this batch's: the paper's step. running average: of the steps so far, factored once in "
+        "several steps; cheaper where a batch has more rows than a layer has columns.",
+    ),
+    "direction.decay": Setting("Decay", "What a refresh keeps of the running average, 0 to 1."),
+    "direction.refresh": Setting("Refresh", "Steps from one refresh to the next; a whole number."),
     "direction.layers": Setting(
         "Implicit layers", "The paper leaves the last layer explicit; this can include it."
     ),
@@ -190,6 +197,7 @@ CHOICES: dict[str, dict[str, str]] = {
     "model.name": {name: spec.label for name, spec in MODELS.items()},
     "optimizer.name": {name: spec.label for name, spec in OPTIMIZERS.items()},
     "direction.solver": SOLVER_LABELS,
+    "direction.gram": {"batch": "this batch's", "running": "running average"},
     "direction.layers": {"hidden": "hidden layers", "all": "all layers"},
     "model.activation": {
         "relu": "ReLU",

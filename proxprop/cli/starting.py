@@ -31,7 +31,8 @@ from proxprop.spec.sweeping import default_sweep, plane_sweep
 
 _TASK = ("data", "samples", "widths", "activation", "batch_size")
 _BUDGET = ("epochs", "seconds", "steps")
-_STEP = ("solver", "tau", "cg_steps", "optimizer", "lr", "explicit_lr", "momentum")
+_GRAM = ("gram", "decay", "refresh")
+_STEP = ("solver", "tau", "cg_steps", *_GRAM, "optimizer", "lr", "explicit_lr", "momentum")
 
 
 @without_traceback

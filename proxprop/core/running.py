@@ -247,7 +247,7 @@ def _step_sums(
     else:
         rows = input.reshape(-1, input.shape[-1])
         gram, count = column_gram(rows.to(_moment_dtype(rows)), has_bias)[None], len(rows)
-    gram = gram.to(_moment_dtype(input))
+    gram = gram.to(_moment_dtype(input)).contiguous()
     finite = gram.diagonal(dim1=-2, dim2=-1).sum().isfinite()
     return torch.where(finite, gram, 0.0), torch.where(finite, gram.new_tensor(float(count)), 0.0)
 

@@ -21,6 +21,8 @@ from proxprop.paper.result import (
 )
 from tests.paper.made_up import result, seed, stability
 
+GRAM = {"gram", "decay", "refresh"}
+
 
 def test_a_race_part_survives_the_file(tmp_path: Path) -> None:
     before = result("mlp/main", {"plain": seed([None], outcome="diverged"), "exact": seed([1.5])})
@@ -96,7 +98,10 @@ def test_what_is_shipped_can_be_read_and_tells_nothing_of_a_machine() -> None:
         if isinstance(one, Result):
             for contender in one.contenders:
                 config = contender.run_config
-                later = {"data": config.data.as_before}  # fields that came after the recording
+                later = {
+                    "data": config.data.as_before,
+                    "direction": GRAM,
+                }  # fields that came after the recording
                 assert config.model_dump(mode="json", exclude=later) == contender.config
                 for run in contender.seeds:
                     lengths = (run.epoch, run.train_loss, run.validation_accuracy, run.seconds)

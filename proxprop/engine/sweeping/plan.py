@@ -70,6 +70,8 @@ def reason_alone(config: SweepConfig, method: SweepMethod) -> str:
         return f"the model {config.model.name!r} has convolutions"
     if config.precision == "bfloat16":
         return "the precision is bfloat16"
+    if method.direction.running:
+        return "a running Gram has no batched form"
     if method.optimizer.name not in COPIED:
         return f"{method.optimizer.name!r} has no batched form; {', '.join(COPIED)} have one"
     return ""

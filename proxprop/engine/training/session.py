@@ -225,6 +225,9 @@ class Session:
             solver=direction.solver,
             cg_steps=direction.cg_steps,
             cg_rtol=direction.cg_rtol,
+            gram=direction.gram,
+            decay=direction.decay,
+            refresh=direction.refresh,
             skip_last=direction.layers == "hidden",
         )
 

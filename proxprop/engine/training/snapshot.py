@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from proxprop.conversion import load_running_state, running_state
 from proxprop.engine.training.outcomes import LossWatch, Summary
 from proxprop.engine.training.session import Session
 from proxprop.spec.config import SettingsChange
@@ -82,9 +83,9 @@ def _by_columns(tensor: Tensor) -> bool:
 def capture(session: Session, reason: Reason) -> Snapshot:
     """Return everything needed to continue from here.
 
-    Tensors are named "model/<state dict key>" and "optimizer/<part>/<parameter>/<name>". There is
-    no generator to save: initial weights are a function of seed and model, batches of seed and
-    epoch, and nothing else is random.
+    Tensors are named "model/<state dict key>", "optimizer/<part>/<parameter>/<name>" and, where
+    layers keep a running Gram, "running/<layer>/<name>". There is no generator to save: initial
+    weights are a function of seed and model, batches of seed and epoch, and nothing else is random.
     """
     tensors: dict[str, Tensor] = {}
     settings = {LIVE[field]: value for field, value in live_values(session.settings).items()}
@@ -97,6 +98,8 @@ def capture(session: Session, reason: Reason) -> Snapshot:
         "last_loss": session.watch.last,
         "summary": session.summary.values,
     }
+    if running := running_state(session.model):
+        plain["running"] = running
     extra = {key: flatten(value, key, tensors, session.device) for key, value in plain.items()}
     extra |= {
         "format": FORMAT,
@@ -121,6 +124,8 @@ def restore(snapshot: Snapshot, session: Session) -> None:
     except RuntimeError as error:
         raise ValueError(f"snapshot does not fit the run's model: {error}") from error
     session.optimizer.load_state(state["optimizer"])
+    running = unflatten(extra.get("running", {}), snapshot.tensors, session.device)
+    load_running_state(session.model, running)
     session.step, session.seconds = snapshot.step, state["seconds"]
     session.apply(changed(session.settings, SettingsChange(**state["settings"])))
     session.watch = LossWatch(state["initial_loss"], state["last_loss"])

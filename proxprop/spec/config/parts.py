@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import ACTIVATIONS, INITS, MODELS, LayerRow, layer_table
@@ -16,6 +23,7 @@ from proxprop.spec.config.base import Config, FieldError
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+FOR_DIGEST = {"for": "digest"}  # context in which a config is written to be hashed
 Width = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -122,6 +130,9 @@ class DirectionConfig(Config):
         cg_steps: CG iterations k per layer and step.
         cg_rtol: Relative residual at which CG stops early; 0 runs all k steps, as in the paper.
         layers: "hidden" (the last layer stays explicit, as in the paper) or "all".
+        gram: "batch" (the paper's), or "running": a decayed average over the steps, for "exact".
+        decay: What is kept of the running Gram when it is refreshed.
+        refresh: Steps from one refresh of the running Gram to the next.
     """
 
     solver: Solver = "exact"
@@ -129,10 +140,39 @@ class DirectionConfig(Config):
     cg_steps: Annotated[int, Field(ge=1, le=1000)] = 3
     cg_rtol: Fraction = 0.0
     layers: Literal["hidden", "all"] = "hidden"
+    gram: Literal["batch", "running"] = "batch"
+    decay: Fraction = 0.7
+    refresh: Annotated[int, Field(ge=1, le=100_000)] = 10
+
+    @model_validator(mode="after")
+    def _running_needs_exact(self) -> Self:
+        if self.gram == "running" and self.solver == "cg":
+            raise FieldError(
+                "gram", "must be 'batch' with solver 'cg', got 'running'; choose solver 'exact'"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _written(
+        self, write: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """Every field, but in a digest none that version 0.1.0 did not have and that is unused."""
+        values: dict[str, Any] = write(self)
+        if info.context == FOR_DIGEST and self.gram == "batch":
+            for name in ("gram", "decay", "refresh"):
+                values.pop(name, None)
+        return values
+
+    @property
+    def running(self) -> bool:
+        """Whether a running Gram is in use."""
+        return self.gram == "running" and self.solver == "exact"
 
     @property
     def label(self) -> str:
-        """What a person calls it: "explicit", "implicit (exact)" or "implicit (CG k)"."""
+        """What a person calls it, for example "explicit", "implicit (CG 3)"."""
+        if self.running:
+            return "implicit (running)"
         return solver_label(self.solver, self.cg_steps)
 
 

@@ -11,6 +11,7 @@ from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import MODELS
 from proxprop.spec.config.base import Config, ConfigError, FieldError, Problem
 from proxprop.spec.config.parts import (
+    FOR_DIGEST,
     BudgetConfig,
     CheckpointConfig,
     DataConfig,
@@ -86,7 +87,8 @@ class Setting(Config):
     @property
     def digest(self) -> str:
         """Short hash of everything that determines the numbers (not labels, nor the cadence)."""
-        text = self.model_dump_json(exclude={**self.not_in_digest, "data": self.data.as_before})
+        excluded = {**self.not_in_digest, "data": self.data.as_before}
+        text = self.model_dump_json(exclude=excluded, context=FOR_DIGEST)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @model_validator(mode="after")

@@ -16,6 +16,8 @@ _SYMBOLS = {
     "optimizer.explicit_lr": "explicit η",
     "direction.layers": "layers",
     "direction.cg_rtol": "CG tolerance",
+    "direction.decay": "decay",
+    "direction.refresh": "refresh",
     "optimizer.momentum": "momentum",
     "optimizer.betas": "betas",
     "optimizer.eps": "eps",
@@ -24,6 +26,7 @@ _SYMBOLS = {
     "optimizer.schedule": "schedule",
 }
 _SEARCHED = {"optimizer.lr", "direction.tau", "optimizer.explicit_lr"}
+_RUNNING_ONLY = {"direction.decay", "direction.refresh"}
 _IMPLICIT_ONLY = {"direction.tau", "direction.layers", "direction.cg_rtol"}
 
 
@@ -119,6 +122,8 @@ def _settings(contender: Contender) -> dict[str, Any]:
         part, _, field = name.partition(".")
         value = getattr(getattr(contender, part), field)
         values[name] = None if explicit and name in _IMPLICIT_ONLY else value
+        if name in _RUNNING_ONLY and not contender.direction.running:
+            values[name] = None
     values["optimizer.explicit_lr"] = contender.optimizer.last_lr
     values["optimizer.schedule"] = contender.optimizer.schedule.name
     return values

@@ -71,6 +71,18 @@ def test_every_direction_and_precision(solver, precision, tmp_path):
     assert_resumes(config, tmp_path)
 
 
+@pytest.mark.parametrize("model", ["mlp", "small-convnet"])
+@pytest.mark.parametrize("refresh", [1, 6])
+def test_a_running_gram(refresh, model, tmp_path):
+    config = small(
+        direction__gram="running", direction__refresh=refresh, direction__decay=0.5,
+        model__name=model, optimizer__lr=0.1, budget__epochs=None, budget__steps=STEPS,
+    )  # fmt: skip
+    assert_resumes(config, tmp_path)
+    snapshot = snapshot_at(config, CUT)[1]
+    assert any(name.startswith("running/") for name in snapshot.tensors)
+
+
 def test_the_clock_and_the_counters_go_on():
     config = small()
     before, snapshot = snapshot_at(config, 6)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from proxprop.spec.config import RaceConfig, RunConfig, SweepConfig
+from proxprop.spec.config import ConfigError, RaceConfig, RunConfig, SweepConfig
 
 # Everything written out, so that a change of a default is no change of meaning.
 PINNED = """
@@ -49,6 +49,22 @@ def test_digest_ignores_the_checkpoint_cadence_alone() -> None:
     assert RunConfig().replace(**{"checkpoint.seconds": 99}).digest == digest
     for change in ({"seed": 1}, {"direction.tau": 0.06}, {"instruments.tier": "off"}):
         assert RunConfig().replace(**change).digest != digest
+
+
+def test_settings_of_the_running_gram_count_only_while_it_is_in_use() -> None:
+    config = RunConfig()
+    assert (
+        config.replace(**{"direction.decay": 0.5, "direction.refresh": 3}).digest == config.digest
+    )
+    running = config.replace(**{"direction.gram": "running"})
+    assert running.digest != config.digest
+    for change in ({"direction.decay": 0.5}, {"direction.refresh": 3}):
+        assert running.replace(**change).digest != running.digest
+
+
+def test_cg_with_a_running_gram_is_refused_in_words() -> None:
+    with pytest.raises(ConfigError, match=r"direction.gram: must be 'batch' with solver 'cg'"):
+        RunConfig.parse({"direction": {"solver": "cg", "gram": "running"}})
 
 
 RACE = {"contenders": [{"label": "a"}, {"label": "b", "direction": {"solver": "explicit"}}]}

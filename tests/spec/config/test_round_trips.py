@@ -77,6 +77,9 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "direction.tau": positive,
     "direction.cg_steps": st.integers(1, 1000),
     "direction.cg_rtol": fraction,
+    "direction.gram": st.sampled_from(["batch", "running"]),
+    "direction.decay": fraction,
+    "direction.refresh": st.integers(1, 100_000),
     "direction.layers": st.sampled_from(["hidden", "all"]),
     "optimizer.name": st.sampled_from(
         sorted(name for name, spec in OPTIMIZERS.items() if not spec.missing)
@@ -108,6 +111,8 @@ DATA_CHOICE = st.one_of(
 @st.composite
 def runs(draw: st.DrawFn) -> RunConfig:
     chosen = draw(st.fixed_dictionaries({}, optional=FIELDS)) | draw(DATA_CHOICE)
+    if chosen.get("direction.solver") == "cg":
+        chosen.pop("direction.gram", None)  # CG refuses a running Gram
     return RunConfig.parse(nest(chosen))
 
 
