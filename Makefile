@@ -20,6 +20,7 @@ lint: $(VENV)/.test ## style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/vulture
 	$(VENV)/bin/oxlint app/web tests/web
 
 format: $(VENV)/.test ## rewrite the code in the project's style

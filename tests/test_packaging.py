@@ -85,6 +85,7 @@ def test_make_app_serves_and_make_test_tests() -> None:
         "ruff",
         "ruff",
         "mypy",
+        "vulture",
         "oxlint",
         "python",
     ]

@@ -152,6 +152,7 @@ def read_snapshot(path: Path) -> Snapshot:
     Raises:
         CheckpointError: If it is missing, damaged, or not one of ours.
     """
+    # Loads torch to read tensors; the server lists checkpoints, but only workers read them.
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -168,7 +169,7 @@ def read_snapshot(path: Path) -> Snapshot:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    from safetensors.torch import save
+    from safetensors.torch import save  # loads torch, which the server must not
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
@@ -178,7 +179,7 @@ def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> 
 
 
 def _checksum(tensors: dict[str, Any]) -> int:
-    import torch
+    import torch  # which the server must not load
 
     value = 0
     for name in sorted(tensors):

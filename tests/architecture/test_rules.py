@@ -10,8 +10,6 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-import pytest
-
 from tests.architecture.sources import (
     ROOT,
     imports,
@@ -19,9 +17,6 @@ from tests.architecture.sources import (
     named_in_strings,
     tree,
 )
-
-# Rules that the move has not reached yet.
-UNDER_WAY = pytest.mark.xfail(reason="the move is under way", strict=False)
 
 MAX_LINES = 500  # a smell, not a wall: longer than this, one idea is rarely one
 MAX_PAGE_LINES = 60
@@ -139,7 +134,6 @@ def test_nothing_imports_in_a_circle() -> None:
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
-@UNDER_WAY
 def test_imports_stand_at_the_top_or_say_why_not() -> None:
     """A late import carries its reason in a comment: on its line, or right above it."""
     silent = []
@@ -150,7 +144,6 @@ def test_imports_stand_at_the_top_or_say_why_not() -> None:
     assert not silent
 
 
-@UNDER_WAY
 def test_only_the_library_front_door_loads_lazily() -> None:
     lazy = [
         name
@@ -161,7 +154,6 @@ def test_only_the_library_front_door_loads_lazily() -> None:
     assert lazy == ["proxprop"]
 
 
-@UNDER_WAY
 def test_pages_share_only_what_belongs_to_no_page() -> None:
     def page_of(module: str) -> str | None:
         package, _, rest = module.partition(".")
@@ -200,7 +192,6 @@ def test_files_are_short_and_named_for_what_they_hold() -> None:
         assert path.stem not in ("util", "utils", "helpers", "misc", "common"), path
 
 
-@UNDER_WAY
 def test_every_package_says_what_belongs_in_it() -> None:
     for name, path in modules().items():
         if path.name == "__init__.py":

@@ -14,7 +14,7 @@ SOLVERS: tuple[Solver, ...] = get_args(Solver)
 SOLVER_LABELS = {"explicit": "explicit", "exact": "implicit (exact)", "cg": "implicit (CG k)"}
 
 
-def solver_label(solver: str, cg_steps: int) -> str:
+def solver_label(solver: str, cg_steps: int | None) -> str:
     """Return what a person calls a direction: "explicit", "implicit (exact)", "implicit (CG 3)"."""
     return SOLVER_LABELS[solver].replace("CG k", f"CG {cg_steps}")
 
