@@ -28,6 +28,8 @@ class ConversionReport:
     Attributes:
         converted: Layers that are proximal now.
         skipped: Modules with parameters that stay explicit, each with the reason.
+
+    What a step will cost by its arithmetic: :func:`proxprop.cost.step_cost`.
     """
 
     converted: list[str] = field(default_factory=list)

@@ -363,6 +363,18 @@ def choose_route(rows: int, columns: int, units: int, cg_steps: int, spectral: b
     Returns:
         ``"dual"`` or ``"primal"``, with ``"-spectral"`` for CG in the eigenbasis.
     """
+    costs = _route_costs(rows, columns, units, cg_steps, spectral)
+    return min(costs, key=lambda name: costs[name])
+
+
+def direction_flops(rows: int, columns: int, units: int, cg_steps: int) -> float:
+    """FLOPs that a layer's direction adds to a plain step; see :func:`choose_route`."""
+    return min(_route_costs(rows, columns, units, cg_steps, cg_steps > 0).values())
+
+
+def _route_costs(
+    rows: int, columns: int, units: int, cg_steps: int, spectral: bool
+) -> dict[str, float]:
     costs = {}
     for name, size, other in (("dual", rows, columns), ("primal", columns, rows)):
         if cg_steps == 0:
@@ -371,4 +383,4 @@ def choose_route(rows: int, columns: int, units: int, cg_steps: int, spectral: b
         costs[name] = cg_flops(size, other, units, cg_steps)
         if spectral:
             costs[f"{name}-spectral"] = spectral_cg_flops(size, other, units)
-    return min(costs, key=lambda name: costs[name])
+    return costs

@@ -102,7 +102,15 @@ def position_gram(
 
 
 def choose_system(shape: Sequence[int], geometry: ConvGeometry, units: int, cg_steps: int) -> str:
-    """Choose the cheaper of the two systems of a layer by their multiply-adds.
+    """Choose the cheaper of the two systems of a layer: "primal" or "dual"."""
+    costs = system_costs(shape, geometry, units, cg_steps)
+    return "dual" if costs["dual"] < costs["primal"] else "primal"
+
+
+def system_costs(
+    shape: Sequence[int], geometry: ConvGeometry, units: int, cg_steps: int
+) -> dict[str, float]:
+    """Multiply-adds of the two systems of a layer, Gram and solve.
 
     Args:
         shape: Of the input, (N, C, H, W).
@@ -111,7 +119,7 @@ def choose_system(shape: Sequence[int], geometry: ConvGeometry, units: int, cg_s
         cg_steps: CG steps, or 0 for a factorisation.
 
     Returns:
-        ``"primal"`` (d × d) or ``"dual"`` (positions²).
+        Of ``"primal"`` (d × d) and of ``"dual"`` (positions²).
     """
     rows, columns = geometry.output_size(shape[2], shape[3])
     positions = shape[0] * rows * columns
@@ -125,7 +133,7 @@ def choose_system(shape: Sequence[int], geometry: ConvGeometry, units: int, cg_s
 
     primal = min(gram_costs(shape, geometry).values()) + geometry.groups * solve(taps)
     dual = geometry.groups * (float(positions) ** 2 * taps + solve(positions))
-    return "dual" if dual < primal else "primal"
+    return {"primal": primal, "dual": dual}
 
 
 def gram_route(shape: Sequence[int], geometry: ConvGeometry) -> str:
