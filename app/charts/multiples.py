@@ -80,7 +80,8 @@ def multiples(
             if r == 0:
                 layout["annotations"].append(heading(column, panel, size.font + 1, middle=True))
             if row.level is not None:
-                layout["shapes"].append(segment(panel, y=(row.level, row.level)))
+                at = (row.level, row.level)
+                layout["shapes"].append(segment(panel, y=at, width=2))  # the grid may cover half
             if not traces:
                 middle = {"x": 0.5, "y": 0.5, "opacity": MUTED}
                 layout["annotations"].append(note("explicit layer: none", panel, **middle))
