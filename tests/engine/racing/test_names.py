@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from proxprop.spec.config import Contender
 from proxprop.spec.racing import (
     RACE_PRESETS,
     RacePreset,
@@ -109,3 +110,14 @@ def test_what_a_page_needs_loads_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_running_grams_are_named_and_told_apart_by_their_schedule() -> None:
+    contenders = [
+        Contender.parse({"direction": {"gram": "running", "refresh": refresh}})
+        for refresh in (1, 10)
+    ]
+    first, second = labels([*contenders, Contender()])[:2]
+    assert first.startswith("implicit (running), ")
+    assert first.endswith("refresh 1")
+    assert second.endswith("refresh 10")

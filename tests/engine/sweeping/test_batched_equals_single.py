@@ -107,3 +107,6 @@ def test_what_cannot_be_stacked_is_trained_alone_with_the_same_result() -> None:
     unusual = {"direction": {"solver": "explicit"}, "optimizer": {"name": "rmsprop"}}
     config = small({**unusual, "lr": grid(1e-3, 1e-2, 2)}, precision="float64", seeds=1, steps=5)
     assert check(config, 1e-12) == 2
+    running = {"direction": {"gram": "running"}, "optimizer": {"name": "sgd"}}
+    config = small({**running, "tau": grid(1e-3, 1e-2, 2)}, precision="float64", seeds=1, steps=5)
+    assert check(config, 1e-12) == 2
