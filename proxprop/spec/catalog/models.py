@@ -28,38 +28,22 @@ class ModelSpec:
 
 _SPECS = (
     ModelSpec(
-        "mlp",
-        "Multilayer perceptron",
-        (128, 64),
-        widths_free=True,
-        needs_image=False,
+        "mlp", "Multilayer perceptron", (128, 64), widths_free=True, needs_image=False,
         about="Fully connected layers of the widths you choose.",
     ),
     ModelSpec(
-        "paper-mlp",
-        "The paper's MLP",
-        (4000, 1000, 4000),
-        widths_free=False,
-        needs_image=False,
+        "paper-mlp", "The paper's MLP", (4000, 1000, 4000), widths_free=False, needs_image=False,
         about="4000-1000-4000 hidden units, as in Frerix et al. 2018.",
     ),
     ModelSpec(
-        "paper-convnet",
-        "The paper's ConvNet",
-        (16, 20, 20),
-        widths_free=False,
-        needs_image=True,
+        "paper-convnet", "The paper's ConvNet", (16, 20, 20), widths_free=False, needs_image=True,
         about="Three 5×5 convolutions with 16, 20, 20 channels, two poolings, one linear layer.",
     ),
     ModelSpec(
-        "small-convnet",
-        "Small ConvNet",
-        (8, 16),
-        widths_free=True,
-        needs_image=True,
+        "small-convnet", "Small ConvNet", (8, 16), widths_free=True, needs_image=True,
         about="3×3 convolutions of the widths you choose, each with a pooling, one linear layer.",
     ),
-)
+)  # fmt: skip
 
 MODELS: dict[str, ModelSpec] = {spec.name: spec for spec in _SPECS}
 

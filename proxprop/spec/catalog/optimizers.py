@@ -97,23 +97,27 @@ _LBFGS_NOTE = (
     "Heuristic: L-BFGS models a gradient, and a proximal direction is none. "
     "Runs with a strong-Wolfe search on a fixed batch."
 )
-
-
+_MUON_NOTE = (
+    "Muon updates the hidden layers' weight matrices; biases, convolutions and the "
+    "last layer go to AdamW at the explicit layers' η."
+)
 _CURVATURE_NOTE = (
     "It solves with the whole network's curvature for the gradient; a proximal direction is none."
 )
 
+
+def _implicit(support: Support, note: str) -> dict[Solver, Pairing]:
+    return {"exact": Pairing(support, note), "cg": Pairing(support, note)}
+
+
 # Optimizers whose step does not scale with the direction.
-_adaptive = partial(
-    OptimizerSpec,
-    scale_invariant=True,
-    pairings={"exact": Pairing("yes", _EPS_NOTE), "cg": Pairing("yes", _EPS_NOTE)},
-)
+_adaptive = partial(OptimizerSpec, scale_invariant=True, pairings=_implicit("yes", _EPS_NOTE))
+_plain = partial(OptimizerSpec, lr=0.05, own_proximal_lr=1.0)
 
 _SPECS = (
-    OptimizerSpec("sgd", "SGD", "SGD", (), lr=0.05, own_proximal_lr=1.0),
-    OptimizerSpec("momentum", "SGD + momentum", "SGD", ("momentum",), lr=0.05, own_proximal_lr=1.0),
-    OptimizerSpec("nesterov", "SGD + Nesterov", "SGD", ("momentum",), lr=0.05, own_proximal_lr=1.0),
+    _plain("sgd", "SGD", "SGD"),
+    _plain("momentum", "SGD + momentum", "SGD", ("momentum",)),
+    _plain("nesterov", "SGD + Nesterov", "SGD", ("momentum",)),
     _adaptive("adam", "Adam", "Adam", ("betas", "eps"), 1e-3),
     _adaptive("adamw", "AdamW", "AdamW", ("betas", "eps"), 1e-3, decoupled_decay=True),
     _adaptive("nadam", "NAdam", "NAdam", ("betas", "eps"), 2e-3),
@@ -123,77 +127,39 @@ _SPECS = (
     _adaptive("adagrad", "Adagrad", "Adagrad", ("eps",), 1e-2),
     _adaptive("adadelta", "Adadelta", "Adadelta", ("rho", "eps"), 1.0),
     _adaptive("adafactor", "Adafactor", "Adafactor", (), 1e-2, decoupled_decay=True),
-    OptimizerSpec("asgd", "Averaged SGD", "ASGD", (), lr=0.05, own_proximal_lr=1.0),
+    _plain("asgd", "Averaged SGD", "ASGD"),
     OptimizerSpec(
-        "rprop",
-        "Rprop",
-        "Rprop",
-        (),
-        lr=1e-3,
-        scale_invariant=True,
+        "rprop", "Rprop", "Rprop", lr=1e-3, scale_invariant=True,
         pairings={
             "explicit": Pairing("yes", _SIGN_NOTE + " Meant for the full batch."),
-            "exact": Pairing("heuristic", _SIGN_NOTE),
-            "cg": Pairing("heuristic", _SIGN_NOTE),
+            **_implicit("heuristic", _SIGN_NOTE),
         },
     ),
     OptimizerSpec(
-        "muon",
-        "Muon (+ AdamW)",
-        "Muon",
-        ("momentum", "betas", "eps"),
-        lr=0.02,
-        scale_invariant=True,
-        decoupled_decay=True,
-        partner="adamw",
-        pairings={
-            solver: Pairing(
-                "yes",
-                "Muon updates the hidden layers' weight matrices; biases, convolutions and the "
-                "last layer go to AdamW at the explicit layers' η.",
-            )
-            for solver in SOLVERS
-        },
+        "muon", "Muon (+ AdamW)", "Muon", ("momentum", "betas", "eps"), lr=0.02,
+        scale_invariant=True, decoupled_decay=True, partner="adamw",
+        pairings=dict.fromkeys(SOLVERS, Pairing("yes", _MUON_NOTE)),
     ),
     _adaptive(
-        "soap",
-        "SOAP",
-        "SOAP",
-        ("betas", "eps"),
-        3e-3,
-        decoupled_decay=True,
-        package="pytorch_optimizer",
-        install="pip install 'proxprop[soap]'",
+        "soap", "SOAP", "SOAP", ("betas", "eps"), 3e-3, decoupled_decay=True,
+        package="pytorch_optimizer", install="pip install 'proxprop[soap]'",
     ),
     OptimizerSpec(
-        "lbfgs",
-        "L-BFGS",
-        "LBFGS",
-        ("history_size", "max_iter"),
-        lr=1.0,
-        closure=True,
+        "lbfgs", "L-BFGS", "LBFGS", ("history_size", "max_iter"), lr=1.0, closure=True,
         pairings={
             "explicit": Pairing("yes", "Strong-Wolfe search on a fixed batch; counts closures."),
-            "exact": Pairing("heuristic", _LBFGS_NOTE),
-            "cg": Pairing("heuristic", _LBFGS_NOTE),
+            **_implicit("heuristic", _LBFGS_NOTE),
         },
     ),
     OptimizerSpec(
-        "hessian-free",
-        "Hessian-free (Gauss-Newton CG)",
-        "HessianFree",
-        ("max_iter",),
-        lr=1.0,
-        own_proximal_lr=1e-3,
-        closure=True,
+        "hessian-free", "Hessian-free (Gauss-Newton CG)", "HessianFree", ("max_iter",), lr=1.0,
+        own_proximal_lr=1e-3, closure=True,
         pairings={
             "explicit": Pairing("yes", "Gauss-Newton CG on each batch with adapted damping."),
-            "exact": Pairing("no", _CURVATURE_NOTE),
-            "cg": Pairing("no", _CURVATURE_NOTE),
+            **_implicit("no", _CURVATURE_NOTE),
         },
-        package="curvlinops",
-        install="pip install 'proxprop[curvature]'",
+        package="curvlinops", install="pip install 'proxprop[curvature]'",
     ),
-)
+)  # fmt: skip
 
 OPTIMIZERS: dict[str, OptimizerSpec] = {spec.name: spec for spec in _SPECS}
