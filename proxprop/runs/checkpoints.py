@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError, safe_open
+
 from proxprop import paths
 from proxprop.files import write_atomically
 from proxprop.runs.errors import disk_error
@@ -152,9 +154,6 @@ def read_snapshot(path: Path) -> Snapshot:
     Raises:
         CheckpointError: If it is missing, damaged, or not one of ours.
     """
-    # Loads torch to read tensors; the server lists checkpoints, but only workers read them.
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["proxprop"])

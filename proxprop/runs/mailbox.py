@@ -56,9 +56,9 @@ class Mailbox:
         """Hand the loop a command from within its own process."""
         self._waiting.put(control)
 
-    def interrupt(self, words: str) -> None:
+    def interrupt(self, reason: str) -> None:
         """Make the loop stop as `interrupted`, for a reason that is not its user's wish."""
-        self.interruption = self.interruption or words
+        self.interruption = self.interruption or reason
         self.put(Control("stop"))
 
     def _fetch(self) -> None:

@@ -60,16 +60,13 @@ class WorkerProcess:
             self._ready = bool(select.select([self._child.stdout], [], [], 0)[0])
         return self._ready and self.exit_code is None
 
-    def assign(self, run_id: str) -> bool:
-        """Give it a run; False if it has died meanwhile."""
+    def assign(self, run_id: str) -> None:
+        """Give it a run; nothing happens if it has died meanwhile."""
         assert self._child.stdin is not None
         self.given = time.monotonic()
-        try:
+        with contextlib.suppress(OSError):
             self._child.stdin.write(f"{run_id}\n".encode())
             self._child.stdin.flush()
-        except OSError:
-            return False
-        return self._child.poll() is None
 
     def let_go(self) -> None:
         """Close its standard input: it saves a checkpoint and exits."""

@@ -1,6 +1,6 @@
 """Several contenders trained in turns, under equal conditions, in one worker.
 
-`race` carries out a `RaceConfig` as a loop of events; how a race is stored is told in
+`race` carries out a `RaceConfig` as a loop of events; how a race is stored is described in
 `proxprop.spec.racing`.
 """
 

@@ -278,11 +278,11 @@ class RaceState:
 
 
 def _progress(total: int, done: int, first: int, elapsed: float) -> Notice:
-    words = f"Searching step sizes: trial {done + 1} of {total}"
+    message = f"Searching step sizes: trial {done + 1} of {total}"
     if done > first:
         left = elapsed / (done - first) * (total - done)
-        words += f", about {left:.0f} s left"
-    return Notice("info", words, done / total)
+        message += f", about {left:.0f} s left"
+    return Notice("info", message, done / total)
 
 
 def _verdict(config: RaceConfig, ended: dict[int, Ended]) -> tuple[str, dict[str, float]]:

@@ -180,7 +180,7 @@ class BlockRun:
             watch = LossWatch(losses[0], losses[-2] if step > 1 else None)
             watch.take(step, losses[-1])
             member = self.members[int(self._alive[row])]
-            self.results[member] = RunResult("diverged", watch.words, step)
+            self.results[member] = RunResult("diverged", watch.divergence, step)
         kept = fine.nonzero()[:, 0]
         self._alive, self._tau = self._alive[kept], self._tau[kept]
         self._direction = self._direction[kept]
@@ -213,11 +213,10 @@ class BlockRun:
             watch.take_whole_set(self._step, values[0])
         if len(self._dataset.validation):
             watch.take_whole_set(self._step, values[2])
-        if not watch.words and not finite:
-            watch.words = f"diverged at step {self._step}: a weight is not finite"
+        watch.take_weights(self._step, finite)
         epoch = self._step / self._batches.per_epoch
         outcome, words = verdict(
-            self._step, epoch, False, watch.words, Summary(columns), self._constant_loss
+            self._step, epoch, False, watch.divergence, Summary(columns), self._constant_loss
         )
         return RunResult(outcome, words, self._step, **({} if outcome == "diverged" else columns))
 

@@ -111,9 +111,9 @@ class CopiedNetwork:
             place = LayerPlace(start, layer.out_features, layer.in_features, layer.bias is not None)
             self.layers.append(place)
             start = place.end
-        found = [_ACTIVATIONS[type(module)] for module in model if type(module) in _ACTIVATIONS]
-        missing = len(self.layers) - 1 - len(found)  # "identity" leaves no module behind
-        self._activations = found + [_ACTIVATIONS[nn.Identity]] * missing
+        named = [_ACTIVATIONS[type(module)] for module in model if type(module) in _ACTIVATIONS]
+        missing = len(self.layers) - 1 - len(named)  # "identity" leaves no module behind
+        self._activations = named + [_ACTIVATIONS[nn.Identity]] * missing
         initial = torch.cat([p.detach().reshape(-1) for p in model.parameters()])
         self.rows = initial.repeat(copies, 1)
         self._buffers: dict[tuple[str, int, int], Tensor] = {}

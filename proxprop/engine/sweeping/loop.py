@@ -145,8 +145,8 @@ class _Sweep:
             member=WHOLE,
         )
         if self._resumed:
-            words = f"resumed with {len(self._settled)} runs done"
-            yield Mark(self._steps_done, 0.0, self._seconds, "resumed", words)
+            label = f"resumed with {len(self._settled)} runs done"
+            yield Mark(self._steps_done, 0.0, self._seconds, "resumed", label)
         for method in self.config.methods:
             if reason := reason_alone(self.config, method):
                 yield Notice("info", f"Runs of {method.name!r} are trained one by one: {reason}.")

@@ -15,13 +15,13 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from proxprop.analysis.curvature import NetworkCurvature
+from proxprop.analysis.curvature import NetworkCurvature, NetworkLimit
 from proxprop.conversion import convert
 from proxprop.data.dataset import Dataset
 from proxprop.engine.training.device import DTYPES, autocast_for
@@ -103,8 +103,8 @@ class Predictions:
                 asked = _as_exact(method)
                 yield from self._predict(asked)
                 limit = self._solved[_key(asked)]
-                words = limit["words"] if asked is method else f"{limit['words']} (exact step)"
-                self.limits[number] = {**limit, "words": words}
+                whose = "" if asked is method else " (exact step)"
+                self.limits[number] = {**limit, "words": f"{limit['words']}{whose}"}
         except Cancelled:
             return
 
@@ -132,31 +132,26 @@ class Predictions:
         if key in self._solved:
             return
         samples = self._samples()
-        words = _unpredictable(method) or ("" if samples else "the network is too large for it")
-        found: list[tuple[LimitPoint, float]] = []
-        if words:
-            words = f"nothing is predicted: {words}"
-        else:
-            boundary = Boundary(method, self._curvature(method, samples), self._share(samples))
-            for point in boundary.points():
-                if point is not None:
-                    found.append(point)
-                yield
-            words = boundary.words
-        self._solved[key] = {
+        reason = _unpredictable(method) or ("" if samples else "the network is too large for it")
+        payload: LimitPayload = {
             "seed": self._config.seed + self.seed_index,
-            "points": [point for point, _ in found],
-            "sharpness": found[0][1] if len(found) == 1 else None,
-            "words": words,
+            "points": [],
+            "sharpness": None,
+            "words": f"nothing is predicted: {reason}",
         }
+        if not reason:
+            share = self._config.batch_size / min(samples, len(self._dataset.train))
+            boundary = Boundary(method, self._curvature(method, samples), share)
+            yield from boundary.seek()
+            payload["points"], payload["words"] = boundary.points, boundary.message
+            if len(boundary.points) == 1:
+                payload["sharpness"] = boundary.sharpness[0]
+        self._solved[key] = payload
 
     def _samples(self) -> int:
         """How many training samples a product can afford; 0 if not even a batch."""
         affordable = int(_PRODUCT_FLOPS / (_FLOPS_PER_FORWARD * forward_flops(self._layers)))
         return 0 if affordable < self._config.batch_size else affordable
-
-    def _share(self, samples: int) -> float:
-        return self._config.batch_size / min(samples, len(self._dataset.train))
 
     def _curvature(self, method: SweepMethod, samples: int) -> _Curvature:
         train = self._dataset.train
@@ -205,15 +200,8 @@ def _unpredictable(method: SweepMethod) -> str:
     return ""
 
 
-class _Limit(NamedTuple):
-    """The largest stable η, and the eigenvalue behind it."""
-
-    lr: float
-    sharpness: float
-
-
 class Boundary:
-    """The predicted boundary of one method on the map.
+    """The predicted boundary of one method on the map, sought bit by bit.
 
     Args:
         method: The method.
@@ -221,101 +209,102 @@ class Boundary:
         share: B/n, what a mini-batch is of the samples that the curvature is taken over.
 
     Attributes:
-        words: What was found.
+        points: Of the boundary, as far as they are known.
+        sharpness: The eigenvalue behind each.
+        message: What is predicted.
     """
 
     def __init__(self, method: SweepMethod, curvature: NetworkCurvature, share: float) -> None:
+        self.points: list[LimitPoint] = []
+        self.sharpness: list[float] = []
+        self.message = ""
         self._method = method
         self._curvature = curvature
         self._share = share
         self._momentum = method.optimizer.momentum if MOMENTUM[method.optimizer.name] else 0.0
         self._nesterov = method.optimizer.name == "nesterov"
-        self.words = ""
 
-    def points(self) -> Iterator[tuple[LimitPoint, float] | None]:
-        """Yield points of the boundary with their sharpness, and None in between."""
+    def seek(self) -> Iterator[None]:
+        """Work out the points, yielding after every product or so."""
         method = self._method
         if method.direction.solver == "explicit":
-            limit = self._explicit()
-            self.words = f"η < {limit.lr:.3g} at the initial weights"
-            yield self._point(limit.lr, None, limit.sharpness)
+            limit = self._curvature.explicit_limit(self._momentum, nesterov=self._nesterov)
+            self._add(limit, limit.limit, None, f"η < {limit.limit:.3g}")
+            yield
         elif method.lr is None:
-            yield from self._tau_where_unstable()
+            yield from self._seek_tau()
         else:
             taus = _spread(method.tau_values)
             for tau in taus:
                 limit = self._proximal(tau)
-                self.words = f"η < {limit.lr:.3g} at the initial weights"
-                yield self._point(limit.lr, tau, limit.sharpness)
+                self._add(limit, limit.limit, tau, f"η < {limit.limit:.3g}")
+                yield
             if len(taus) > 1:
-                self.words = "the largest stable η at each τ, at the initial weights"
+                self.message = "the largest stable η at each τ, at the initial weights"
 
-    def _tau_where_unstable(self) -> Iterator[tuple[LimitPoint, float] | None]:
+    def _seek_tau(self) -> Iterator[None]:
         """Seek the τ at which the largest stable η, which falls with τ, is the method's own.
 
         By secants that keep a bracket (Illinois), on logarithms: nearly a straight line.
         """
         method, lr = self._method, self._method.optimizer.lr
 
-        def excess(place: float) -> tuple[float, _Limit]:
+        def excess(place: float) -> tuple[float, NetworkLimit]:
             limit = self._proximal(math.exp(place))
-            return math.log(min(max(limit.lr, 1e-300), 1e300) / lr), limit
+            return math.log(min(max(limit.limit, 1e-300), 1e300) / lr), limit
 
         left, right = (math.log(tau) for tau in (method.tau_values[0], method.tau_values[-1]))
         above, limit = excess(right)
-        yield None
+        yield
         if above >= 0:
-            self.words = "stable over the whole range of τ, at the initial weights"
+            self.message = "stable over the whole range of τ, at the initial weights"
             return
         below, limit = excess(left)
-        yield None
+        yield
         if below < 0:
-            self.words = "unstable over the whole range of τ, at the initial weights"
+            self.message = "unstable over the whole range of τ, at the initial weights"
             return
         place = left
         for _ in range(_MOST_GUESSES):
             place = left + (right - left) * below / (below - above)
-            found, limit = excess(place)
-            yield None
-            if abs(found) < _ACCURACY:
+            between, limit = excess(place)
+            yield
+            if abs(between) < _ACCURACY:
                 break
-            if found > 0:
-                left, below, above = place, found, above / 2
+            if between > 0:
+                left, below, above = place, between, above / 2
             else:
-                right, above, below = place, found, below / 2
+                right, above, below = place, between, below / 2
         tau = math.exp(place)
-        self.words = f"τ < {tau:.3g} at the initial weights"
-        yield self._point(lr, tau, limit.sharpness)
+        self._add(limit, lr, tau, f"τ < {tau:.3g}")
+        yield
 
-    def _point(
-        self, lr: float, tau: float | None, sharpness: float
-    ) -> tuple[LimitPoint, float] | None:
+    def _add(self, limit: NetworkLimit, lr: float, tau: float | None, message: str) -> None:
+        """Add a point, unless there is none at any finite η."""
         if not math.isfinite(lr):
-            self.words = "no direction of positive curvature at the initial weights"
-            return None
+            self.message = "no direction of positive curvature at the initial weights"
+            return
         place = self._method.place(lr, self._method.direction.tau if tau is None else tau)
-        return {"lr": lr, "tau": tau, "s": place}, sharpness
+        self.points.append({"lr": lr, "tau": tau, "s": place})
+        self.sharpness.append(limit.sharpness)
+        self.message = f"{message} at the initial weights"
 
-    def _explicit(self) -> _Limit:
-        found = self._curvature.explicit_limit(self._momentum, nesterov=self._nesterov)
-        return _Limit(found.limit, found.sharpness)
-
-    def _proximal(self, tau: float) -> _Limit:
-        """The largest stable η of mini-batch steps at τ."""
+    def _proximal(self, tau: float) -> NetworkLimit:
+        """The largest stable η of mini-batch steps at τ, and the eigenvalue behind it."""
         optimizer, share = self._method.optimizer, self._share
         if self._method.lr is None or optimizer.explicit_lr is None:
             # Step sizes in a fixed ratio: with η itself fixed, that is the ratio it is asked at.
-            found = self._curvature.proximal_limit(
+            limit = self._curvature.proximal_limit(
                 self._momentum,
                 nesterov=self._nesterov,
                 tau=tau * share,
                 explicit_ratio=share * optimizer.last_lr / optimizer.lr,
             )
         else:
-            found = self._curvature.proximal_limit_at(
+            limit = self._curvature.proximal_limit_at(
                 optimizer.explicit_lr, self._momentum, nesterov=self._nesterov, tau=tau * share
             )
-        return _Limit(found.limit * share, found.sharpness / share)
+        return replace(limit, limit=limit.limit * share, sharpness=limit.sharpness / share)
 
 
 def _spread(values: tuple[float, ...]) -> tuple[float, ...]:

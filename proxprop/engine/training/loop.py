@@ -74,7 +74,7 @@ def train(
 
 
 class _Run:
-    """The course of one run; each method yields the events of one part of it."""
+    """One run; each method yields the events of one part of it."""
 
     def __init__(self, config: RunConfig, controls: Controls, session: Session) -> None:
         self.config = config
@@ -101,7 +101,7 @@ class _Run:
             if self._evaluation_due():
                 yield from self._evaluate()
             yield from self._obey()
-            if self.control_state.stopping or self.session.spent or self.session.watch.words:
+            if self.control_state.stopping or self.session.spent or self.session.watch.divergence:
                 break
             yield from self._advance()
         yield from self._settle()
@@ -156,7 +156,7 @@ class _Run:
             epoch = report.step / session.steps_per_epoch
             yield Point("steps", report.step, epoch, seconds, report.columns)
             session.watch.take(report.step, report.loss)
-            if session.watch.words:
+            if session.watch.divergence:
                 # Later steps of the same block were computed from broken weights.
                 session.rewind_clock(report.step, seconds)
                 return
@@ -177,7 +177,7 @@ class _Run:
 
     def _evaluation_due(self) -> bool:
         step = self.session.step
-        if self.session.evaluated_step == step or self.session.watch.words:
+        if self.session.evaluated_step == step or self.session.watch.divergence:
             return False
         period = self.config.evaluation.every * self.session.steps_per_epoch
         crossed = math.floor(step / period + 1e-9) != math.floor((step - 1) / period + 1e-9)
@@ -276,37 +276,31 @@ class _Run:
     def _save(self, reason: Reason) -> Iterator[Event]:
         yield from self._settle()
         self.control_state.wants_checkpoint = False
-        if not self.session.watch.words:
+        if not self.session.watch.divergence:
             yield capture(self.session, reason)
         self._saved_at = time.monotonic()
 
     # -- end ---------------------------------------------------------------------------------
 
     def _finish(self) -> Iterator[Event]:
-        stopped = self.control_state.stopping
-        if not stopped and not self.session.watch.words:
-            if self.session.evaluated_step != self.session.step:
+        session, stopped = self.session, self.control_state.stopping
+        if not stopped and not session.watch.divergence:
+            if session.evaluated_step != session.step:
                 yield from self._evaluate()
-            if not self.session.watch.words:
+            if not session.watch.divergence:
                 yield from self._measure("test", {})
         yield from self._pictures.latest(force=True)
-        session = self.session
-        if not self.session.watch.words and not session.finite:
-            self.session.watch.words = f"diverged at step {session.step}: a weight is not finite"
-        targets, classes = session.dataset.train.targets, len(session.dataset.classes)
+        session.watch.take_weights(session.step, session.finite)
+        constant = constant_loss(session.dataset.train.targets, len(session.dataset.classes))
+        divergence, summary = session.watch.divergence, session.summary
         outcome, words = verdict(
-            session.step,
-            session.epoch,
-            stopped,
-            self.session.watch.words,
-            self.session.summary,
-            constant_loss(targets, classes),
+            session.step, session.epoch, stopped, divergence, summary, constant
         )
         if outcome == "diverged":
             # No snapshot: the last good one lets a person resume from before.
             yield self._mark("diverged", words)
         yield from self._save("ended")
-        values = dict(session.summary.values)
+        values = dict(summary.values)
         yield Ended(outcome, session.step, session.epoch, session.seconds, words, values)
 
     # -- what is said of this moment -----------------------------------------------------------

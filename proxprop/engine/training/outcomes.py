@@ -20,29 +20,34 @@ class LossWatch:
     Attributes:
         initial: Loss of the first mini-batch.
         last: Loss of the latest mini-batch that was not diverged.
-        words: What happened once it has diverged, for example "diverged at step 37: loss 1e12 →
-            inf"; empty before.
+        divergence: What happened once it has diverged, for example "diverged at step 37: loss
+            1e12 → inf"; empty before.
     """
 
     def __init__(self, initial: float | None = None, last: float | None = None) -> None:
         self.initial = initial
         self.last = last
-        self.words = ""
+        self.divergence = ""
 
     def take(self, step: int, loss: float) -> None:
         """Take the loss of the mini-batch of `step`."""
         if self.initial is None:
             self.initial = loss
         self.take_whole_set(step, loss)
-        if not self.words:
+        if not self.divergence:
             self.last = loss
 
     def take_whole_set(self, step: int, loss: float) -> None:
         """Take the loss of a whole set after `step`; the bound is the mini-batches'."""
         bound = math.inf if self.initial is None else DIVERGED_FACTOR * self.initial
-        if not self.words and (not math.isfinite(loss) or loss > bound):
+        if not self.divergence and (not math.isfinite(loss) or loss > bound):
             before = "" if self.last is None else f"{self.last:.3g} → "
-            self.words = f"diverged at step {step}: loss {before}{loss:.3g}"
+            self.divergence = f"diverged at step {step}: loss {before}{loss:.3g}"
+
+    def take_weights(self, step: int, finite: bool) -> None:
+        """Take whether all weights are finite after `step`."""
+        if not self.divergence and not finite:
+            self.divergence = f"diverged at step {step}: a weight is not finite"
 
 
 class Summary:
@@ -85,7 +90,7 @@ def verdict(
     Args:
         step: Steps done.
         epoch: The same in epochs; less than one is too early to speak of collapse.
-        stopped: Whether it was told to stop.
+        stopped: Whether it was stopped.
         diverged: What happened if it diverged, else empty.
         summary: Its final and best values.
         constant: Loss of the best constant predictor.

@@ -104,15 +104,15 @@ def labels(contenders: Sequence[Contender], searched: bool = False) -> tuple[str
     for label, count in Counter(made).items():
         if count > 1:
             alike = [index for index, other in enumerate(made) if other == label]
-            for index, words in zip(alike, _differences([contenders[i] for i in alike], names)):
-                made[index] = f"{label}, {words}" if words else label
+            for index, settings in zip(alike, _differences([contenders[i] for i in alike], names)):
+                made[index] = f"{label}, {settings}" if settings else label
     return tuple(_numbered(made))
 
 
 def _differences(alike: Sequence[Contender], names: Sequence[str]) -> list[str]:
-    shown = [_settings(contender) for contender in alike]
-    names = [name for name in names if len({str(settings[name]) for settings in shown}) > 1]
-    return [", ".join(f"{_SYMBOLS[name]} {_word(s[name])}" for name in names) for s in shown]
+    settings = [_settings(contender) for contender in alike]
+    names = [name for name in names if len({str(values[name]) for values in settings}) > 1]
+    return [", ".join(f"{_SYMBOLS[name]} {_shown(s[name])}" for name in names) for s in settings]
 
 
 def _settings(contender: Contender) -> dict[str, Any]:
@@ -130,20 +130,18 @@ def _settings(contender: Contender) -> dict[str, Any]:
 
 
 def _numbered(made: list[str]) -> list[str]:
-    taken: set[str] = set()
-    unique = []
+    unique: list[str] = []
     for label in made:
-        words, number = label, 2
-        while words in taken:
-            words, number = f"{label} ({number})", number + 1
-        taken.add(words)
-        unique.append(words)
+        name, number = label, 2
+        while name in unique:
+            name, number = f"{label} ({number})", number + 1
+        unique.append(name)
     return unique
 
 
-def _word(value: object) -> str:
+def _shown(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, tuple):
-        return "/".join(_word(part) for part in value)
+        return "/".join(_shown(part) for part in value)
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -60,14 +60,14 @@ def candidates(contender: Contender, trials: int, seed: int) -> tuple[Contender,
     draw = random.Random(seed)
     starts = [draw.random() for _ in space]
     golden = _golden(len(space))
-    found = [contender]
+    tried = [contender]
     for trial in range(1, trials):
         values = {
             name: _value(low, high, (start + trial * golden ** -(axis + 1)) % 1.0)
             for axis, (start, (name, (low, high))) in enumerate(zip(starts, space.items()))
         }
-        found.append(with_steps(contender, **values))
-    return tuple(found)
+        tried.append(with_steps(contender, **values))
+    return tuple(tried)
 
 
 def with_steps(

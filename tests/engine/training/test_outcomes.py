@@ -72,20 +72,20 @@ def test_a_run_that_learns_is_told_as_finished():
 def test_divergence_starts_above_a_thousand_times_the_first_loss(loss, diverges):
     watch = LossWatch()
     watch.take(1, 2.0)
-    assert not watch.words
+    assert not watch.divergence
     watch.take(2, loss)
-    assert bool(watch.words) is diverges
+    assert bool(watch.divergence) is diverges
     assert watch.last == (2.0 if diverges else loss)
     whole = LossWatch(initial=2.0)
     whole.take_whole_set(2, loss)
-    assert bool(whole.words) is diverges
+    assert bool(whole.divergence) is diverges
 
 
 def test_the_words_name_the_first_broken_step_and_the_loss_before_and_after():
     watch = LossWatch()
     for step, loss in [(35, 2.0), (36, 1e3), (37, math.inf), (38, math.nan)]:
         watch.take(step, loss)
-    assert watch.words == "diverged at step 37: loss 1e+03 → inf"
+    assert watch.divergence == "diverged at step 37: loss 1e+03 → inf"
 
 
 def test_the_constant_loss_is_the_entropy_of_the_classes():
