@@ -6,12 +6,30 @@ is only what a person types and reads. Nothing here loads torch before a command
 
 from __future__ import annotations
 
+import io
+import sys
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from proxprop.cli import paper, runs, serve, starting
 
+
+class _Entry(TyperGroup):
+    """Prints into any encoding: a "?" stands for what it lacks."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Carry out a command line."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        return super().main(*args, **kwargs)
+
+
 app = typer.Typer(
     name="proxprop",
+    cls=_Entry,
     help="Implicit instead of explicit gradient steps: train, look after runs, open the dashboard.",
     no_args_is_help=True,
     add_completion=False,
