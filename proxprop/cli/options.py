@@ -16,6 +16,9 @@ from proxprop.spec.config import AnyConfig, ConfigError, Problem, RunConfig, loa
 
 option = functools.partial(typer.Option, show_default=False)
 
+# ValueError: also a number of thousands of digits; RecursionError: thousands of brackets.
+_NOT_JSON = (ValueError, RecursionError)
+
 ConfigFile = Annotated[Path | None, option(help="Config as JSON; options override it.")]
 Assignments = Annotated[
     list[str] | None, option("--set", help="Any field, e.g. --set batch_size=50 (repeatable).")
@@ -108,7 +111,7 @@ def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[...,
 def _numbers(text: str) -> list[int | str]:
     """Return "128,64" as numbers; what is none stays text, for the config to refuse by name."""
     parts = [part.strip() for part in text.replace("-", ",").split(",")]
-    return [int(part) if part.isdecimal() else part for part in parts]
+    return [int(part) if part.isdecimal() and len(part) < 20 else part for part in parts]
 
 
 def refuse_beside_resume(noun: str, resume: str | None, *choices: object) -> None:
@@ -145,9 +148,10 @@ def build(
     given |= dict(map(_assignment, settings or ()))
     for name, value in given.items():
         _put(values, name, value)
-    if {"budget.seconds", "budget.steps"} & given.keys():
+    budget = values.get("budget")
+    if {"budget.seconds", "budget.steps"} & given.keys() and isinstance(budget, dict):
         # "60 seconds" means that, not "or the default epochs".
-        values["budget"].setdefault("epochs", None)
+        budget.setdefault("epochs", None)
     config = load_config(values)
     chosen = {"optimizer.name", "direction.solver"} & given.keys()
     if isinstance(config, RunConfig) and chosen and "lr" not in values.get("optimizer", {}):
@@ -159,10 +163,10 @@ def build(
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        values = json.loads(file.read_text())
+        values = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError([Problem("--config", f"{file}: {error.strerror}")]) from error
-    except ValueError as error:
+    except _NOT_JSON as error:
         raise ConfigError([Problem("--config", f"{file} is not valid JSON: {error}")]) from error
     if not isinstance(values, dict):
         raise ConfigError([Problem("--config", f"{file} must hold an object with named fields")])
@@ -177,6 +181,8 @@ def _assignment(text: str) -> tuple[str, Any]:
         return name.strip(), json.loads(value)
     except json.JSONDecodeError:
         return name.strip(), value
+    except _NOT_JSON as error:
+        raise ConfigError([Problem(name.strip(), f"cannot be read: {error}")]) from error
 
 
 def _put(values: dict[str, Any], dotted: str, value: Any) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from proxprop.cli import app
 from proxprop.cli.options import build
 from proxprop.spec.config import ConfigError, RunConfig
 
@@ -89,3 +91,44 @@ def test_a_file_with_a_number_for_a_group_of_fields_is_refused(tmp_path: Path) -
     file.write_text('{"optimizer": 3}')
     with pytest.raises(ConfigError, match="optimizer: must be an object"):
         build(file, {"direction.solver": "cg"}, [])
+
+
+_LONG = "1" * 5000
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "direction=[]",
+        "optimizer.name=[]",
+        "kind={}",
+        f"seed={_LONG}",
+        f"direction.tau={_LONG[:4200]}",
+        f"model.widths=[{_LONG}]",
+        f"data={'[' * 10_000}",
+        f"changes={'[' * 10_000}{']' * 10_000}",
+        f"data.name={'x' * 10_000_000}",
+        f"{'x' * 10_000_000}=1",
+        "x" * 10_000_000,
+        f"model.widths={['x' * 50] * 20_000}".replace("'", '"'),
+    ],
+    ids=lambda setting: setting[:20],
+)
+def test_absurd_settings_are_refused_briefly(setting: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        run(None, setting)
+    assert 5 < len(str(refused.value)) < 5000
+
+
+def test_absurd_options_and_files_are_refused_briefly(tmp_path: Path) -> None:
+    for text in (f'{{"seed": {_LONG}}}', '{"data": ' * 10_000, "\ud800η" * 9, '{"budget": [1]}'):
+        (tmp_path / "c.json").write_bytes(text.encode("utf-16", "surrogatepass"))
+        (tmp_path / "d.json").write_text(text.encode("utf-8", "replace").decode())
+        for name in ("c.json", "d.json"):
+            with pytest.raises(ConfigError) as refused:
+                build(tmp_path / name, {"budget.steps": 5}, [])
+            assert len(str(refused.value)) < 5000
+    with pytest.raises(ConfigError, match="budget"):
+        build(None, {"budget.steps": 5}, ["budget=3"])
+    ended = CliRunner().invoke(app, ["train", "--widths", _LONG])
+    assert (ended.exit_code, type(ended.exception)) == (2, SystemExit)

@@ -11,6 +11,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+_LINES = 30  # problems that one message names
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -32,11 +34,16 @@ class FieldError(ValueError):
 
 
 class ConfigError(ValueError):
-    """A config was refused; `problems` lists every field at fault."""
+    """A config was refused; `problems` lists every field at fault, none at great length."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(map(str, problems)))
+        self.problems = [
+            Problem(_cut(problem.field, 200), _cut(problem.message, 1000)) for problem in problems
+        ]
+        lines = [str(problem) for problem in self.problems[:_LINES]]
+        if len(problems) > _LINES:
+            lines.append(f"… and {len(problems) - _LINES} more problems")
+        super().__init__("\n".join(lines))
 
 
 class Config(BaseModel):
@@ -171,8 +178,11 @@ def _bound(number: float | None) -> str:
 def _shown(value: object) -> str:
     if not isinstance(value, (str, int, float, bool, type(None))):
         return ""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"
+    return _cut(repr(value), 78)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _entries(number: int | None) -> str:
