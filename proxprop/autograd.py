@@ -65,6 +65,10 @@ class ProximalFunction(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         """Return the input's gradient and the parameters' update directions."""
+        device = grad_output.device.type
+        if torch.is_autocast_enabled(device):  # backward called inside the block
+            with torch.autocast(device, enabled=False):
+                return ProximalFunction.backward(ctx, grad_output)
         input, weight = ctx.saved_tensors
         needs_input, needs_weight, needs_bias, _ = ctx.needs_input_grad
         grad_input = weight_direction = bias_direction = None

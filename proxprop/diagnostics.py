@@ -123,7 +123,8 @@ class TroubleMonitor:
         self._about = (solver, tau)
         deferred = self._is_remote(status)
         if self._mailbox is None:
-            self._mailbox = torch.zeros((), dtype=torch.int8, device="cpu", pin_memory=deferred)
+            with torch.inference_mode(False):  # it outlives the mode that this step runs in
+                self._mailbox = torch.zeros((), dtype=torch.int8, device="cpu", pin_memory=deferred)
         self._mailbox.copy_(status.detach(), non_blocking=deferred)
         if not deferred:
             self.poll()

@@ -113,8 +113,12 @@ def linear_direction(
 class LinearMap:
     """``Z = A Wᵀ + b``, and what its backward pass needs."""
 
-    forward = staticmethod(F.linear)
     direction = staticmethod(linear_direction)
+
+    def forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Z, never a view: autograd forbids changing a Function's view in place."""
+        output = F.linear(input, weight, bias)
+        return output if input.dim() == 2 else torch.ops.aten._unsafe_view(output, output.shape)
 
     def samples(self, input: Tensor, grad_output: Tensor) -> tuple[Tensor, Tensor]:
         """Input and Δ as rows: (*, d) to (N, d) and (*, m) to (N, m)."""
