@@ -53,6 +53,12 @@ class Variables:
     a: dict[int, Tensor] = field(default_factory=dict)
     z: dict[int, Tensor] = field(default_factory=dict)
 
+    @classmethod
+    def given(cls, network: PenaltyNetwork, inputs: Tensor) -> "Variables":
+        """Return θ^k and a_0 for a batch: what stands before the forward pass."""
+        theta = {layer.index: layer.theta() for layer in network.affine}
+        return cls(theta, {0: apply_all(network.prefix, inputs.detach())})
+
     def copy(self) -> "Variables":
         """Return a shallow copy: the dictionaries are new, the tensors shared."""
         return Variables(dict(self.theta), dict(self.a), dict(self.z))

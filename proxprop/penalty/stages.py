@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from torch import Tensor
 
 from proxprop.penalty.conjugate import CgStep
 from proxprop.penalty.problem import Energy, Variables
+
+VariableName = Literal["theta", "a", "z"]
 
 
 class StageKind(StrEnum):
@@ -20,6 +23,13 @@ class StageKind(StrEnum):
     THETA_EXPLICIT = "theta_explicit"
     THETA_IMPLICIT = "theta_implicit"
     CG_ITERATION = "cg_iteration"
+
+    @property
+    def variable(self) -> VariableName:
+        """The variable that is computed; the loss is that of the last z."""
+        if self in (StageKind.FORWARD_A, StageKind.A_HALF):
+            return "a"
+        return "z" if self in (StageKind.FORWARD_Z, StageKind.Z_HALF, StageKind.LOSS) else "theta"
 
 
 @dataclass(frozen=True)

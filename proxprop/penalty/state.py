@@ -1,16 +1,13 @@
 """The moving point of a sweep: (θ, a, z) with E kept up to date, one variable at a time."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from proxprop.penalty.conjugate import CgStep
 from proxprop.penalty.problem import Energy, PenaltyProblem, Variables
-from proxprop.penalty.stages import Stage, StageKind, Subproblem
-
-VariableName = Literal["theta", "a", "z"]
+from proxprop.penalty.stages import Stage, StageKind, Subproblem, VariableName
 
 
 class SweepState:
@@ -21,9 +18,9 @@ class SweepState:
         self.variables = variables
         self.energy: Energy | None = None
 
-    def define(self, kind: StageKind, layer: int, name: VariableName, value: Tensor) -> Stage:
+    def define(self, kind: StageKind, layer: int, value: Tensor) -> Stage:
         """Give a variable its first value (forward pass; E is not defined yet)."""
-        getattr(self.variables, name)[layer] = value
+        getattr(self.variables, kind.variable)[layer] = value
         return Stage(kind, layer, self._module_name(layer), kind.value, None, value)
 
     def measure(self, output: Tensor) -> Stage:
@@ -37,33 +34,25 @@ class SweepState:
         self,
         kind: StageKind,
         layer: int,
-        name: VariableName,
         value: Tensor,
         *,
-        equation: str,
+        equation: str | None = None,
         before: Tensor | None = None,
         energy_before: Energy | None = None,
         subproblem: Subproblem | None = None,
         cg: CgStep | None = None,
     ) -> Stage:
-        """Replace one variable and return the stage, with E before and after."""
-        values: dict[int, Tensor] = getattr(self.variables, name)
+        """Replace one variable and return the stage, with E before and after.
+
+        The equation is that of the kind, if no other is given.
+        """
+        values: dict[int, Tensor] = getattr(self.variables, kind.variable)
         before = values.get(layer) if before is None else before
         energy_before = self.energy if energy_before is None else energy_before
         values[layer] = value
-        self._refresh(layer, name)
-        return Stage(
-            kind,
-            layer,
-            self._module_name(layer),
-            equation,
-            before,
-            value,
-            energy_before,
-            self.energy,
-            subproblem,
-            cg,
-        )
+        self._refresh(layer, kind.variable)
+        what = kind, layer, self._module_name(layer), equation or kind.value
+        return Stage(*what, before, value, energy_before, self.energy, subproblem, cg)
 
     def _refresh(self, layer: int, name: VariableName) -> None:
         # Only the terms that hold the variable are evaluated again: a sweep stays linear in depth.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from proxprop.penalty.conjugate import conjugate_gradients
-from proxprop.penalty.network import Affine, PenaltyNetwork, apply_all
+from proxprop.penalty.network import Affine, PenaltyNetwork
 from proxprop.penalty.problem import Loss, PenaltyProblem, Variables
 from proxprop.penalty.stages import Stage, StageKind, Subproblem, SweepResult
 from proxprop.penalty.state import SweepState, gradient
@@ -142,10 +142,7 @@ def _sweep(
     # Everything that can be refused is refused here, before the first stage is asked for.
     network = model if isinstance(model, PenaltyNetwork) else PenaltyNetwork.from_model(model)
     problem = PenaltyProblem(network, loss, target, 1 / method.lr, 1 / method.lr)
-    theta = {layer.index: layer.theta() for layer in network.affine}
-    first = apply_all(network.prefix, inputs.detach())
-    state = SweepState(problem, Variables(theta, {0: first}, {}))
-    return _stages(state, method)
+    return _stages(SweepState(problem, Variables.given(network, inputs)), method)
 
 
 def _stages(state: SweepState, method: _Method) -> Sweep:
@@ -167,8 +164,8 @@ def _forward(state: SweepState) -> Iterator[Stage]:
     network, at = state.problem.network, state.variables
     for index in range(1, network.depth):
         z = network.layer(index)(at.theta[index], at.a[index - 1])
-        yield state.define(StageKind.FORWARD_Z, index, "z", z)
-        yield state.define(StageKind.FORWARD_A, index, "a", network.sigma(index, z))
+        yield state.define(StageKind.FORWARD_Z, index, z)
+        yield state.define(StageKind.FORWARD_A, index, network.sigma(index, z))
     output = network.affine[-1](at.theta[network.depth], at.a[network.depth - 1])
     yield state.measure(output)
 
@@ -181,18 +178,16 @@ def _top_layer(state: SweepState, start: Variables, method: _Method) -> Iterator
     if method.last == "implicit":
         z = layer(theta, a)
         half = z - method.lr * gradient(problem.data_of_output, z)
-        yield state.move(StageKind.Z_HALF, top, "z", half, equation="z_half_top", before=z)
+        yield state.move(StageKind.Z_HALF, top, half, equation="z_half_top", before=z)
         yield from _implicit_weights(state, layer, theta, a, half, method)
     else:
         slope = gradient(lambda value: problem.data_term(value, a), theta)
         step = method.explicit_lr * slope * layer.free_columns()
-        yield state.move(
-            StageKind.THETA_EXPLICIT, top, "theta", theta - step, equation="theta_explicit_top"
-        )
+        yield state.move(StageKind.THETA_EXPLICIT, top, theta - step, equation="theta_explicit_top")
     if top > 1:
         slope = gradient(lambda value: problem.data_term(theta, value), a)
         half = a - method.lr * slope
-        yield state.move(StageKind.A_HALF, top - 1, "a", half, equation="a_half_top")
+        yield state.move(StageKind.A_HALF, top - 1, half, equation="a_half_top")
 
 
 def _hidden_layer(
@@ -210,7 +205,7 @@ def _hidden_layer(
         z,
     )
     z_half = z - method.lr * slope
-    yield state.move(StageKind.Z_HALF, index, "z", z_half, equation="z_half")
+    yield state.move(StageKind.Z_HALF, index, z_half)
     if index > 1:
         below = start.z[index - 1]
         slope = gradient(
@@ -221,18 +216,12 @@ def _hidden_layer(
             a,
         )
         a_half = a - method.lr * slope
-        yield state.move(StageKind.A_HALF, index - 1, "a", a_half, equation="a_half")
+        yield state.move(StageKind.A_HALF, index - 1, a_half)
     if method.tau is None:
         slope = gradient(lambda value: problem.linear_term(index, value, a, z_half), theta)
         new = theta - method.lr * slope * layer.free_columns()
-        yield state.move(
-            StageKind.THETA_EXPLICIT,
-            index,
-            "theta",
-            new,
-            equation="theta_explicit",
-            subproblem=_subproblem(layer, theta, new, a, z_half, None),
-        )
+        subproblem = _subproblem(layer, theta, new, a, z_half, None)
+        yield state.move(StageKind.THETA_EXPLICIT, index, new, subproblem=subproblem)
     else:
         yield from _implicit_weights(state, layer, theta, a, z_half, method)
 
@@ -267,9 +256,7 @@ def _implicit_weights(
             yield state.move(
                 StageKind.CG_ITERATION,
                 index,
-                "theta",
                 after,
-                equation="cg_iteration",
                 before=before,
                 subproblem=_subproblem(layer, theta, after, a, z_half, tau),
                 cg=step,
@@ -277,9 +264,7 @@ def _implicit_weights(
     yield state.move(
         StageKind.THETA_IMPLICIT,
         index,
-        "theta",
         after,
-        equation="theta_implicit",
         before=theta,
         energy_before=energy_before,
         subproblem=_subproblem(layer, theta, after, a, z_half, tau),

@@ -25,7 +25,6 @@ from proxprop.penalty import (
 )
 
 Side = Literal["both", "explicit", "implicit"]
-_WEIGHTS = (StageKind.THETA_EXPLICIT, StageKind.THETA_IMPLICIT, StageKind.CG_ITERATION)
 
 
 @dataclass
@@ -69,10 +68,11 @@ class PairedSweeps:
             return None
 
 
+@dataclass
 class FrameWriter:
     """Turns paired stages into frames.
 
-    Args:
+    Attributes:
         network: The model as φ and σ.
         start: θ^k and a_0; the forward stages fill in the rest.
         steps: η, the last layer's η, τ.
@@ -81,25 +81,18 @@ class FrameWriter:
         notes: Takes the overshoots of explicit steps at s = τ.
     """
 
-    def __init__(
-        self,
-        network: PenaltyNetwork,
-        start: Variables,
-        steps: StepSizes,
-        sigmas: list[str],
-        cg_steps: int | None,
-        notes: SweepNotes,
-    ) -> None:
-        self.network = network
-        self.start = start
-        self.steps = steps
-        self.sigmas = [*sigmas, "the loss"]
-        self.cg_steps = cg_steps
+    network: PenaltyNetwork
+    start: Variables
+    steps: StepSizes
+    sigmas: list[str]
+    cg_steps: int | None
+    notes: SweepNotes
+
+    def __post_init__(self) -> None:
         self._energy: dict[str, dict[str, Any] | None] = {"explicit": None, "implicit": None}
         self._explicit_change: dict[int, dict[str, Any]] = {}
         self._halves: dict[int, Tensor] = {}
         self._given: dict[int, list[dict[str, Any]]] = {}  # pictures of many patches are slow
-        self._notes = notes
 
     def frame(self, side: Side, stage: Stage, other: Stage) -> dict[str, Any]:
         """Return the frame of a stage (`other` is the second algorithm's, where both move)."""
@@ -120,11 +113,11 @@ class FrameWriter:
         if stage.kind is StageKind.THETA_IMPLICIT:
             # The frame is of the whole implicit step, from before its CG iterations.
             before["implicit"] = energy_json(stage.energy_before)
-        sigma = self.sigmas[stage.layer - 1]
+        sigma = [*self.sigmas, "the loss"][stage.layer - 1]
         iteration = stage.cg.iteration if stage.cg is not None else None
         return {
             "kind": stage.kind.value,
-            "variable": _variable(stage),
+            "variable": stage.kind.variable,
             "layer": stage.layer,
             "side": side,
             "iteration": iteration,
@@ -147,13 +140,13 @@ class FrameWriter:
         numbers, l = numbers_of(stage, self.network, self.start, self.steps), stage.layer  # noqa: E741
         if stage.kind is StageKind.THETA_EXPLICIT and stage.subproblem is not None:
             given = self.network, self.start, l, self._halves[l], self.steps.tau
-            matched = self._notes.matched[l] = matched_overshoot(*given)
+            matched = self.notes.matched[l] = matched_overshoot(*given)
             tex = r"\text{the same for } s = \tau"
             numbers.insert(1, Number("overshoot_matched", tex, matched))
         return [number._asdict() for number in numbers]
 
     def _tiles(self, stage: Stage) -> list[dict[str, Any]]:
-        l, start, name = stage.layer, self.start, f"{_variable(stage)}_{stage.layer}"  # noqa: E741
+        l, start, name = stage.layer, self.start, f"{stage.kind.variable}_{stage.layer}"  # noqa: E741
         if stage.kind in (StageKind.FORWARD_Z, StageKind.FORWARD_A, StageKind.LOSS):
             below, given = f"a_{{{l - 1}}}^k", start.a[l - 1]
             if stage.kind is StageKind.FORWARD_A:
@@ -162,7 +155,7 @@ class FrameWriter:
                 _tile(below, "what comes in", given),
                 _tile(f"{name}^k", "what goes out", stage.after),
             ]
-        if stage.kind in _WEIGHTS:
+        if stage.kind.variable == "theta":
             return self._weight_tiles(stage)
         assert stage.before is not None
         scale = largest(stage.before, stage.after)
@@ -231,7 +224,7 @@ def numbers_of(
         return [Number("loss", "J", stage.energy.data), Number("lr", r"\eta", steps.lr)]
     if kind in (StageKind.A_HALF, StageKind.Z_HALF):
         assert stage.before is not None
-        name, change = f"{_variable(stage)}_{l}", after - stage.before
+        name, change = f"{stage.kind.variable}_{l}", after - stage.before
         length, size = float(change.norm()), float(stage.before.norm())
         still = float((change == 0).double().mean())
         return [
@@ -316,12 +309,6 @@ def with_numbers(equation: str, layer: int, depth: int, iteration: int | None) -
 
 def _tile(label: str, note: str, values: Tensor, scale: float | None = None) -> dict[str, Any]:
     return {"label": label, "note": note, "picture": picture(values, scale)}
-
-
-def _variable(stage: Stage) -> str:
-    if stage.kind in _WEIGHTS:
-        return "theta"
-    return "a" if stage.kind in (StageKind.FORWARD_A, StageKind.A_HALF) else "z"
 
 
 def _same(left: Stage, right: Stage) -> bool:

@@ -43,7 +43,8 @@ class StepTrace:
 
     def motion(self, report: Progress = quiet) -> dict[str, Any]:
         """Follow both algorithms; return ``setting``, ``layers`` and ``frames``."""
-        network, start = self.network, self._start()
+        network = self.network
+        start = Variables.given(network, self.state.inputs)
         sigmas = [_sigma(modules) for modules in network.transfer]
         writer = FrameWriter(network, start, self.steps, sigmas, self.cg_steps, self._notes)
         last = self.state.config.direction.layers == "all"
@@ -82,13 +83,6 @@ class StepTrace:
                 last="implicit" if state.config.direction.layers == "all" else "explicit",
             ),
         )
-
-    def _start(self) -> Variables:
-        theta = {layer.index: layer.theta() for layer in self.network.affine}
-        first = self.state.inputs
-        for module in self.network.prefix:
-            first = module(first)
-        return Variables(theta, {0: first}, {})
 
     def _setting(self) -> dict[str, Any]:
         state, steps = self.state, self.steps
