@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from app.live.tailer import Tailer
+from proxprop.runs.record import Run
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
 
@@ -23,6 +24,12 @@ _LOCK = threading.RLock()
 def get_store() -> Store:
     """Return the store in `PROXPROP_HOME`."""
     return _once("store", Store)
+
+
+def linked_run(run_id: str, kind: str) -> Run | None:
+    """Return the run that a link names, if it is of that kind and not in the bin."""
+    run = get_store().get([run_id]).get(run_id)
+    return run if run is not None and run.kind == kind and run.deleted is None else None
 
 
 def get_service() -> RunService:

@@ -9,7 +9,7 @@ import streamlit as st
 from pydantic import Field
 
 from app.guard import take_problem
-from app.services import get_store
+from app.services import get_store, linked_run
 from app.state.url_state import UrlState
 from proxprop.runs.record import Run
 
@@ -54,12 +54,10 @@ def view_switch() -> LayersState:
 
 def known_runs(state: LayersState) -> dict[str, Run]:
     """Return the latest runs of one network, by id, and those the link names."""
-    store = get_store()
-    runs = {run.id: run for run in store.runs(kind="run", limit=RUNS)}
+    runs = {run.id: run for run in get_store().runs(kind="run", limit=RUNS)}
     for name in ("run", "other"):
         run_id = getattr(state, name)
-        run = store.get([run_id]).get(run_id) if run_id else None
-        if run is not None and run.kind == "run" and run.deleted is None:
+        if run_id and (run := linked_run(run_id, "run")):
             runs.setdefault(run_id, run)
         elif run_id:
             st.warning(

@@ -37,6 +37,8 @@ CHECK = """\
 <tr data-check="{key}" data-holds="{holds}">
 <td>{tick}</td><td>{claim}</td><td>{found}</td></tr>
 """
+HOLDS = {"holds": "true", "tick": "✓"}
+FAILS = {"holds": "false", "tick": "✗ fails"}
 Row = dict[str, Any]  # of a trace: one layer's measures, or one check
 
 
@@ -58,16 +60,7 @@ def overshoots(measures: Sequence[Row]) -> None:
 def checks(rows: Sequence[Row]) -> None:
     """List what must hold at this state, with ticks and the errors found."""
     st.subheader("What must hold, and does it", anchor=False)
-    table = [
-        CHECK.format(
-            key=row["key"],
-            holds=str(row["holds"]).lower(),
-            tick="✓" if row["holds"] else "✗ fails",
-            claim=row["claim"],
-            found=row["found"],
-        )
-        for row in rows
-    ]
+    table = [CHECK.format_map(row | (HOLDS if row["holds"] else FAILS)) for row in rows]
     st.html(f'<table class="proxprop-checks">{"".join(table)}</table>')
     st.caption(
         "Computed in float64 on the state shown; errors are relative to what is compared. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from html import escape
 
 from app.paper.recordings import Library, Recording
@@ -61,15 +62,8 @@ def summary(claims: Sequence[Assessment]) -> str:
 
 def html(claims: Sequence[Assessment]) -> str:
     """Return the table."""
-    rows = [
-        ROW.format(
-            key=claim.key,
-            statement=escape(claim.statement),
-            source=escape(claim.source),
-            measured=escape(claim.measured),
-            basis=escape(claim.basis),
-            verdict=VERDICTS[claim.verdict],
-        )
-        for claim in claims
-    ]
+    rows = []
+    for claim in claims:
+        cells = {name: escape(text) for name, text in asdict(claim).items()}
+        rows.append(ROW.format_map(cells | {"verdict": VERDICTS[claim.verdict]}))
     return TABLE.format(rows="".join(rows))

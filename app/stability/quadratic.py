@@ -26,9 +26,5 @@ def drag_a_quadratic(*, lecture: bool) -> None:
     Args:
         lecture: Type of at least 18 pt and thick lines.
     """
-    data = {
-        "looks": looks(),
-        "warn": WARN,
-        "lecture": lecture,
-    }
+    data = {"looks": looks(), "warn": WARN, "lecture": lecture}
     mount("quadratic", data, key="quadratic", height=None)

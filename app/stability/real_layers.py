@@ -11,10 +11,10 @@ from app.charts.spectra import layers_figure
 from app.components.answers import answered
 from app.components.network import model_title
 from app.components.notation import count, number
-from app.components.run_titles import data_of, title_of
+from app.components.run_titles import config_of, data_of, title_of
 from app.live.chart import show_figure
 from app.questions import QuestionFailed
-from app.services import get_store
+from app.services import get_store, linked_run
 from app.stability import limits
 from app.stability.page import DEFAULT_NET, StabilityState
 from proxprop.analysis.questions import SpectraQuestion
@@ -111,8 +111,7 @@ def _network(state: StabilityState) -> Run | None:
     store = get_store()
     runs = {run.id: run for run in store.runs(kind="run", limit=RUNS) if store.checkpoints(run.id)}
     if state.net not in INITIAL and state.net not in runs:
-        linked = store.get([state.net]).get(state.net)
-        if linked is not None and linked.deleted is None and linked.kind == "run":
+        if linked := linked_run(state.net, "run"):
             runs[linked.id] = linked
         else:
             st.warning(
@@ -132,11 +131,9 @@ def _network(state: StabilityState) -> Run | None:
 def _label(name: str, run: Run | None) -> str:
     if run is None:
         return f"{data_of(INITIAL[name])}, {model_title(INITIAL[name])}"
-    try:
-        config = run.config
-    except ConfigError:
+    config = config_of(run)
+    if not isinstance(config, RunConfig):
         return name
-    assert isinstance(config, RunConfig)
     # No word on how it stands: the label must stay the same while the run goes on.
     return f"{title_of(run)} · {data_of(config)}, {model_title(config)} · {name}"
 

@@ -17,7 +17,7 @@ from app.guard import reporting, take_problem
 from app.live.chart import live_chart
 from app.live.pictures import live_map
 from app.live.status import live_status
-from app.services import get_store
+from app.services import get_store, linked_run
 from app.stability import limits
 from app.stability.page import StabilityState
 from proxprop.runs.record import Run
@@ -66,11 +66,10 @@ def whole_network(state: StabilityState) -> None:
 def _known(run_id: str, sweeps: dict[str, Run]) -> bool:
     """Whether a sweep can be shown; one too old to be listed joins the others."""
     if run_id and run_id not in sweeps:
-        run = get_store().get([run_id]).get(run_id)
-        if run is None or run.deleted is not None or run.kind != "sweep":
-            st.warning(f"There is no sweep {run_id!r}; it may have been deleted. Another is shown.")
-        else:
+        if run := linked_run(run_id, "sweep"):
             sweeps[run_id] = run
+        else:
+            st.warning(f"There is no sweep {run_id!r}; it may have been deleted. Another is shown.")
     return run_id in sweeps
 
 

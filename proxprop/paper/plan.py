@@ -157,12 +157,7 @@ def _stability(scale: Scale, data: DataConfig) -> Part:
         _direction("exact", ADAM_TAU),
     ]
     methods = [
-        {
-            "label": direction.label,
-            "direction": direction,
-            "optimizer": optimizer,
-            "lr": eta,
-        }
+        {"label": direction.label, "direction": direction, "optimizer": optimizer, "lr": eta}
         for direction in directions
     ]
     sweep = SweepConfig.parse(
