@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,13 @@ from proxprop.spec.events import Ended, Mark, Notice, Outcome, Started
 
 Status = Literal["queued", "starting", "running", "paused", "ended"]
 RecordedEvent = Started | Mark | Notice | Ended
+RECORDED = (Started, Mark, Notice, Ended)
 
 AXES = ("step", "epoch", "seconds")  # the first columns of every table of points
 _DTYPE = np.dtype("<f8")
-_EVENTS = {kind.__name__.lower(): TypeAdapter(kind) for kind in get_args(RecordedEvent)}
+_EVENTS: dict[str, TypeAdapter[Any]] = {
+    kind.__name__.lower(): TypeAdapter(kind) for kind in RECORDED
+}
 
 # A live process writes its heartbeat twice a second; this many seconds of silence are worth a word.
 STALE = 2.5

@@ -6,14 +6,14 @@ import contextlib
 import os
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from proxprop.runs.errors import StoreError, StoreFullError, StoreLockedError
 from proxprop.runs.progress import Progress
-from proxprop.runs.record import RecordedEvent, to_json
+from proxprop.runs.record import RECORDED, to_json
 from proxprop.runs.store import Store
-from proxprop.spec.events import Artifact, Ended, Event, Mark, Notice, Point, Started, State
+from proxprop.spec.events import Artifact, Ended, Event, Notice, Point, Started, State
 
 INTERVAL = 0.2  # seconds between writes: a few a second, however fast the loop
 HEARTBEAT = 0.5
@@ -22,25 +22,7 @@ HEARTBEAT = 0.5
 GIVE_UP_AFTER = 15.0
 GIVE_UP_VARIABLE = "PROXPROP_PATIENCE"
 
-
-@dataclass
-class _Batch:
-    points: list[Point] = field(default_factory=list)
-    events: list[tuple[float, RecordedEvent]] = field(default_factory=list)
-    artifacts: dict[tuple[int, str], Artifact] = field(default_factory=dict)
-    fields: dict[str, Any] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.points or self.events or self.artifacts or self.fields)
-
-    def followed_by(self, later: _Batch) -> _Batch:
-        """Return both as one batch, `later` last."""
-        return _Batch(
-            self.points + later.points,
-            self.events + later.events,
-            {**self.artifacts, **later.artifacts},
-            {**self.fields, **later.fields},
-        )
+_Timed = tuple[float, Event]  # with the unix time it happened at
 
 
 class Recorder:
@@ -64,7 +46,7 @@ class Recorder:
         self._run_id = run_id
         self._progress = progress
         self.give_up_after = _from_environment() if give_up_after is None else give_up_after
-        self._batch = _Batch()
+        self._batch: list[_Timed] = []
         self._lock = threading.Lock()  # guards the batch
         self._flushing = threading.Lock()  # one writer at a time, in order
         self._wake = threading.Event()
@@ -86,22 +68,12 @@ class Recorder:
 
     def put(self, event: Event) -> None:
         """Take an event; it is written down within `INTERVAL`, the first of each table at once."""
-        urgent = False
         with self._lock:
-            batch = self._batch
-            if isinstance(event, Point):
-                batch.points.append(event)
-                urgent = event.table not in self._tables
-                self._tables.add(event.table)
-            elif isinstance(event, Artifact):
-                batch.artifacts[event.member, event.name] = event
-            elif isinstance(event, State):
-                batch.fields["status"] = event.state
-                urgent = True
-            elif isinstance(event, (Started, Mark, Notice, Ended)):
-                batch.events.append((time.time(), event))
-                self._note(event)
-        if urgent:
+            self._batch.append((time.time(), event))
+        if isinstance(event, State):
+            self._wake.set()
+        elif isinstance(event, Point) and event.table not in self._tables:
+            self._tables.add(event.table)
             self._wake.set()
 
     def check(self) -> None:
@@ -121,49 +93,52 @@ class Recorder:
         """
         with self._flushing:
             with self._lock:
-                batch, self._batch = self._batch, _Batch()
-                fields = {**batch.fields, **self._position(batch.points)}
+                batch, self._batch = self._batch, []
+            artifacts = {(e.member, e.name): e for _, e in batch if isinstance(e, Artifact)}
             try:
                 self._store.append(
                     self._run_id,
-                    batch.points,
-                    batch.events,
-                    batch.artifacts.values(),
-                    {**fields, "heartbeat": time.time()},
+                    [event for _, event in batch if isinstance(event, Point)],
+                    [(at, event) for at, event in batch if isinstance(event, RECORDED)],
+                    artifacts.values(),
+                    {**self._fields(batch), "heartbeat": time.time()},
                 )
             except StoreError:
                 with self._lock:
-                    self._batch = batch.followed_by(self._batch)
+                    self._batch = batch + self._batch
                 raise
             self._last_write = time.monotonic()
 
-    def _note(self, event: RecordedEvent) -> None:
-        fields = self._batch.fields
-        if isinstance(event, Started):
-            self._progress.started(event)
-            fields.update(status="running", words="", started_info=to_json(event))
-            if self._progress.position() is None:
-                fields.update(step=event.step)
-        elif isinstance(event, Notice):
-            fields["words"] = event.text
-        elif isinstance(event, Ended):
-            self._progress.ended(event)
-
-    def _position(self, points: list[Point]) -> dict[str, Any]:
-        if not points:
-            return {}
-        for point in points:
-            self._progress.reached(point)
-        position = self._progress.position() or (0, 0.0, 0.0)
-        named = dict(zip(("step", "epoch", "seconds"), position))
-        return {**named, "progress": self._progress.fraction()}
+    def _fields(self, batch: Sequence[_Timed]) -> dict[str, Any]:
+        """Return what the events change in the run's own row."""
+        fields: dict[str, Any] = {}
+        moved = False
+        for _, event in batch:
+            if isinstance(event, Point):
+                self._progress.reached(event)
+                moved = True
+            elif isinstance(event, Ended):
+                self._progress.ended(event)
+            elif isinstance(event, State):
+                fields["status"] = event.state
+            elif isinstance(event, Notice):
+                fields["words"] = event.text
+            elif isinstance(event, Started):
+                self._progress.started(event)
+                fields.update(status="running", words="", started_info=to_json(event))
+                if self._progress.position() is None:
+                    fields["step"] = event.step
+        if moved:
+            position = self._progress.position() or (0, 0.0, 0.0)
+            fields |= zip(("step", "epoch", "seconds"), position)
+            fields["progress"] = self._progress.fraction()
+        return fields
 
     def _write(self) -> None:
         while not self._closing:
             self._wake.wait(INTERVAL)
             self._wake.clear()
-            idle = time.monotonic() - self._last_write
-            if self._batch or idle >= HEARTBEAT:
+            if self._batch or time.monotonic() - self._last_write >= HEARTBEAT:
                 self._try()
 
     def _try(self) -> None:

@@ -1,10 +1,10 @@
 """Several contenders on one task, under equal conditions, in one worker.
 
 `proxprop.engine.racing.race` carries out a `RaceConfig` as a loop of events (kind "race" of the
-run store). Contenders
-share initial weights, batches and data per seed and advance in turns of some 5 ms of training
-each, so that curves grow together and a busy machine is busy for all of them; each has a clock of
-its own that runs only while it trains. The first seed is raced to its end, then the next.
+run store). Contenders share initial weights, batches and data per seed and advance in turns of some
+5 ms of training each, so that curves grow together and a busy machine is busy for all of them; each
+has a clock of its own that runs only while it trains. The first seed is raced to its end, then the
+next.
 
 How a race is stored
 --------------------

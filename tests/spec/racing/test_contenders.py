@@ -20,8 +20,7 @@ from proxprop.spec.racing import (
     place_of,
     race_labels,
 )
-
-from .driver import CG, EXACT, EXPLICIT, small
+from tests.engine.racing.driver import CG, EXACT, EXPLICIT, small
 
 
 def test_members_number_contenders_within_seeds() -> None:

@@ -12,8 +12,7 @@ from proxprop.spec.config import RaceConfig
 from proxprop.spec.curves import Stat
 from proxprop.spec.events import Ended, Event
 from proxprop.spec.racing import as_frame, members_of, rows
-
-from .driver import EXACT, EXPLICIT, HOPELESS, ends, points, run, small
+from tests.engine.racing.driver import EXACT, EXPLICIT, HOPELESS, ends, points, run, small
 
 AXES = ("step", "epoch", "seconds")
 
