@@ -65,9 +65,8 @@ def export(
     if what == "weights":
         file = paths.checkpoints(run, store.home) / "weights.safetensors"
         if not file.is_file():
-            raise RunError(
-                f"Run {run} has no final weights: it is {stored.outcome or stored.status}."
-            )
+            state = f"it is {stored.outcome or stored.status}"
+            raise RunError(f"Run {run} has no final weights: {state}. {stored.words}".strip())
         content = file.read_bytes()
     elif what == "config":
         content = (json.dumps(json.loads(stored.config_json), indent=2) + "\n").encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,11 +97,19 @@ class Saver:
     Args:
         checkpoints: Where snapshots go.
         recorder: Flushed before each save, so that no point before a checkpoint can be lost.
+        report: Called, from a thread, with the notice that a snapshot could not be saved.
+
+    Attributes:
+        failure: Why the latest snapshot could not be saved, in words; empty where it was.
     """
 
-    def __init__(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
+    def __init__(
+        self, checkpoints: Checkpoints, recorder: Recorder, report: Callable[[Notice], None]
+    ) -> None:
+        self.failure = ""
         self._checkpoints = checkpoints
         self._recorder = recorder
+        self._report = report
         self._next: Snapshot | None = None
         self._lock = threading.Lock()  # guards the next snapshot
         self._thread = ThreadPoolExecutor(1, "saver")
@@ -129,7 +138,10 @@ class Saver:
             if snapshot.reason == "ended":
                 self._checkpoints.save_weights(snapshot)
         except Exception as error:  # whatever it is, the run can go on without
-            self._recorder.put(Notice("warning", f"No checkpoint at step {snapshot.step}: {error}"))
+            self.failure = f"No checkpoint at step {snapshot.step}: {error}"
+            self._report(Notice("warning", self.failure))
+        else:
+            self.failure = ""
 
 
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:

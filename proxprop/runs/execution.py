@@ -70,8 +70,7 @@ def _follow(
     loops: Callable[[], Mapping[str, Loop]],
     watch: Callable[[Event], None],
 ) -> Ended:
-    def report(message: str, fraction: float | None) -> None:
-        notice = Notice("info", message, fraction)
+    def report(notice: Notice) -> None:
         recorder.put(notice)
         watch(notice)
 
@@ -82,10 +81,14 @@ def _follow(
         raise NotImplementedError(
             f"This version of proxprop cannot carry out a {run.kind!r}; upgrade it."
         )
-    events = loop(run.config, mailbox, snapshot=snapshot, progress=report)
+
+    def progress(message: str, fraction: float | None) -> None:
+        report(Notice("info", message, fraction))
+
+    events = loop(run.config, mailbox, snapshot=snapshot, progress=progress)
     alone = run.config.members == 1
     ended = Ended("failed", 0, 0.0, 0.0, "The loop stopped without saying how it ended.")
-    with Saver(checkpoints, recorder) as saver:
+    with Saver(checkpoints, recorder, report) as saver:
         for event in events:
             if isinstance(event, Snapshot):
                 saver.put(event)
@@ -95,6 +98,10 @@ def _follow(
                 recorder.put(event)
             watch(event)
             recorder.check()
+    if saver.failure and ended.outcome in ("finished", "stopped"):
+        # What a person would go on from, or take away, is not there.
+        words = f"{ended.words} Its last state and weights are lost. {saver.failure}"
+        ended = replace(ended, outcome="failed", words=words)
     return ended
 
 

@@ -15,6 +15,7 @@ from proxprop.runs.process import Process
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
+from tests.runs.limits import file_size_limit
 from tests.runs.waiting import until
 
 runner = CliRunner()
@@ -150,3 +151,18 @@ def test_a_finished_run_is_not_resumed(store: Store) -> None:
     result = runner.invoke(app, ["train", "--resume", run_id])
     assert result.exit_code == 1
     assert "cannot be resumed: it is finished" in result.output
+
+
+def test_weights_that_cannot_be_written_are_said(store: Store) -> None:
+    train = ["train", *("--widths", "400,400", "--steps", "2", "--solver", "explicit")]
+    with file_size_limit(400_000):
+        result = runner.invoke(app, train)
+    (run,) = store.runs()
+    assert (result.exit_code, run.outcome, run.step) == (1, "failed", 2)
+    assert "weights are lost" in run.words
+    assert "cannot be written: File too large" in " ".join(result.output.split())
+    exported = runner.invoke(app, ["runs", "export", run.id, "weights"])
+    assert exported.exit_code == 1
+    assert "File too large. Free some space" in exported.output
+    resumed = runner.invoke(app, ["runs", "resume", run.id, "--json"])
+    assert (resumed.exit_code, store.run(run.id).outcome) == (0, "finished")

@@ -1,6 +1,9 @@
 """However a loop ends, the store says how, in words, and keeps what was recorded."""
 
 import sqlite3
+import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +18,7 @@ from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.spec.config import Contender, RaceConfig, RunConfig
 from proxprop.spec.controls import Control, Loop
-from proxprop.spec.events import WHOLE, Ended, Notice, Snapshot, Started
+from proxprop.spec.events import WHOLE, Ended, Event, Notice, Snapshot, Started
 
 from . import loops
 
@@ -148,9 +151,37 @@ def test_a_run_goes_on_without_checkpoints(
 
     monkeypatch.setattr(Checkpoints, "save", refuse)
     run = store.run(carry_out(loops.finishes))
-    assert run.outcome == "finished"
+    assert (run.step, run.outcome) == (100, "failed")  # all of it was done, and nothing kept
+    assert run.words.endswith(
+        "Its last state and weights are lost. No checkpoint at step 100: The disk is full."
+    )
     notices = [row.event.text for row in store.events(run.id) if isinstance(row.event, Notice)]
     assert "No checkpoint at step 100: The disk is full." in notices
+
+
+def test_a_checkpoint_that_failed_on_the_way_is_said_and_forgiven(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Checkpoints.save
+
+    def refuse_first(checkpoints: Checkpoints, snapshot: Snapshot) -> object:
+        if snapshot.step < 100:
+            raise StoreFullError("The disk is full.")
+        return save(checkpoints, snapshot)
+
+    def saves_twice(*arguments: Any, **keywords: Any) -> Iterator[Event]:
+        yield Snapshot(50, {"model/w": torch.zeros(3)}, {}, "cadence")
+        time.sleep(0.3)
+        yield from loops.finishes(*arguments, **keywords)
+
+    monkeypatch.setattr(Checkpoints, "save", refuse_first)
+    run_id = store.create_run(RunConfig(), process=Process.current())
+    seen: list[object] = []
+    mailbox = Mailbox(store, run_id)
+    ended = execute(store, run_id, mailbox, lambda: {"run": saves_twice}, seen.append)
+    assert ended.outcome == "finished"
+    notice = Notice("warning", "No checkpoint at step 50: The disk is full.")
+    assert notice in seen
 
 
 def test_a_config_of_another_version_fails_in_words(store: Store) -> None:
