@@ -107,9 +107,10 @@ SETTINGS: dict[str, Setting] = {
         "CG tolerance", "Relative residual at which CG stops early; 0 runs all k steps."
     ),
     "direction.gram": Setting(
-        "Gram matrix",
-        "this batch's: the paper's step. running average: of the steps so far, factored once in "
-        "several steps; cheaper where a batch has more rows than a layer has columns.",
+        "Gram ÃᵀÃ",
+        "Of a layer's inputs. this batch's: the paper's step. running average: of the steps so "
+        "far, factored once in several steps; cheaper where a batch has more rows than a layer "
+        "has columns.",
     ),
     "direction.decay": Setting("Decay", "What a refresh keeps of the running average, 0 to 1."),
     "direction.refresh": Setting("Refresh", "Steps from one refresh to the next; a whole number."),
