@@ -110,8 +110,7 @@ class NetworkCurvature:
     def explicit_limit(self, momentum: float = 0.0, *, nesterov: bool = False) -> NetworkLimit:
         """Return the limit of plain gradient descent, ``2/λ_max(∇²J)`` without momentum."""
         result = self._largest(self.hessian_product)
-        limit = step_limit(result.largest, momentum, nesterov=nesterov)
-        return _limit(result, limit)
+        return _limit(result, step_limit(result.largest, momentum, nesterov=nesterov))
 
     def proximal_limit(
         self,

@@ -85,16 +85,14 @@ class StepTrace:
         )
 
     def _setting(self) -> dict[str, Any]:
-        state, steps = self.state, self.steps
+        state = self.state
         return {
             "data": state.config.data.name,
             "model": state.config.model.name,
             "state": state.origin,
             "step": state.step,
             "batch": len(state.inputs),
-            "lr": steps.lr,
-            "explicit_lr": steps.explicit_lr,
-            "tau": steps.tau,
+            **self.steps._asdict(),
             "cg_steps": self.cg_steps,
             "loss": self._sweeps.results["explicit"].loss,
         }
