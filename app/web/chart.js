@@ -131,7 +131,7 @@ class Chart extends View {
     this.lines = linesOf(this.shown, hub, choice)
     const named = namedOf(this.lines)
     const atEnds = this.name(named, meta, font) // a legend takes its height before the figure does
-    this.drawn = this.figure({ width: box.clientWidth, height: box.clientHeight })
+    this.drawn = figureOf(this.shown, this.about({ width: box.clientWidth, height: box.clientHeight }))
     window.Plotly.react(gd, this.drawn.data, this.drawn.layout, CONFIG)
     if (atEnds) placeNames(this.ends, named, this.drawn.panels.at(-1), font.size * 1.45)
     const some = this.lines.some(({ y }) => y.length)
@@ -143,9 +143,9 @@ class Chart extends View {
     this.root.dataset.drawn = data.subject ?? data.key
   }
 
-  figure(size) {
+  about(size) {
     const { choice, lines, theme, drawn } = this
-    return figureOf(this.shown, { lines, hub, choice, theme, before: drawn?.ranges, ...size })
+    return { lines, hub, choice, theme, before: drawn?.ranges, ...size }
   }
 
   /** Name the lines; says whether at their ends. */
@@ -205,7 +205,7 @@ class Chart extends View {
     const name = `${file || slug}.${format}`
     if (format === 'csv') return download(name, table(rowsOf(this.lines)))
     const width = Math.max(FILE.width, FILE.panel * (meta.columns ?? 1))
-    const picture = pictureOf(this.figure({ width, height: Math.max(FILE.height, this.gd.clientHeight) }), title)
+    const picture = pictureOf(this.shown, this.about({ width, height: Math.max(FILE.height, this.gd.clientHeight) }))
     const { height } = picture.layout
     const scale = format === 'png' ? 2 : 1
     return download(name, await window.Plotly.toImage(picture, { format, width, height, scale }))

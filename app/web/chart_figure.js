@@ -104,6 +104,7 @@ function linesIn(lines, panels, named, theme) {
       ...trace, name, x,
       y: trace.meta?.shares ? y.map(panels.find((panel) => panel.y === line.on).at) : y,
       visible: hidden ? 'legendonly' : true,
+      legendgroup: undefined, // it would stand in a column of its own
       showlegend: named.includes(line) && !hidden,
       line: { ...trace.line, color: shade(trace.line?.color) },
       marker: { ...trace.marker, color: shade(trace.marker?.color ?? trace.line?.color) },
@@ -134,12 +135,15 @@ function outline({ x, y }, theme) {
 }
 
 /** The figure with its title and a legend below: it stands alone. */
-export function pictureOf({ data, layout }, title) {
+export function pictureOf(looked, about) {
+  const { layout: { meta, ...given }, ...figure } = looked.figure
+  const plain = { ...meta, names: meta.names === 'ends' ? 'legend' : meta.names }
+  const { data, layout } = figureOf({ ...looked, figure: { ...figure, layout: { ...given, meta: plain } } }, about)
   return {
     data,
     layout: {
       ...layout, height: layout.height + 90, margin: { l: 0, r: 0, t: 50, b: 40 }, showlegend: true,
-      title: { text: title, x: 0.02, xanchor: 'left', y: 0.97, yanchor: 'top', font: { size: 20 } },
+      title: { text: looked.title, x: 0.02, xanchor: 'left', y: 0.97, yanchor: 'top', font: { size: 20 } },
       legend: { orientation: 'h', x: 0.02, xanchor: 'left', y: 0, yref: 'container', yanchor: 'bottom' },
     },
   }

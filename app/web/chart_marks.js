@@ -87,11 +87,10 @@ function heightOf(lines, panel, ceiling) {
   return panel.at(shares.length ? Math.min(ceiling, Math.max(0, ...shares)) : ceiling)
 }
 
-/** A sign on a line, in its colour; it hides with it. */
-function sign({ owner, trace }, { thick, theme }, x, y) {
+/** A sign on a line, in its colour. */
+function sign({ trace }, { thick, theme }, x, y) {
   const marker = { symbol: 'x', size: 11 * thick, color: theme.shade(trace.line.color), line: { width: 0 } }
-  const about = { legendgroup: owner, showlegend: false, cliponaxis: false }
-  return { type: 'scatter', mode: 'markers', x: [x], y: [y], marker, ...about }
+  return { type: 'scatter', mode: 'markers', x: [x], y: [y], marker, showlegend: false, cliponaxis: false }
 }
 
 /** When each line gets to the target: a ring on the target's line. */

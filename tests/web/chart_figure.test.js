@@ -1,4 +1,4 @@
-import { enlarged, figureOf, namesAtEnds } from '/web/chart_figure.js'
+import { enlarged, figureOf, namesAtEnds, pictureOf } from '/web/chart_figure.js'
 import { equal, test } from './harness.js'
 
 const theme = {
@@ -58,4 +58,14 @@ test('type and lines grow, numbers do not', () => {
   const figure = { data: [{ x: [1, 2], line: { width: 2 } }], layout: { font: { size: 10 }, margin: { l: 5 }, xaxis: { range: [0, 1] } } }
   const grown = { data: [{ x: [1, 2], line: { width: 4 } }], layout: { font: { size: 20 }, margin: { l: 10 }, xaxis: { range: [0, 1] } } }
   equal(enlarged(figure, 2), grown)
+})
+
+test('a picture that is saved has its title and names all lines in a legend', () => {
+  const ends = { ...layout, meta: { ...layout.meta, names: 'ends', wide: 100 } }
+  const looked = { figure: { data: [], layout: ends }, templates: {}, quantities: [], title: 'Loss' }
+  const about = { lines: [line([0, 1], [3, 2])], hub: null, choice, theme, width: 600, height: 300, before: null }
+  const right = (made) => made.layout.xaxis.domain[1]
+  const { data, layout: made } = pictureOf(looked, about)
+  equal([made.title.text, made.showlegend, made.height, data[0].showlegend], ['Loss', true, 390, true])
+  equal(right({ layout: made }) > right(figureOf(looked, about)), true)
 })
