@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import cast
+from typing import Any, cast
 
 from rich.console import Console
 from rich.progress import (
@@ -30,9 +30,17 @@ from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.process import Process
 from proxprop.runs.progress import Progress as Budget
+from proxprop.runs.record import Run
 from proxprop.runs.store import Store
 from proxprop.runs.threads import wait_politely
-from proxprop.spec.config import AnyConfig, RaceConfig, SweepConfig
+from proxprop.spec.config import (
+    AnyConfig,
+    ConfigError,
+    Problem,
+    RaceConfig,
+    RunConfig,
+    SweepConfig,
+)
 from proxprop.spec.controls import Control
 from proxprop.spec.events import Artifact, Ended, Event, Notice, Point, Started
 from proxprop.spec.racing import place_of
@@ -49,16 +57,47 @@ Steer = Callable[[Event, Mailbox], None]
 def begin(store: Store, config: AnyConfig | None, name: str, resume: str | None) -> str:
     """Add a run that this process carries out, or take over an ended one; return its id.
 
+    An ended run goes on by `config` where there is one, see `extended`.
+
     Raises:
         RunError: If the run to resume cannot go on.
     """
-    if config is not None:
+    if config is not None and resume is None:
         return store.create_run(config, name, process=Process.current())
     run = store.run(resume or "")
-    if not run.resumable or not store.requeue(run.id, Process.current()):
+    resumable = run.resumable or config is not None
+    if not resumable or not store.requeue(run.id, Process.current(), config):
         state = run.outcome or run.status
-        raise RunError(f"Run {run.id} cannot be resumed: it is {state}.")
+        hint = ""
+        if state == "finished" and run.kind == "run":
+            hint = f" A larger budget continues it: proxprop train --resume {run.id} --epochs N"
+        raise RunError(f"Run {run.id} cannot be resumed: it is {state}.{hint}")
     return run.id
+
+
+def extended(run: Run, budget: Mapping[str, Any]) -> RunConfig:
+    """Return the config of an ended run with another budget, which must not be spent yet.
+
+    Args:
+        run: The run.
+        budget: Dotted field → value; the run's own limits go.
+
+    Raises:
+        ConfigError: If the run has no budget of its own, or has done as much already.
+    """
+    config = run.config
+    if not isinstance(config, RunConfig):
+        rule = f"run {run.id} is a {run.kind}, whose budget cannot grow"
+        raise ConfigError([Problem("--resume", rule)])
+    limits = dict.fromkeys(("epochs", "seconds", "steps"))
+    given = {field.removeprefix("budget."): value for field, value in budget.items()}
+    config = config.replace(budget={**limits, **given})
+    total = run.started_info and config.budget.step_limit(run.started_info.steps_per_epoch)
+    if config.budget.share(run.step, run.seconds, total) == 1.0:
+        done = f"{run.epoch:g} epochs, {run.step} steps and {run.seconds:.3g} seconds"
+        rule = f"run {run.id} has done {done} already; give a larger one"
+        raise ConfigError([Problem(next(iter(budget)), rule)])
+    return config
 
 
 def follow(

@@ -10,7 +10,7 @@ import typer
 
 from proxprop.cli import reports
 from proxprop.cli.errors import exit_code, without_traceback
-from proxprop.cli.following import begin, follow
+from proxprop.cli.following import begin, extended, follow
 from proxprop.cli.options import (
     AsJson,
     Assignments,
@@ -48,14 +48,20 @@ def train(
 ) -> None:
     """Train a network, with proximal or plain steps; Ctrl-C stops with a checkpoint.
 
+    --resume with a larger budget, for example --epochs 40, continues a finished run, too.
     Exit status: 0 when the run came to its end (a divergence is a result), 1 failed,
     2 a setting was refused, 3 interrupted, 130 stopped by Ctrl-C.
     """
     if "data.path" in options:
         options = {"data.name": "folder", **options}
-    refuse_beside_resume("run", resume, config, set_, options)
-    plan = None if resume else build(config, options, set_)
-    carry_out(Store(), plan, name, resume, as_json, reports.run_result, reports.run_report)
+    budget = {field: value for field, value in options.items() if field.startswith("budget.")}
+    refuse_beside_resume("run", resume, config, set_, options.keys() - budget.keys())
+    store = Store()
+    if resume:
+        plan = extended(store.run(resume), budget) if budget else None
+    else:
+        plan = build(config, options, set_)
+    carry_out(store, plan, name, resume, as_json, reports.run_result, reports.run_report)
 
 
 @without_traceback
@@ -171,7 +177,7 @@ def carry_out(
 
     Args:
         store: The run store.
-        plan: What to carry out; None to resume.
+        plan: What to carry out; None to resume a run as it is.
         name: What to call it.
         resume: Id of the run to resume.
         as_json: Whether the result is shown as JSON, and nothing on the way.

@@ -165,7 +165,9 @@ class Store(Reading):
                 _add_event(connection, run_id, now, ended)
         return bool(changed)
 
-    def requeue(self, run_id: str, process: Process | None = None) -> bool:
+    def requeue(
+        self, run_id: str, process: Process | None = None, config: AnyConfig | None = None
+    ) -> bool:
         """Put an ended run back in the queue, to go on from its last checkpoint.
 
         Commands sent to its former process and never obeyed are dropped.
@@ -173,6 +175,7 @@ class Store(Reading):
         Args:
             run_id: The run.
             process: A process that takes it at once; None to leave it in the queue.
+            config: Replaces its config: the same with another budget.
 
         Returns:
             False if it was not ended.
@@ -186,6 +189,11 @@ class Store(Reading):
             ).rowcount
             if changed:
                 _drop_controls(connection, run_id)
+                if config is not None:
+                    connection.execute(
+                        "UPDATE runs SET config = ?, digest = ? WHERE id = ?",
+                        (config.model_dump_json(), config.digest, run_id),
+                    )
                 if process is not None:
                     _claim(connection, run_id, process)
         return bool(changed)

@@ -15,6 +15,7 @@ from proxprop.runs.process import Process
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
+from proxprop.spec.racing import default_race
 from tests.runs.limits import file_size_limit
 from tests.runs.waiting import until
 
@@ -166,3 +167,29 @@ def test_weights_that_cannot_be_written_are_said(store: Store) -> None:
     assert "File too large. Free some space" in exported.output
     resumed = runner.invoke(app, ["runs", "resume", run.id, "--json"])
     assert (resumed.exit_code, store.run(run.id).outcome) == (0, "finished")
+
+
+def test_a_larger_budget_continues_a_finished_run_as_if_it_had_been_given_at_once(
+    store: Store, tmp_path: Path
+) -> None:
+    train = ["train", "--widths", "8", "--json"]
+    straight = json.loads(runner.invoke(app, [*train, "--steps", "30"]).stdout)
+    run_id = json.loads(runner.invoke(app, [*train, "--steps", "10"]).stdout)["id"]
+    refused = runner.invoke(app, ["runs", "resume", run_id])
+    assert (refused.exit_code, f"proxprop train --resume {run_id}" in refused.output) == (1, True)
+    for budget in (["--steps", "10"], ["--epochs", "0.1"], ["--seconds", "1e-9"]):
+        refused = runner.invoke(app, ["train", "--resume", run_id, *budget])
+        assert (refused.exit_code, "give a larger one" in refused.output) == (2, True)
+    more = runner.invoke(app, ["train", "--resume", run_id, "--steps", "30", "--json"])
+    assert more.exit_code == 0, more.output
+    result = json.loads(more.stdout)
+    assert (result["outcome"], result["step"]) == ("finished", 30)
+    assert result["summary"] == straight["summary"]
+    run = store.run(run_id)
+    assert (run.progress, run.digest) == (1.0, store.run(straight["id"]).digest)
+    steps = store.points(run_id, "steps")
+    assert steps["loss"].tolist() == store.points(straight["id"], "steps")["loss"].tolist()
+    race = store.create_run(default_race(), process=Process.current())
+    store.end(race, "finished", "done")
+    refused = runner.invoke(app, ["train", "--resume", race, "--epochs", "9"])
+    assert (refused.exit_code, "is a race" in refused.output) == (2, True)
