@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from proxprop.analysis.recorder import LayerRecorder
 from proxprop.conversion import convert, iter_prox_layers, set_prox
+from proxprop.core.solvers.cholesky import FALLBACK
 from proxprop.data.dataset import Batches, Dataset, Split
 from proxprop.diagnostics import SolveRecord
 from proxprop.engine.training.device import DTYPES, autocast_for
@@ -24,7 +25,6 @@ from proxprop.optimizers import build_optimizer
 from proxprop.spec.catalog.models import LayerRow
 from proxprop.spec.config import RunConfig
 
-FALLBACK = 1  # status of a solve that took the bounded direction
 # A piece of this many multiply-adds takes well under 0.1 s on two slow cores.
 _PIECE_FLOPS = 1e9
 _MOST_SAMPLES = 4096
@@ -93,10 +93,8 @@ class Session:
     @property
     def spent(self) -> bool:
         """Whether the budget is spent."""
-        seconds = self.config.budget.seconds
-        return (self.limit is not None and self.step >= self.limit) or (
-            seconds is not None and self.seconds >= seconds
-        )
+        share = self.config.budget.share(self.step, self.seconds, self.limit)
+        return share is not None and share >= 1.0
 
     def apply(self, settings: RunConfig) -> None:
         """Put the settings of a config in force from the next step on."""
