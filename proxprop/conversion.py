@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.utils import parametrize
 
-from proxprop.layers import ProximalLayer, ProxPropConv2d, ProxPropLinear
+from proxprop.diagnostics import NeverSolvedWarning
+from proxprop.layers import LayerUse, ProximalLayer, ProxPropConv2d, ProxPropLinear
 from proxprop.settings import SETTINGS, check_settings
 
 _PROXIMAL: dict[type[nn.Module], type[ProximalLayer]] = {
@@ -96,7 +99,39 @@ def convert(
             module.set_prox(**settings)
             module.label = name or type(module).__name__
             report.converted.append(name)
+            _watch_first_gradient(name, module, report)
     return report
+
+
+def _watch_first_gradient(name: str, layer: ProximalLayer, report: ConversionReport) -> None:
+    """Make the layer plain should its parameters get a gradient before it is ever called."""
+    if layer._use is not None:
+        layer._use.end()
+    use = layer._use = LayerUse()
+
+    def check(_: Tensor) -> None:
+        if layer.solver == "explicit":
+            return
+        use.end()
+        if use.called or layer._use is not use:
+            return
+        parameters = list(layer.parameters(recurse=False))
+        label = layer.label
+        _make_plain(layer)
+        report.converted.remove(name)
+        report.skipped.append((name, "the model reads its weight without calling it"))
+        _move_to_explicit(parameters)
+        warnings.warn(
+            f"{label}: its parameters got a gradient, but the model never called the layer, so "
+            "nothing was solved. It is a plain layer from here on, with explicit_lr as its step "
+            "size where the optimizer was made from param_groups.",
+            NeverSolvedWarning,
+            stacklevel=2,
+        )
+
+    for parameter in layer.parameters(recurse=False):
+        if parameter.requires_grad:
+            use.handles.append(parameter.register_hook(check))
 
 
 def revert(model: nn.Module) -> list[str]:
@@ -109,7 +144,10 @@ def revert(model: nn.Module) -> list[str]:
 
 def _make_plain(module: nn.Module) -> None:
     if type(module) in _PLAIN:
-        for name in (*SETTINGS, "synchronise", "label", "observer", "_monitor", "_running"):
+        use = module.__dict__.get("_use")
+        if use is not None:
+            use.end()
+        for name in (*SETTINGS, "synchronise", "label", "observer", "_monitor", "_running", "_use"):
             module.__dict__.pop(name, None)
         module.__class__ = _PLAIN[type(module)]
 
@@ -235,6 +273,27 @@ def iter_prox_layers(model: nn.Module) -> Iterator[tuple[str, ProximalLayer]]:
             yield name, module
 
 
+class _Group(dict[str, Any]):
+    """A parameter group that can be found again as long as an optimizer has it."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    partner: weakref.ref[_Group] | None = None
+
+
+_GROUPS: weakref.WeakValueDictionary[int, _Group] = weakref.WeakValueDictionary()
+
+
+def _move_to_explicit(parameters: list[nn.Parameter]) -> None:
+    """Move parameters from proximal groups to the explicit groups made beside them."""
+    moved = {id(parameter) for parameter in parameters}
+    for group in list(_GROUPS.values()):
+        explicit = group.partner() if group.partner is not None else None
+        if explicit is None or not any(id(p) in moved for p in group["params"]):
+            continue
+        explicit["params"] += [p for p in group["params"] if id(p) in moved]
+        group["params"][:] = [p for p in group["params"] if id(p) not in moved]
+
+
 def param_groups(
     model: nn.Module, lr: float, explicit_lr: float | None = None, **extra: Any
 ) -> list[dict[str, Any]]:
@@ -248,22 +307,22 @@ def param_groups(
 
     Returns:
         Up to two groups for any torch optimizer, tagged ``"name": "proximal"`` and
-        ``"name": "explicit"``; a group without parameters is left out.
+        ``"name": "explicit"``; a group without parameters is left out. A layer that turns out
+        never to be called moves to the explicit group at the first backward pass.
     """
     proximal = {
         id(parameter)
         for _, layer in iter_prox_layers(model)
         for parameter in layer.parameters(recurse=False)
     }
-    groups: list[dict[str, Any]] = [
-        {"name": "proximal", "params": [], "lr": lr, **extra},
-        {
-            "name": "explicit",
-            "params": [],
-            "lr": lr if explicit_lr is None else explicit_lr,
-            **extra,
-        },
-    ]
+    implicit = _Group(name="proximal", params=[], lr=lr, **extra)
+    explicit = _Group(
+        name="explicit", params=[], lr=lr if explicit_lr is None else explicit_lr, **extra
+    )
+    groups: list[dict[str, Any]] = [implicit, explicit]
     for parameter in model.parameters():
         groups[0 if id(parameter) in proximal else 1]["params"].append(parameter)
+    if implicit["params"] and explicit["params"]:
+        implicit.partner = weakref.ref(explicit)
+        _GROUPS[id(implicit)] = implicit
     return [group for group in groups if group["params"]]

@@ -27,6 +27,10 @@ class NonFiniteWarning(ProxPropWarning):
     """A layer's input was not finite, and neither is its update direction."""
 
 
+class NeverSolvedWarning(ProxPropWarning):
+    """The model used a converted layer's parameters without calling the layer."""
+
+
 @dataclass(frozen=True)
 class SolveRecord:
     """One layer's update direction and how it was found, delivered to ``layer.observer``.

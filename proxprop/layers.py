@@ -17,6 +17,20 @@ from proxprop.diagnostics import Observer, TroubleMonitor
 from proxprop.settings import SETTINGS, SolveSpec, check_dtype, check_settings
 
 
+class LayerUse:
+    """Whether a converted layer was called, and what ends the watch on its parameters."""
+
+    def __init__(self) -> None:
+        self.called = False
+        self.handles: list[Any] = []
+
+    def end(self) -> None:
+        """Watch no longer."""
+        for handle in self.handles:
+            handle.remove()
+        self.handles.clear()
+
+
 class ProximalLayer(nn.Module):
     """The settings and seams that every proximal layer shares.
 
@@ -51,6 +65,7 @@ class ProximalLayer(nn.Module):
     label: str = ""
     _monitor: TroubleMonitor | None = None
     _running: RunningGram | None = None
+    _use: LayerUse | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in SETTINGS:
@@ -61,6 +76,7 @@ class ProximalLayer(nn.Module):
         state = self.__dict__.copy()
         state.pop("observer", None)
         state.pop("_monitor", None)
+        state.pop("_use", None)
         return state
 
     def extra_repr(self) -> str:
@@ -109,6 +125,8 @@ class ProximalLayer(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """Compute the layer's output as torch's own layer does."""
         if self._takes_implicit_step():
+            if self._use is not None:
+                self._use.called = True
             if self.gram == "running":
                 averaged: Tensor = self._running_forward(input)
                 return averaged
