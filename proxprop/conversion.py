@@ -279,6 +279,9 @@ class _Group(dict[str, Any]):
     __hash__ = object.__hash__  # type: ignore[assignment]
     partner: weakref.ref[_Group] | None = None
 
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)  # a copied or pickled optimizer has plain groups
+
 
 _GROUPS: weakref.WeakValueDictionary[int, _Group] = weakref.WeakValueDictionary()
 
