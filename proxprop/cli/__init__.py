@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from proxprop import __version__
 from proxprop.cli import paper, runs, serve, starting
 
 
@@ -30,11 +31,27 @@ class _Entry(TyperGroup):
 app = typer.Typer(
     name="proxprop",
     cls=_Entry,
-    help="Implicit instead of explicit gradient steps: train, look after runs, open the dashboard.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"proxprop {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Implicit instead of explicit gradient steps: train, look after runs, open the dashboard."""
+
+
 for command in (starting.train, starting.race, starting.sweep, paper.paper, serve.serve):
     app.command()(command)
 app.add_typer(runs.app, name="runs")

@@ -92,7 +92,8 @@ def extended(run: Run, budget: Mapping[str, Any]) -> RunConfig:
     limits = dict.fromkeys(("epochs", "seconds", "steps"))
     given = {field.removeprefix("budget."): value for field, value in budget.items()}
     config = config.replace(budget={**limits, **given})
-    total = run.started_info and config.budget.step_limit(run.started_info.steps_per_epoch)
+    began = run.started_info
+    total = None if began is None else config.budget.step_limit(began.steps_per_epoch)
     if config.budget.share(run.step, run.seconds, total) == 1.0:
         done = f"{run.epoch:g} epochs, {run.step} steps and {run.seconds:.3g} seconds"
         rule = f"run {run.id} has done {done} already; give a larger one"
@@ -196,10 +197,10 @@ class Display:
         self._map: MapPayload | None = None
         self._drawn = 0.0
         self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.fields[numbers]}", markup=False),
             _Remaining(),
             console=console,
         )
@@ -236,7 +237,8 @@ class Display:
 
     def _notice(self, notice: Notice) -> None:
         if notice.progress is None:
-            self._console.print(notice.text, style="yellow" if notice.level == "warning" else "")
+            style = "yellow" if notice.level == "warning" else ""
+            self._console.print(notice.text, style=style, markup=False)
         else:
             self._progress.update(self._run, numbers=f"{notice.text} {notice.progress:.0%}")
 

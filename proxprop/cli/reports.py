@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -29,6 +30,8 @@ _ENDED = ("id", "outcome", "words")
 _DONE = ("step", "epoch", "seconds")
 _ABOUT = ("kind", "name", "status", "progress", "tags", "notes", "created", "started", "ended")
 
+_PAGE = 160  # characters in a line of a file
+
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _DIVERGED, _COLLAPSED, _PENDING = "×", "–", "·"
 
@@ -39,6 +42,8 @@ def show(result: Any, report: Callable[[Any], Report], as_json: bool) -> None:
         typer.echo(json.dumps(result))
         return
     console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PAGE  # nothing has to be broken where no window ends
     for part in report(result):
         if isinstance(part, str):
             typer.echo(part)  # as it is, however long its lines
@@ -50,11 +55,12 @@ def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], right: bool = True
 ) -> Table:
     """Return a table; `right` aligns all columns but the first to the right."""
-    grid = Table(title=title or None, title_justify="left")
+    grid = Table(title=Text(title, style="table.title") if title else None, title_justify="left")
     for index, column in enumerate(columns):
-        grid.add_column(column, justify="right" if right and index else "left")
+        grid.add_column(Text(column), justify="right" if right and index else "left")
     for row in rows:
-        grid.add_row(*row)
+        # Text: brackets in a name or a unit are no markup.
+        grid.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     return grid
 
 
@@ -118,7 +124,7 @@ def race_report(result: Result) -> Report:
     yield f"Race {result['id']}: {result['words']}"
     yield table(
         "",
-        ("contender", "training loss", "best", "validation", "ms a step", "ratio"),
+        ("contender", "training loss", "best", "validation accuracy", "step [ms]", "ratio"),
         [
             (
                 _named(row),
@@ -209,7 +215,12 @@ def _method_grid(method: MethodPayload, top: float) -> Table:
         _symbol(outcomes, losses, top)
         for outcomes, losses in zip(method["outcomes"], method["losses"])
     )
-    grid = Table(title=method["label"], title_justify="left", box=None, show_header=False)
+    grid = Table(
+        title=Text(method["label"], style="table.title"),
+        title_justify="left",
+        box=None,
+        show_header=False,
+    )
     grid.add_column(justify="right")
     if rows > 1 and columns > 1:
         grid.add_column(no_wrap=True)

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
 from proxprop import paths
 from proxprop.cli.errors import without_traceback
 from proxprop.cli.options import AsJson
-from proxprop.cli.reports import Report, Result, everything, run_report, show, table
+from proxprop.cli.reports import (
+    Report,
+    Result,
+    everything,
+    race_report,
+    race_result,
+    run_report,
+    show,
+    table,
+)
 from proxprop.cli.starting import carry_out
 from proxprop.runs.errors import RunError
+from proxprop.runs.record import Status
 from proxprop.runs.store import Store
+from proxprop.spec.config import ConfigError, Problem
+from proxprop.spec.events import Outcome
 
 app = typer.Typer(help="Look after recorded runs.", invoke_without_command=True)
 
@@ -34,18 +47,33 @@ def list_runs(
     search: Annotated[str, typer.Option(help="Words to look for.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 30,
     deleted: Annotated[bool, typer.Option(help="Those in the bin.")] = False,
+    data: Annotated[str, typer.Option(help="Those on this data set.")] = "",
+    status: Annotated[str, typer.Option(help="Those that are so, e.g. running, failed.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
-    runs = Store().runs(search=search, deleted=deleted, limit=limit)
-    show([everything(run) for run in runs], _listing, as_json)
+    known = (*get_args(Status), *get_args(Outcome))
+    if status and status not in known:
+        rule = f"must be one of {', '.join(known)}, got {status!r}"
+        raise ConfigError([Problem("--status", rule)])
+    found = [
+        run
+        for run in map(everything, Store().runs(search=search, deleted=deleted))
+        if (not data or data == _data_of(run)) and (not status or status in _states(run))
+    ]
+    show(found[:limit], _listing, as_json)
 
 
 @app.command("show")
 @without_traceback
 def show_run(run: RunId, as_json: AsJson = False) -> None:
-    """Show one run: how it ended, its numbers, its config."""
-    show(everything(Store().run(run)), _whole_report, as_json)
+    """Show one run: how it ended, its numbers (of a race, every contender's), its config."""
+    store = Store()
+    stored = store.run(run)
+    result = everything(stored)
+    if stored.kind == "race":
+        result = race_result(store, run, None, "train_loss", 0) | result
+    show(result, _whole_report, as_json)
 
 
 @app.command()
@@ -118,17 +146,39 @@ def _listing(runs: list[Result]) -> Report:
     if not runs:
         yield "No runs yet. Start one: proxprop train"
         return
-    columns = ("run", "name", "kind", "status", "step", "seconds", "words")
-    rows = [
-        (
-            *(run["id"], run["name"], run["kind"], run["outcome"] or run["status"]),
-            *(str(run["step"]), f"{run['seconds']:.3g}", run["words"]),
+    columns = (
+        *("run", "name", "kind", "data", "status", "created", "step", "seconds"),
+        *("loss", "validation", "accuracy", "words"),
+    )
+    yield table("", columns, map(_row, runs), right=False)
+
+
+def _row(run: Result) -> tuple[str, ...]:
+    created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["created"]))
+    measured = (
+        "–" if (value := run["summary"].get(name)) is None else format(value, form)
+        for name, form in (
+            ("train_loss", ".3g"),
+            ("validation_loss", ".3g"),
+            ("validation_accuracy", ".1%"),
         )
-        for run in runs
-    ]
-    yield table("", columns, rows, right=False)
+    )
+    return (
+        *(run["id"], run["name"], run["kind"], _data_of(run), _states(run)[-1], created),
+        *(str(run["step"]), f"{run['seconds']:.3g}", *measured, run["words"]),
+    )
+
+
+def _data_of(run: Result) -> str:
+    return str(run["config"].get("data", {}).get("name", ""))
+
+
+def _states(run: Result) -> tuple[str, ...]:
+    """Return what a run is: its status and, once it has ended, how."""
+    return tuple(state for state in (run["status"], run["outcome"]) if state)
 
 
 def _whole_report(run: Result) -> Report:
-    yield from run_report({**run, "words": run["words"] or run["status"]})
+    report = race_report if "contenders" in run else run_report
+    yield from report({**run, "words": run["words"] or run["status"]})
     yield json.dumps(run["config"], indent=2, ensure_ascii=False)

@@ -57,9 +57,10 @@ def train(
     budget = {field: value for field, value in options.items() if field.startswith("budget.")}
     refuse_beside_resume("run", resume, config, set_, options.keys() - budget.keys())
     store = Store()
-    if resume:
-        plan = extended(store.run(resume), budget) if budget else None
-    else:
+    plan: AnyConfig | None = None
+    if resume and budget:
+        plan = extended(store.run(resume), budget)
+    elif not resume:
         plan = build(config, options, set_)
     carry_out(store, plan, name, resume, as_json, reports.run_result, reports.run_report)
 

@@ -5,17 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from proxprop import __version__
 from proxprop.cli import app
 from proxprop.runs.process import Process
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
-from proxprop.spec.racing import default_race
+from proxprop.spec.racing import default_race, race_labels
 from tests.runs.limits import file_size_limit
 from tests.runs.waiting import until
 
@@ -193,3 +195,51 @@ def test_a_larger_budget_continues_a_finished_run_as_if_it_had_been_given_at_onc
     store.end(race, "finished", "done")
     refused = runner.invoke(app, ["train", "--resume", race, "--epochs", "9"])
     assert (refused.exit_code, "is a race" in refused.output) == (2, True)
+
+
+@pytest.mark.parametrize("module", ["proxprop", "proxprop.cli"])
+def test_the_version_is_told(module: str) -> None:
+    call_of = [sys.executable, "-m", module, "--version"]
+    told = subprocess.run(call_of, capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout == f"proxprop {__version__}\n"
+
+
+def test_runs_are_listed_with_what_tells_them_apart(store: Store) -> None:
+    values = {"train_loss": 0.25, "validation_loss": 0.5, "validation_accuracy": 0.875}
+    first = store.create_run(RunConfig(), "mine [/of] [a]", process=Process.current())
+    store.end(first, "finished", "done", values)
+    second = store.create_run(RunConfig.parse({"data": {"name": "spirals"}}))
+    listing = runner.invoke(app, ["runs", "list"]).stdout
+    for text in (
+        "mine [/of] [a]",
+        "digits",
+        "spirals",
+        "0.25",
+        "0.5",
+        "87.5%",
+        time.strftime("%Y-%m-%d"),
+    ):
+        assert text in listing
+
+    def listed(*filters: str) -> list[str]:
+        result = runner.invoke(app, ["runs", "list", "--json", *filters])
+        return [run["id"] for run in json.loads(result.stdout)]
+
+    assert listed("--data", "spirals") == listed("--status", "queued") == [second]
+    assert listed("--status", "finished") == listed("--status", "ended") == [first]
+    assert listed("--data", "spirals", "--status", "finished") == []
+    assert listed("--limit", "1") == [second]
+    refused = runner.invoke(app, ["runs", "list", "--status", "happy"])
+    assert (refused.exit_code, "must be one of queued" in refused.output) == (2, True)
+
+
+def test_a_race_is_shown_with_every_contender(store: Store) -> None:
+    raced = runner.invoke(app, ["race", "--steps", "2", "--json"])
+    run_id = json.loads(raced.stdout)["id"]
+    shown = runner.invoke(app, ["runs", "show", run_id]).stdout
+    for label in race_labels(store.run(run_id).config):  # type: ignore[arg-type]
+        assert label in shown.split('"kind"')[0]
+    assert "step [ms]" in shown
+    result = json.loads(runner.invoke(app, ["runs", "show", run_id, "--json"]).stdout)
+    assert len(result["contenders"]) == 3
+    assert result["config"]["kind"] == "race"
