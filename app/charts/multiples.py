@@ -58,8 +58,8 @@ def multiples(
             panel, first = r * len(columns) + c + 1, r * len(columns) + 1
             place = {"xaxis": of("x", panel), "yaxis": of("y", panel)}
             traces = panels[r, column]
-            words = f"{hover('.3~g')}<extra></extra>"
-            data += [trace.scatter(size, words, panel) for trace in traces]
+            template = f"{hover('.3~g')}<extra></extra>"
+            data += [trace.scatter(size, template, panel) for trace in traces]
             last = r == len(rows) - 1
             layout[of("xaxis", panel)] = axis(
                 size,

@@ -74,9 +74,9 @@ class Panel:
     def across(self, lines: Sequence[Line], size: Sizes, anchor: str) -> dict[str, Any]:
         """Return the horizontal axis."""
         name = TITLES[self.x]
-        words = {"hoverformat": ".3~g", "unifiedhovertitle": {"text": f"{name}: %{{x}}"}}
+        hovering = {"hoverformat": ".3~g", "unifiedhovertitle": {"text": f"{name}: %{{x}}"}}
         if self.x not in ("tau", "step_size"):
-            return axis(size, name, anchor=anchor, **words)
+            return axis(size, name, anchor=anchor, **hovering)
         every = [x for line in lines for x in [*line.columns.get(self.x, []), *line.gone]]
         places = [math.log10(x) for x in every if x is not None and x > 0] or [-2.0, 0.0]
         room = 0.06 * ((max(places) - min(places)) or 1)
@@ -85,7 +85,7 @@ class Panel:
             text = [f"{value:g}" for value in self.ticks]
             marks = {"tickvals": list(self.ticks), "ticktext": text}
         ends = [min(places) - room, max(places) + room]
-        return axis(size, name, anchor=anchor, type="log", range=ends, **words, **marks)
+        return axis(size, name, anchor=anchor, type="log", range=ends, **hovering, **marks)
 
 
 @dataclass(frozen=True)
@@ -181,40 +181,29 @@ class Picture:
         self, line: Line, panel: Panel, number: int, size: Sizes
     ) -> Iterator[dict[str, Any]]:
         """Return the seeds of a line faintly, the line, and what stands along it."""
-        about = {"figure": panel.title, "contender": line.label}
-        columns = {"x": panel.x, "y": panel.y}
         color = line.style.color
-        for seed, own in line.seeds:
-            x, y, _ = _points(own, panel)
-            yield scatter(
-                x,
-                y,
-                number,
-                name=line.name,
-                mode="lines",
-                hoverinfo="skip",
-                line={"color": color, "width": 1.1},
-                opacity=0.4,
-                meta={"label": "", "about": {**about, "seed": seed, **columns}},
-            )
-        x, y, kept = _points(line.columns, panel)
-        std = line.std.get(panel.y)
-        whose = "mean" if line.seeds else "" if line.seed is None else line.seed
-        yield scatter(
-            x,
-            y,
-            number,
-            name=line.name,
-            mode="markers" if len(x) == 1 else "lines+markers" if len(x) <= FEW else "lines",
+        own = {"figure": panel.title, "contender": line.label}
+
+        def curve(columns: dict[str, Numbers], seed: object, label: str, **look: Any) -> Any:
+            x, y, kept = _points(columns, panel)
+            about = {**own, "seed": seed, "x": panel.x, "y": panel.y}
+            std = [line.std[panel.y][i] for i in kept] if label and panel.y in line.std else None
+            meta = {"label": label, "about": about, "std": std, "ended": bool(label) and ended}
+            return scatter(x, y, number, name=line.name, meta=meta, **look)
+
+        ended = line.diverged and not (line.gone and panel.log)
+        for seed, columns in line.seeds:
+            faint = {"mode": "lines", "hoverinfo": "skip", "opacity": 0.4}
+            yield curve(columns, seed, "", line={"color": color, "width": 1.1}, **faint)
+        count = len(_points(line.columns, panel)[0])
+        yield curve(
+            line.columns,
+            "mean" if line.seeds else "" if line.seed is None else line.seed,
+            line.name,
+            mode="markers" if count == 1 else "lines+markers" if count <= FEW else "lines",
             line={"color": color, "dash": line.style.dash, "width": 2.6 * size.thick},
-            marker={"color": color, "size": (9 if len(x) == 1 else 5) * size.thick},
+            marker={"color": color, "size": (9 if count == 1 else 5) * size.thick},
             hovertemplate=hover(panel.format),
-            meta={
-                "label": line.name,
-                "about": {**about, "seed": whose, **columns},
-                "std": [std[i] for i in kept] if std else None,
-                "ended": line.diverged and not (line.gone and panel.log),
-            },
         )
         # Signs hide with their line.
         sign = {"legendgroup": line.name, "hoverinfo": "skip", "cliponaxis": False}
@@ -250,7 +239,7 @@ class Picture:
 
     def _draw_target(self, layout: dict[str, Any], panel: Panel, number: int) -> None:
         assert self.target is not None
-        value, words = self.target
+        value, meaning = self.target
         layout["shapes"].append(segment(number, y=(value, value), width=1.3))
         for line in self.lines:
             if (at := line.reached.get(panel.x)) is not None:
@@ -264,7 +253,7 @@ class Picture:
                 )
                 layout["shapes"].append(drop)
         place = {"name": "level", "x": 1, "y": value, "yref": of("y", number)}
-        layout["annotations"].append(note(words, number, opacity=MUTED, **place))
+        layout["annotations"].append(note(meaning, number, opacity=MUTED, **place))
 
 
 def _points(

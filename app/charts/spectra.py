@@ -49,9 +49,9 @@ def layers_figure(
         ]
         _limit_line(layout, response, panel, gain, 2 if lecture else 3)
     if shown and not (gain or lecture):
-        for words, side in (("shrinks", "bottom"), ("grows", "top")):
+        for text, side in (("shrinks", "bottom"), ("grows", "top")):
             place = {"x": 0.02, "y": -1, "yref": "y", "xanchor": "left", "yanchor": side}
-            layout["annotations"].append(note(words, 1, opacity=MUTED, **place))
+            layout["annotations"].append(note(text, 1, opacity=MUTED, **place))
     return framed(
         data,
         layout,
@@ -158,8 +158,8 @@ def short_name(step: str, response: LayerResponse) -> str:
 
 def _title(response: LayerResponse, lecture: bool) -> str:
     layer = response.layer
-    words = "implicit" if layer.implicit else "explicit"
+    kind = "implicit" if layer.implicit else "explicit"
     limit = f"2/λ<sub>max</sub> = {number(layer.subproblem_limit, 2 if lecture else 3)}"
     if lecture:
         return f"<b>{layer.name}</b><br>{limit}"
-    return f"<b>{layer.name}</b><br>{words} layer, {limit}"
+    return f"<b>{layer.name}</b><br>{kind} layer, {limit}"

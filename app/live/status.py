@@ -40,14 +40,14 @@ def live_status(
     """
     ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
     known = get_store().get(ids)
-    standing = {
+    states = {
         run_id: {name: getattr(known[run_id], name) for name in SHOWN}
         if run_id in known
         else dict(DELETED)
         for run_id in ids
     }
-    data = {"runs": ids, "labels": list(labels or []), "standing": standing}
+    data = {"runs": ids, "labels": list(labels or []), "states": states}
     height = (ROW_HEIGHT + (18 if lecture else 0)) * max(1, len(ids))
     look = {"series": series, "lecture": lecture}
     mount("status", {**data, **look}, key=key, height=height, on_changed_change=lambda: None)
-    return standing
+    return states

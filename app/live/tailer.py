@@ -145,22 +145,22 @@ class Tailer:
         return watched
 
     def _look(self, watched: set[str]) -> bool:
-        """Read what is new, tell the viewers, and return whether more is to be expected soon."""
+        """Read what is new, wake the viewers, and return whether more is to be expected soon."""
         try:
             runs = self._store.get(watched)
-            changed = {run_id for run_id in watched if self._news(run_id, runs.get(run_id))}
+            changed = {run_id for run_id in watched if self._changed(run_id, runs.get(run_id))}
         except StoreError as error:
             _LOGGER.warning("live view: %s", error)
             return False
-        if changed:
-            with self._lock:
+        with self._lock:
+            if changed:
                 self._messages.clear()
-                watches = [watch for watch in self._watches if changed & set(watch.runs)]
-            for watch in watches:
-                watch.notify()
+            watches = [watch for watch in self._watches if changed & set(watch.runs)]
+        for watch in watches:
+            watch.notify()
         return any(run.status != "ended" for run in runs.values())
 
-    def _news(self, run_id: str, run: Run | None) -> bool:
+    def _changed(self, run_id: str, run: Run | None) -> bool:
         try:
             return self._refresh(run_id, run)
         except StoreError:

@@ -76,7 +76,7 @@ class Chart extends View {
   /** Look at another quantity of the same runs. */
   look(series) {
     const { choice, data } = this
-    const quantity = data.quantities.find((one) => one.series === series)
+    const quantity = data.quantities.find((offered) => offered.series === series)
     Object.assign(choice, { quantity: series, log: choice.logs[series] ?? quantity.log })
     this.prepare()
     this.choose({}, 'y')

@@ -45,11 +45,11 @@ export function rangesOf(layout, lines, choice, before) {
   const live = shown.some((line) => line.live)
   const ends = shown.map(({ progress, x }) => (progress ? x.at(-1) / progress : null))
   const end = ends.length && ends.every((value) => value !== null) ? Math.max(...ends) : null
-  const found = {}
+  const ranges = {}
   const fit = (name, on, fitting) => {
     const leader = leaderOf(layout, name)
     const mine = ({ trace }) => leaderOf(layout, (trace[on] ?? on[0]).replace(/^[xy]/, on)) === leader
-    found[name] = found[leader] ?? choice.ranges[leader] ?? layout[leader].range ?? fitting(shown.filter(mine))
+    ranges[name] = ranges[leader] ?? choice.ranges[leader] ?? layout[leader].range ?? fitting(shown.filter(mine))
   }
   for (const { xaxis, yaxis } of pairsOf(layout)) {
     fit(xaxis, 'xaxis', (there) => horizontalRange(there, live, end))
@@ -59,7 +59,7 @@ export function rangesOf(layout, lines, choice, before) {
       return [low, high + free * (high - low)]
     })
   }
-  return found
+  return ranges
 }
 
 /** Each panel with its axes, its frame, and its scales between values and pixels. */
@@ -103,15 +103,15 @@ export function logTicks([low, high], pixels, tickfont) {
 
 /** The zoom in a report of Plotly's: {xaxis: [low, high], …}, axes that share a range once. */
 export function zoomed(change, layout) {
-  const found = {}
+  const ranges = {}
   for (const [key, value] of Object.entries(change)) {
     const [, axis, end] = key.match(/^([xy]axis\d*)\.range(?:\[([01])\])?$/) ?? []
     if (!axis) continue
-    const range = (found[leaderOf(layout, axis)] ??= [])
+    const range = (ranges[leaderOf(layout, axis)] ??= [])
     if (end) range[end] = Number(value)
     else range.push(...value.map(Number))
   }
-  return found
+  return ranges
 }
 
 /** Index of the value nearest to `x` in an ascending list; −1 if it is empty. */

@@ -66,15 +66,15 @@ export function drawMarks(marks, panel, { size, theme, named }) {
 export function crosses(lines, marks, panels, look) {
   const live = marks.filter(({ kind }) => kind === 'diverged').map(({ x, line, label, member }) => {
     const own = lines.filter(({ run, key, hidden }) => !hidden && run === line.run && memberOf(key) === member)
-    const words = { text: [`${line.name}: ${label || 'diverged'}`], hovertemplate: '%{text}<extra></extra>' }
-    return { ...sign(line, look, x, heightOf(own, panels[0], CEILING.live)), ...words }
+    const hover = { text: [`${line.name}: ${label || 'diverged'}`], hovertemplate: '%{text}<extra></extra>' }
+    return { ...sign(line, look, x, heightOf(own, panels[0], CEILING.live)), ...hover }
   })
   const recorded = lines.filter(({ trace, hidden }) => trace.meta?.ended && !hidden).map((line) => {
     const panel = panels.find(({ y }) => y === line.on)
     const made = sign(line, look, line.x.at(-1) ?? 0, heightOf([line], panel, CEILING.recorded))
-    const words = { mode: 'markers+text', text: [' diverged'], textposition: 'middle right', hoverinfo: 'skip' }
+    const text = { mode: 'markers+text', text: [' diverged'], textposition: 'middle right', hoverinfo: 'skip' }
     const textfont = { size: look.size, color: made.marker.color }
-    return { ...made, ...words, textfont, xaxis: panel.x, yaxis: panel.y }
+    return { ...made, ...text, textfont, xaxis: panel.x, yaxis: panel.y }
   })
   return [...live, ...recorded].map((made) => ({ ...made, name: 'diverged' }))
 }
@@ -97,8 +97,8 @@ function sign({ trace }, { thick, theme }, x, y) {
 export function arrivals(lines, target, below, look) {
   const unit = look.clock === 'seconds' ? 's' : look.clock
   const reaching = lines.filter(({ named, hidden }) => named && !hidden)
-    .map((line) => ({ line, found: arrival(line.seeds, target, below) })).filter(({ found }) => found)
-  return reaching.map(({ line, found: { x, n } }) => {
+    .map((line) => ({ line, at: arrival(line.seeds, target, below) })).filter(({ at }) => at)
+  return reaching.map(({ line, at: { x, n } }) => {
     const few = n < line.seeds.length ? ` (${n} of ${line.seeds.length} seeds)` : ''
     const made = sign(line, look, x, target)
     return {

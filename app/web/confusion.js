@@ -42,10 +42,10 @@ class Confusion extends Picture {
     const hue = truth === guess ? '0,114,178' : '213,94,0'
     const depth = count ? 0.12 + 0.88 * Math.sqrt(share) : 0
     const light = depth > 0.55 ? 'color:#fff;' : ''
-    const words = `${count} × ${classes[truth]} taken for ${classes[guess]}`
+    const title = `${count} × ${classes[truth]} taken for ${classes[guess]}`
     return make(
       'td',
-      { title: words, style: `width:${side}px;background:rgba(${hue},${depth.toFixed(3)});${light}` },
+      { title, style: `width:${side}px;background:rgba(${hue},${depth.toFixed(3)});${light}` },
       count ? String(count) : '',
     )
   }

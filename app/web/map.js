@@ -93,7 +93,7 @@ class SweepMap extends Picture {
   hover(cell, event) {
     this.tip.hidden = !cell
     if (!cell) return
-    this.tip.textContent = this.words(cell)
+    this.tip.textContent = this.describe(cell)
     const box = this.svg.getBoundingClientRect()
     const [x, y] = event ? [event.clientX - box.left, event.clientY - box.top] : [cell.x1, cell.y1]
     const { offsetWidth, offsetHeight } = this.tip
@@ -101,15 +101,15 @@ class SweepMap extends Picture {
     this.tip.style.top = `${Math.max(0, Math.min(y + 14, box.height - offsetHeight))}px`
   }
 
-  words({ method, index }) {
-    const found = this.payload.methods[method]
-    const tau = found.solver === 'explicit' ? '' : `, τ ${number(found.tau[index])}`
-    const runs = found.outcomes[index].map((outcome, seed) => {
+  describe({ method, index }) {
+    const { label, solver, lr, tau, outcomes, losses, words } = this.payload.methods[method]
+    const proximal = solver === 'explicit' ? '' : `, τ ${number(tau[index])}`
+    const runs = outcomes[index].map((outcome, seed) => {
       if (!outcome) return 'pending'
-      if (outcome === 'diverged') return found.words[index][seed] || 'diverged'
-      return `${outcome === 'collapsed' ? 'collapsed, ' : ''}loss ${number(found.losses[index][seed])}`
+      if (outcome === 'diverged') return words[index][seed] || 'diverged'
+      return `${outcome === 'collapsed' ? 'collapsed, ' : ''}loss ${number(losses[index][seed])}`
     })
-    return `${found.label}, η ${number(found.lr[index])}${tau}: ${[...new Set(runs)].join('; ')}`
+    return `${label}, η ${number(lr[index])}${proximal}: ${[...new Set(runs)].join('; ')}`
   }
 
   choose(cell) {

@@ -23,14 +23,14 @@ export function color(at) {
 /** Losses that a person reads beside the scale. */
 export function ticks(constant) {
   const low = constant * 10 ** -DECADES
-  const found = []
+  const values = []
   for (let power = -6; power <= 6; power += 1) {
     for (const digit of [1, 3]) {
       const value = digit * 10 ** power
-      if (value >= low * 0.999 && value <= constant) found.push(value)
+      if (value >= low * 0.999 && value <= constant) values.push(value)
     }
   }
-  return found
+  return values
 }
 
 /** The map as a table: one line a run. */

@@ -21,11 +21,11 @@ export function meanOf(seeds, ended, diverged) {
   const mean = { step: [], epoch: [], seconds: [], y: [], std: [], n: chosen.length }
   const readers = chosen.map(reader)
   for (const step of first.step) {
-    const found = readers.map((read) => read(step))
-    if (found.some((one) => one === null)) break // past the end of a seed
-    const average = (name) => found.reduce((sum, one) => sum + one[name], 0) / found.length
+    const points = readers.map((read) => read(step))
+    if (points.includes(null)) break // past the end of a seed
+    const average = (name) => points.reduce((sum, point) => sum + point[name], 0) / points.length
     for (const name of FIELDS) mean[name].push(average(name))
-    const values = found.map((one) => one.y)
+    const values = points.map(({ y }) => y)
     if (values.some((value) => value === null)) {
       mean.y.push(null)
       mean.std.push(null)

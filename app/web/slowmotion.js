@@ -94,8 +94,8 @@ class Player extends View {
       (frame.kind === 'loss' ? kind === 'loss' : frame.variable === kind && frame.layer === layer)
     const fits = frames.map((frame, index) => ({ frame, index })).filter(({ frame }) => about(frame))
     // The next one after here, so that clicking again goes from the forward pass to the step.
-    const found = fits.find(({ index }) => index > this.index) ?? fits[0]
-    if (found) this.go(found.index)
+    const next = fits.find(({ index }) => index > this.index) ?? fits[0]
+    if (next) this.go(next.index)
   }
 
   go(index, playing = false) {

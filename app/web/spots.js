@@ -39,9 +39,9 @@ export class Spots {
   /** Take a box if nothing is there yet; says whether. */
   free(x0, y0, x1, y1) {
     const box = { x0, y0, x1, y1 }
-    const found = this.covered(box) === 0 && this.outside(box) === 0
-    if (found) this.taken.push(box)
-    return found
+    const free = this.covered(box) === 0 && this.outside(box) === 0
+    if (free) this.taken.push(box)
+    return free
   }
 
   /** Candidates are [x, y] of the box's upper left corner, and a cost of its own if it has one. */

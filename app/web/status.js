@@ -34,9 +34,9 @@ class Status extends View {
     super(parent, 'status')
   }
 
-  update({ runs, series, standing }) {
+  update({ runs, series, states }) {
     // What the page knows already needs no rerun.
-    this.known = signature(standing)
+    this.known = signature(states)
     if (this.follow(runs, [series.split('/')[1]]) || !this.rows) {
       this.rows = runs.map(() => row())
       this.root.replaceChildren(...this.rows.map(({ box }) => box))
@@ -44,11 +44,11 @@ class Status extends View {
   }
 
   draw() {
-    const { runs, standing, labels, series } = this.data
+    const { runs, states, labels, series } = this.data
     const now = {}
     runs.forEach((id, index) => {
       const live = hub.run(id)
-      const run = live.status === null ? { ...standing[id] } : live
+      const run = live.status === null ? { ...states[id] } : live
       now[id] = run
       fill(this.rows[index], run, hub.latest(id, series), labels[index])
     })
