@@ -22,8 +22,8 @@ from typing import Any
 
 from proxprop import paths
 from proxprop.analysis.questions import Question
-from proxprop.data.source import Progress
 from proxprop.runs.threads import child_environment
+from proxprop.spec.controls import Report
 
 SILENCE = 60.0  # seconds without a sign of life; a process at work gives one every second
 LOOK = 0.2  # seconds between looks at whether anybody still waits
@@ -90,7 +90,7 @@ class Questions:
             return None
         return answer
 
-    def answer(self, question: Question, part: str, report: Progress) -> dict[str, Any]:
+    def answer(self, question: Question, part: str, report: Report) -> dict[str, Any]:
         """Return a part of the answer to a question, once it is there. Not to be written to.
 
         Args:
@@ -138,7 +138,7 @@ class Questions:
             job.waiting += 1
             return job
 
-    def _wait(self, job: Job, part: str, report: Progress) -> None:
+    def _wait(self, job: Job, part: str, report: Report) -> None:
         """Report until the part is ready, or the job ended without it."""
         seen, over = 0, False
         while not over:

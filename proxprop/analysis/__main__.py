@@ -24,12 +24,12 @@ from proxprop.analysis.questions import AnyQuestion, SpectraQuestion, StepQuesti
 from proxprop.analysis.slow_motion.step import StepTrace
 from proxprop.analysis.state import StateError, load_state
 from proxprop.data.errors import DataError
-from proxprop.data.source import Progress
 from proxprop.files import write_atomically
 from proxprop.runs.checkpoints import CheckpointError
 from proxprop.runs.errors import RunError
 from proxprop.spec.config import ConfigError
 from proxprop.spec.config.base import validating
+from proxprop.spec.controls import Report
 
 BEAT = 1.0  # seconds between signs of life
 EXPECTED = (ConfigError, DataError, CheckpointError, RunError, StateError, OSError)
@@ -74,7 +74,7 @@ class Reporter:
 
 
 def parts_of(
-    question: SpectraQuestion | StepQuestion, report: Progress
+    question: SpectraQuestion | StepQuestion, report: Report
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the parts of an answer by name, as JSON-able data."""
     if isinstance(question, SpectraQuestion):

@@ -17,7 +17,7 @@ from proxprop.analysis.questions import SpectraQuestion
 from proxprop.analysis.spectra import LayerSpectrum, NetworkSpectra
 from proxprop.analysis.state import State, load_state
 from proxprop.conversion import convert, iter_prox_layers
-from proxprop.data.source import Progress
+from proxprop.spec.controls import Report
 
 UNITS = 64  # whose requests are kept; CG differs from unit to unit
 SMALL = 200_000  # parameters
@@ -27,7 +27,7 @@ STILL = 1e-6  # explicit layers' step over η, to see the implicit layers' limit
 SECONDS = 20.0  # for the limits over all τ; the first ones are always computed
 
 
-def network_spectra(question: SpectraQuestion, report: Progress) -> NetworkSpectra:
+def network_spectra(question: SpectraQuestion, report: Report) -> NetworkSpectra:
     """Return what there is to know of a network on its first training batch.
 
     Args:
@@ -72,7 +72,7 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _layers(state: State, implicit: list[str], report: Progress) -> tuple[LayerSpectrum, ...]:
+def _layers(state: State, implicit: list[str], report: Report) -> tuple[LayerSpectrum, ...]:
     layers = []
     requests = backpropagate(state.model, F.cross_entropy, state.inputs, state.targets).requests
     for index, (name, (inputs, delta)) in enumerate(requests.items()):
@@ -83,7 +83,7 @@ def _layers(state: State, implicit: list[str], report: Progress) -> tuple[LayerS
 
 
 def _limits(
-    question: SpectraQuestion, state: State, implicit: list[str], report: Progress
+    question: SpectraQuestion, state: State, implicit: list[str], report: Report
 ) -> dict[str, Any]:
     """Return λ_max of the network, (τ, λ_max) with its steps, and with explicit layers still."""
     report("Curvature of the whole network", 0.5)

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from proxprop.analysis.questions import Question
 from proxprop.data.dataset import Batches, load
-from proxprop.data.source import Progress
 from proxprop.models import build_model
 from proxprop.runs.checkpoints import MODEL_PREFIX, CheckpointError, read_snapshot
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
+from proxprop.spec.controls import Report
 from proxprop.spec.events import Snapshot
 
 
@@ -59,7 +59,7 @@ class State:
         return loss
 
 
-def load_state(question: Question, report: Progress, *, batch: int | None = None) -> State:
+def load_state(question: Question, report: Report, *, batch: int | None = None) -> State:
     """Load the data and the weights that a question names.
 
     Args:

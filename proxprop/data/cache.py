@@ -19,9 +19,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from proxprop.data.source import Progress, quiet
+from proxprop.data.source import quiet
 from proxprop.files import atomic_file
 from proxprop.paths import home
+from proxprop.spec.controls import Report
 
 T = TypeVar("T")
 
@@ -107,7 +108,7 @@ def write_entry(key: CacheKey, value: Any) -> None:
 
 
 def cached(
-    key: CacheKey, kind: Callable[..., T], build: Callable[[], T], progress: Progress = quiet
+    key: CacheKey, kind: Callable[..., T], build: Callable[[], T], progress: Report = quiet
 ) -> T:
     """Return the entry of `key`; build and keep it if there is none.
 

@@ -16,18 +16,11 @@ from torch import Tensor
 
 from proxprop.data.errors import DataError, DataWarning
 from proxprop.data.read import read_source
-from proxprop.data.source import (
-    Array,
-    Progress,
-    Source,
-    counted,
-    keyed_permutation,
-    listed,
-    quiet,
-)
+from proxprop.data.source import Array, Source, counted, keyed_permutation, listed, quiet
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config.parts import DataConfig
 from proxprop.spec.config.run import split_sizes
+from proxprop.spec.controls import Report
 
 # Upper half of the key, so that a split and an epoch of equal seeds are unrelated.
 _SPLIT_KEY = 0x73706C6974  # "split"
@@ -103,7 +96,7 @@ class Dataset:
 
 
 def load(
-    config: DataConfig, *, device: str | torch.device = "cpu", progress: Progress | None = None
+    config: DataConfig, *, device: str | torch.device = "cpu", progress: Report | None = None
 ) -> Dataset:
     """Return the data set that `config` describes, on `device`.
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from proxprop.data.errors import DataError
-from proxprop.data.source import Progress
 from proxprop.files import atomic_file
 from proxprop.paths import home
+from proxprop.spec.controls import Report
 
 CHUNK = 1 << 18
 TIMEOUT = 20.0  # seconds without a byte before a mirror counts as out of reach
@@ -47,7 +47,7 @@ def data_roots() -> tuple[Path, ...]:
     return (*roots, home() / "data")
 
 
-def obtain(label: str, files: Sequence[RemoteFile], progress: Progress) -> list[Path]:
+def obtain(label: str, files: Sequence[RemoteFile], progress: Report) -> list[Path]:
     """Return local copies of `files`, each with the right checksum; fetch what is missing.
 
     Args:
@@ -92,7 +92,7 @@ def _fetch(
     file: RemoteFile,
     files: Sequence[RemoteFile],
     damaged: list[Path],
-    progress: Progress,
+    progress: Report,
 ) -> Path:
     target = _writable_root(file) / file.path
     causes = []
@@ -133,7 +133,7 @@ def _writable(folder: Path) -> bool:
     return bool(folder.stat().st_mode & 0o222) and os.access(folder, os.W_OK)
 
 
-def _transfer(label: str, url: str, md5: str, target: Path, progress: Progress) -> None:
+def _transfer(label: str, url: str, md5: str, target: Path, progress: Report) -> None:
     digest = _md5()
     with urllib.request.urlopen(url, timeout=TIMEOUT) as response, atomic_file(target) as out:
         total = int(response.headers.get("Content-Length") or 0)

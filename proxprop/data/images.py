@@ -20,8 +20,9 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from proxprop.data.containers import Container, File
 from proxprop.data.errors import DataError
 from proxprop.data.layout import Layout
-from proxprop.data.source import Array, Progress, Source, amount, listed, quiet
+from proxprop.data.source import Array, Source, amount, listed, quiet
 from proxprop.spec.config.parts import DataConfig
+from proxprop.spec.controls import Report
 
 MAX_PIXELS = 64_000_000  # one image
 MAX_DECODED_BYTES = 8 << 30  # all images as uint8
@@ -63,7 +64,7 @@ class Decoded:
 
 
 def folder_source(
-    container: Container, layout: Layout, config: DataConfig, progress: Progress
+    container: Container, layout: Layout, config: DataConfig, progress: Report
 ) -> Source:
     """Return all images of `layout`, decoded.
 
@@ -84,7 +85,7 @@ def folder_source(
 
 
 def decode_all(
-    container: Container, files: Sequence[File], config: DataConfig, progress: Progress = quiet
+    container: Container, files: Sequence[File], config: DataConfig, progress: Report = quiet
 ) -> Decoded:
     """Return `files` decoded; images of more than 8 bits are scaled by what all of them hold.
 

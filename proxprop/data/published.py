@@ -18,8 +18,9 @@ import numpy as np
 
 from proxprop.data.download import RemoteFile, obtain
 from proxprop.data.errors import DataError
-from proxprop.data.source import Array, Progress, Source
+from proxprop.data.source import Array, Source
 from proxprop.spec.catalog.data import DataSpec
+from proxprop.spec.controls import Report
 
 _IDX_FILES = (
     "train-images-idx3-ubyte.gz",
@@ -82,7 +83,7 @@ _INTEGERS = ("BININT", "BININT1", "BININT2", "INT")
 _STRINGS = ("STRING", "BINSTRING", "SHORT_BINSTRING")
 
 
-def published_source(spec: DataSpec, progress: Progress) -> Source:
+def published_source(spec: DataSpec, progress: Report) -> Source:
     """Return the data set that `spec` describes, with its official test split.
 
     Reads the published files themselves, so that they may lie in a folder nobody can write to.
@@ -124,7 +125,7 @@ def read_idx(path: Path) -> Array:
         raise DataError(f"{path} cannot be read ({error}); delete it and load again") from error
 
 
-def _cifar_source(spec: DataSpec, path: Path, progress: Progress) -> Source:
+def _cifar_source(spec: DataSpec, path: Path, progress: Report) -> Source:
     batches: dict[str, tuple[Array, Array]] = {}
     try:
         with tarfile.open(path, "r:gz") as archive:

@@ -18,11 +18,12 @@ from proxprop.data.digits import digits_source
 from proxprop.data.images import decode_all, folder_source
 from proxprop.data.layout import find_layout
 from proxprop.data.published import published_source
-from proxprop.data.source import Array, Progress, Source, quiet
+from proxprop.data.source import Array, Source, quiet
 from proxprop.data.toys import toy_source
 from proxprop.spec.catalog.data import DATA, DataSpec
 from proxprop.spec.config.parts import DataConfig
 from proxprop.spec.config.run import TOY_SAMPLES
+from proxprop.spec.controls import Report
 
 PICTURES = 40  # of a sketch, at most
 TABLE_SUFFIXES = (".csv", ".tsv", ".npz")
@@ -55,7 +56,7 @@ class Sketch:
         Source(self.pictures, self.targets, self.classes)  # refuses what does not fit
 
 
-def read_source(config: DataConfig, progress: Progress) -> Source:
+def read_source(config: DataConfig, progress: Report) -> Source:
     """Return all samples of the data set that `config` names.
 
     Raises:

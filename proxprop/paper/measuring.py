@@ -18,10 +18,10 @@ from proxprop.paper.result import Data, Provenance
 from proxprop.runs.checkpoints import Checkpoints
 from proxprop.runs.store import Store
 from proxprop.spec.config import DataConfig, RaceConfig
-from proxprop.spec.controls import Progress
+from proxprop.spec.controls import Report
 
 
-def look_at(images: Images, config: DataConfig, progress: Progress) -> Data:
+def look_at(images: Images, config: DataConfig, progress: Report) -> Data:
     """Return what results say of the images; decodes them at the first time.
 
     Args:

@@ -9,7 +9,9 @@ from typing import Any, Literal, Protocol
 from proxprop.spec.events import Event, Snapshot
 
 # Called with a message and the fraction done (None where unknown) while data is fetched.
-Progress = Callable[[str, float | None], None]
+Report = Callable[[str, float | None], None]
+
+WAIT_SECONDS = 0.2  # how long a loop that is held waits for controls at a time
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,12 @@ class ControlState:
                 return
             self._take(control, step)
 
+    def wait(self, controls: Controls, step: int) -> Iterator[None]:
+        """Wait while holding; yield whenever something may have come in."""
+        while self.holding:
+            self.take(controls.wait(WAIT_SECONDS), step)
+            yield
+
     def arrive(self, step: int) -> None:
         """Hold if `step` is where "one batch" or "one epoch" ends."""
         if self.wanted == "run" and self._pause_at is not None and step >= self._pause_at:
@@ -118,6 +126,6 @@ class Loop(Protocol):
         controls: Controls,
         *,
         snapshot: Snapshot | None = None,
-        progress: Progress | None = None,
+        progress: Report | None = None,
     ) -> Iterator[Event]:
         """Carry out `config`."""

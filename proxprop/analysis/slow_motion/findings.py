@@ -17,9 +17,9 @@ from proxprop.analysis.rows import joined
 from proxprop.analysis.spectra import LayerSpectrum
 from proxprop.analysis.state import State
 from proxprop.conversion import convert, iter_prox_layers
-from proxprop.data.source import Progress
 from proxprop.diagnostics import SolveRecord
 from proxprop.penalty import PenaltyNetwork, Stage, StageKind, SweepResult
+from proxprop.spec.controls import Report
 
 TOP = 8  # eigenvectors whose share of the request is shown
 AUTOGRAD_TOLERANCE = 1e-12
@@ -207,7 +207,7 @@ class Findings:
     results: dict[str, SweepResult]
     notes: SweepNotes
 
-    def measured(self, report: Progress) -> dict[str, Any]:
+    def measured(self, report: Report) -> dict[str, Any]:
         """Return ``measures`` and ``checks`` as JSON-able data."""
         state = self.state
         report("plain backpropagation", 0.0)

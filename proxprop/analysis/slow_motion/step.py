@@ -11,8 +11,9 @@ from proxprop.analysis.slow_motion.findings import Findings, StepSizes, SweepNot
 from proxprop.analysis.slow_motion.frames import FrameWriter, PairedSweeps
 from proxprop.analysis.slow_motion.progress import StageProgress
 from proxprop.analysis.state import State
-from proxprop.data.source import Progress, quiet
+from proxprop.data.source import quiet
 from proxprop.penalty import PenaltyNetwork, Variables, explicit_sweep, proximal_sweep
+from proxprop.spec.controls import Report
 
 FORMAT = 2
 _NAMES = {"MaxPool2d": "pooling", "AvgPool2d": "pooling", "Flatten": "", "Identity": ""}
@@ -41,7 +42,7 @@ class StepTrace:
         self._notes = SweepNotes()
         self._sweeps = self._paired_sweeps()
 
-    def motion(self, report: Progress = quiet) -> dict[str, Any]:
+    def motion(self, report: Report = quiet) -> dict[str, Any]:
         """Follow both algorithms; return ``setting``, ``layers`` and ``frames``."""
         network = self.network
         start = Variables.given(network, self.state.inputs)
@@ -63,7 +64,7 @@ class StepTrace:
             "frames": frames,
         }
 
-    def findings(self, report: Progress = quiet) -> dict[str, Any]:
+    def findings(self, report: Report = quiet) -> dict[str, Any]:
         """Measure and check what `motion` followed; return ``measures`` and ``checks``."""
         followed = self._sweeps.results, self._notes
         findings = Findings(self.state, self.network, self.steps, self.cg_steps, *followed)
@@ -98,7 +99,7 @@ class StepTrace:
         }
 
 
-def trace(state: State, report: Progress = quiet) -> dict[str, Any]:
+def trace(state: State, report: Report = quiet) -> dict[str, Any]:
     """Return the step that a state takes next: all that `StepTrace` has to say of it.
 
     Raises:

@@ -17,7 +17,7 @@ from proxprop.engine.training.device import resolve_device
 from proxprop.engine.training.session import Session
 from proxprop.engine.training.snapshot import check_format, flatten, unflatten
 from proxprop.spec.config import RaceConfig
-from proxprop.spec.controls import Controls, Progress
+from proxprop.spec.controls import Controls, Report
 from proxprop.spec.events import (
     WHOLE,
     Artifact,
@@ -48,7 +48,7 @@ def race(
     controls: Controls,
     *,
     snapshot: Snapshot | None = None,
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> Iterator[Event]:
     """Race the contenders of `config`, seed after seed.
 

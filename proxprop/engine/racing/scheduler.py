@@ -9,7 +9,7 @@ from dataclasses import replace
 from proxprop.data.dataset import Dataset
 from proxprop.engine.training import train
 from proxprop.spec.config import RunConfig
-from proxprop.spec.controls import Control, Controls
+from proxprop.spec.controls import WAIT_SECONDS, Control, Controls
 from proxprop.spec.events import (
     Artifact,
     Ended,
@@ -33,7 +33,6 @@ TURN = 0.005
 _NEVER = 86_400.0
 
 _RELEASING = ("resume", "step", "epoch", "stop")
-_WAIT_SECONDS = 0.2
 
 # Saving takes at most about this share of the time.
 _SAVING_SHARE = 0.05
@@ -232,7 +231,7 @@ class Scheduler:
         yield State("paused", step)
         yield self._captured("paused")
         while not any(contender.movable for contender in self._contenders):
-            for control in self._controls.wait(_WAIT_SECONDS):
+            for control in self._controls.wait(WAIT_SECONDS):
                 self._take(control)
             yield from self._refusals()
             if self._wants_checkpoint:

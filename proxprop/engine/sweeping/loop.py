@@ -17,7 +17,7 @@ from proxprop.engine.training.device import device_label, resolve_device, versio
 from proxprop.engine.training.outcomes import constant_loss
 from proxprop.engine.training.snapshot import check_format
 from proxprop.spec.config import SweepConfig
-from proxprop.spec.controls import Controls, ControlState, Progress
+from proxprop.spec.controls import Controls, ControlState, Report
 from proxprop.spec.events import (
     WHOLE,
     Artifact,
@@ -36,7 +36,6 @@ from proxprop.spec.events import (
 from proxprop.spec.sweeping import Board
 
 FORMAT = 1
-_WAIT_SECONDS = 0.2
 _POLL_SECONDS = 0.05  # seconds until controls are asked again
 _SECONDS_BETWEEN_MAPS = 0.25
 
@@ -46,7 +45,7 @@ def sweep(
     controls: Controls,
     *,
     snapshot: Snapshot | None = None,
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> Iterator[Event]:
     """Train all runs of a sweep, as many at a time as fit.
 
@@ -238,8 +237,7 @@ class _Sweep:
         if self._control_state.holding:
             yield State("paused", self._steps_done)
             yield self._snapshot("paused")
-            while self._control_state.holding:
-                self._control_state.take(self._controls.wait(_WAIT_SECONDS), 0)
+            for _ in self._control_state.wait(self._controls, 0):
                 yield from self._answer()
             if not self._control_state.stopping:
                 yield State("running", self._steps_done)

@@ -18,7 +18,7 @@ from proxprop.engine.training.snapshot import capture, restore
 from proxprop.engine.training.stopwatch import StepReport
 from proxprop.models import weight_layers
 from proxprop.spec.config import ConfigError, RunConfig, SettingsChange
-from proxprop.spec.controls import Controls, ControlState, Progress
+from proxprop.spec.controls import Controls, ControlState, Report
 from proxprop.spec.events import (
     Ended,
     Event,
@@ -33,15 +33,13 @@ from proxprop.spec.events import (
 )
 from proxprop.spec.settings import changed, describe, difference
 
-_WAIT_SECONDS = 0.2
-
 
 def train(
     config: RunConfig,
     controls: Controls,
     *,
     snapshot: Snapshot | None = None,
-    progress: Progress | None = None,
+    progress: Report | None = None,
     dataset: Dataset | None = None,
 ) -> Iterator[Event]:
     """Train the run that `config` describes.
@@ -240,8 +238,7 @@ class _Run:
         yield from self._settle()
         yield State("paused", self.session.step)
         yield from self._save("paused")
-        while self.control_state.holding:
-            self.control_state.take(self.controls.wait(_WAIT_SECONDS), self.session.step)
+        for _ in self.control_state.wait(self.controls, self.session.step):
             if self.control_state.changes:
                 # The saved state must know what the marks of this step say.
                 yield from self._apply_changes()
