@@ -131,7 +131,7 @@ def _watch_first_gradient(name: str, layer: ProximalLayer, report: ConversionRep
 
     for parameter in layer.parameters(recurse=False):
         if parameter.requires_grad:
-            use.handles.append(parameter.register_hook(check))
+            use.handles.append(parameter.register_hook(check))  # type: ignore[no-untyped-call]
 
 
 def revert(model: nn.Module) -> list[str]:
