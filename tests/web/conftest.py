@@ -9,9 +9,6 @@ from typing import Any
 import pytest
 
 from app.live.assets import FOLDER
-from tests.browser.conftest import browser
-
-__all__ = ["browser"]
 
 SITE = "http://modules.test"
 PLACES = {"web": FOLDER, "tests": Path(__file__).parent}
