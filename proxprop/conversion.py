@@ -83,8 +83,10 @@ def convert(
         "solver": solver,
         "cg_steps": cg_steps,
         "cg_rtol": cg_rtol,
+        "gram": gram,
+        "decay": decay,
+        "refresh": refresh,
     }
-    settings |= {"gram": gram, "decay": decay, "refresh": refresh}
     check_settings(**settings)
     reasons = _reasons_to_skip(model, skip_last)
     report = ConversionReport()

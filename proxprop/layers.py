@@ -256,8 +256,10 @@ class ProxPropLinear(ProximalLayer, nn.Linear):
             "solver": solver,
             "cg_steps": cg_steps,
             "cg_rtol": cg_rtol,
+            "gram": gram,
+            "decay": decay,
+            "refresh": refresh,
         }
-        settings |= {"gram": gram, "decay": decay, "refresh": refresh}
         check_settings(**settings)
         check_dtype(dtype)
         super().__init__(in_features, out_features, bias, device, dtype)
@@ -335,8 +337,10 @@ class ProxPropConv2d(ProximalLayer, nn.Conv2d):
             "solver": solver,
             "cg_steps": cg_steps,
             "cg_rtol": cg_rtol,
+            "gram": gram,
+            "decay": decay,
+            "refresh": refresh,
         }
-        settings |= {"gram": gram, "decay": decay, "refresh": refresh}
         check_settings(**settings)
         check_dtype(dtype)
         super().__init__(
