@@ -9,18 +9,23 @@ import torch (the dashboard's web server never does).
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from proxprop.conversion import ConversionReport, convert, revert, set_prox
+    from proxprop.diagnostics import (
+        LastLayerWarning,
+        NeverSolvedWarning,
+        NonFiniteWarning,
+        NothingConvertedWarning,
+        ProxPropWarning,
+        SolveFallbackWarning,
+        SolveRecord,
+    )
+    from proxprop.groups import param_groups
+    from proxprop.layers import ProxPropConv2d, ProxPropLinear
 
-_LAZY = {
-    "ProxPropLinear": "layers",
-    "ProxPropConv2d": "layers",
-    "convert": "conversion",
-    "revert": "conversion",
-    "set_prox": "conversion",
-    "param_groups": "conversion",
-}
+__version__ = "0.2.0"
 
 __all__ = [
     # layers
@@ -31,13 +36,30 @@ __all__ = [
     "revert",
     "set_prox",
     "param_groups",
+    "ConversionReport",
+    # what a solve says
+    "SolveRecord",
+    "ProxPropWarning",
+    "SolveFallbackWarning",
+    "NonFiniteWarning",
+    "NeverSolvedWarning",
+    "LastLayerWarning",
+    "NothingConvertedWarning",
 ]
+
+_HOMES = {
+    "layers": ("ProxPropLinear", "ProxPropConv2d"),
+    "conversion": ("convert", "revert", "set_prox", "ConversionReport"),
+    "groups": ("param_groups",),
+}
+_LAZY = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name not in __all__:
         raise AttributeError(f"module 'proxprop' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"proxprop.{_LAZY[name]}"), name)
+    home = _LAZY.get(name, "diagnostics")
+    return getattr(importlib.import_module(f"proxprop.{home}"), name)
 
 
 def __dir__() -> list[str]:

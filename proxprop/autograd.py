@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from proxprop.core.conv import Convolution
+from proxprop.core.joined import joined_batch
 from proxprop.core.linear import Direction, LinearMap, solved_status
 from proxprop.core.running import RunningGram
-from proxprop.core.solvers.precision import compute_dtype, is_traced
+from proxprop.core.solvers.precision import compute_dtype, is_traced, transforms_active
 from proxprop.diagnostics import Observer, SolveRecord, TroubleMonitor
 from proxprop.settings import SolveSpec
 
@@ -29,6 +31,7 @@ class LayerCall(NamedTuple):
         monitor: Receives the solve's status; None where it cannot be read (compiled code).
         observer: Receives a record of the solve; None costs nothing.
         running: The layer's average where it takes the place of the batch's Gram.
+        joined: Whether the batch is that of all processes of torch.distributed.
     """
 
     operation: LinearMap | Convolution
@@ -39,6 +42,7 @@ class LayerCall(NamedTuple):
     monitor: TroubleMonitor | None
     observer: Observer | None
     running: RunningGram | None = None
+    joined: bool = False
 
 
 class ProximalFunction(torch.autograd.Function):
@@ -58,15 +62,17 @@ class ProximalFunction(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
         """Keep what backward needs: what plain autograd keeps too."""
         input, weight, bias, call = inputs
-        ctx.save_for_backward(input, weight)
+        if not call.train_weight and call.observer is None:  # only its shape is asked for
+            input = input.new_zeros(()).expand(input.shape)
+        ctx.save_for_backward(input, weight if ctx.needs_input_grad[0] else None)
         ctx.call = call
-        ctx.bias_dtype = None if bias is None else bias.dtype
+        ctx.dtypes = weight.dtype, None if bias is None else bias.dtype
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         """Return the input's gradient and the parameters' update directions."""
         device = grad_output.device.type
-        if torch.is_autocast_enabled(device):  # backward called inside the block
+        if autocasts(device):  # backward called inside the block
             with torch.autocast(device, enabled=False):
                 return ProximalFunction.backward(ctx, grad_output)
         input, weight = ctx.saved_tensors
@@ -80,22 +86,70 @@ class ProximalFunction(torch.autograd.Function):
             if needs_weight or needs_bias:
                 direction = _solve(input, grad_output, ctx.call)
                 if needs_weight and direction.weight is not None:
-                    weight_direction = direction.weight.to(weight.dtype)
+                    weight_direction = direction.weight.to(ctx.dtypes[0])
                 if needs_bias and direction.bias is not None:
-                    bias_direction = direction.bias.to(ctx.bias_dtype)
+                    bias_direction = direction.bias.to(ctx.dtypes[1])
         directions = differentiable_once(
             grad_output, weight, grad_input, weight_direction, bias_direction
         )
         return *directions, None
 
 
+def autocasts(device: str) -> bool:
+    """Whether autocast is on for a type of device; "meta" is none that torch can be asked for."""
+    return device != "meta" and torch.is_autocast_enabled(device)
+
+
+def refuse_other_derivatives() -> None:
+    """Refuse what cannot carry the backward pass; to ask is cheaper than a Function that fails.
+
+    Raises:
+        NotImplementedError: torch.jit is tracing, or derivatives are taken in forward mode: those
+            of a backward pass would differentiate update directions.
+    """
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        raise NotImplementedError(
+            "a proximal step cannot be traced by torch.jit: call revert(model) first, or trace "
+            "under torch.no_grad()"
+        )
+    if forward_ad._current_level >= 0:
+        raise NotImplementedError(
+            "a proximal layer has no forward-mode derivative: call revert(model) first, or set "
+            "solver='explicit'"
+        )
+
+
+class _EagerFunction(torch.autograd.Function):
+    """The same without the seam for torch.func, which costs 30 µs a call."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, input: Tensor, weight: Tensor, bias: Tensor | None, call: LayerCall
+    ) -> Tensor:
+        output = ProximalFunction.forward(input, weight, bias, call)
+        ProximalFunction.setup_context(ctx, (input, weight, bias, call), output)
+        return output
+
+    backward = ProximalFunction.backward
+
+
+def proximal_output(input: Tensor, weight: Tensor, bias: Tensor | None, call: LayerCall) -> Tensor:
+    """The layer's output, whose backward pass leaves directions for weight and bias."""
+    eager = not torch.compiler.is_compiling() and not transforms_active()
+    function = _EagerFunction if eager else ProximalFunction
+    output: Tensor = function.apply(input, weight, bias, call)
+    return output
+
+
 def _solve(input: Tensor, grad_output: Tensor, call: LayerCall) -> Direction:
     started = time.perf_counter() if call.observer is not None else 0.0
     input, grad_output = call.operation.samples(input, grad_output)
+    if call.joined:
+        input, grad_output = joined_batch(input, grad_output)
     direction = None
     trained = call.train_weight, call.train_bias
     if call.running is not None:
-        damping = call.spec.damping
+        damping = call.spec.damping()
         direction = call.running.direction(call.operation, input, grad_output, damping, *trained)
     if direction is None:
         direction = call.operation.direction(input, grad_output, call.spec, *trained)
@@ -169,7 +223,7 @@ class _DifferentiableOnce(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(grad_output: Tensor, weight: Tensor, *outputs: Tensor) -> tuple[Tensor, ...]:
+    def forward(grad_output: Tensor, weight: Tensor | None, *outputs: Tensor) -> tuple[Tensor, ...]:
         return tuple(output.clone() for output in outputs)
 
     @staticmethod
@@ -186,7 +240,7 @@ class _DifferentiableOnce(torch.autograd.Function):
 
 
 def differentiable_once(
-    grad_output: Tensor, weight: Tensor, *outputs: Tensor | None
+    grad_output: Tensor, weight: Tensor | None, *outputs: Tensor | None
 ) -> tuple[Tensor | None, ...]:
     """Make a second differentiation of a backward's outputs an error with an explanation.
 

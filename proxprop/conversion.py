@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import warnings
-import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.modules.lazy import LazyModuleMixin
-from torch.nn.utils import parametrize
 
-from proxprop.diagnostics import NeverSolvedWarning
-from proxprop.layers import LayerUse, ProximalLayer, ProxPropConv2d, ProxPropLinear
+from proxprop.cost import StepCost, choose_grams, step_cost
+from proxprop.diagnostics import LastLayerWarning, NeverSolvedWarning, NothingConvertedWarning
+from proxprop.groups import move_to_explicit
+from proxprop.layers import LayerUse, ProximalLayer
+from proxprop.selection import KINDS, PLAIN, PROXIMAL, Selection, Selectors, exchanged, select
 from proxprop.settings import SETTINGS, check_settings
-
-_PROXIMAL: dict[type[nn.Module], type[ProximalLayer]] = {
-    nn.Linear: ProxPropLinear,
-    nn.Conv2d: ProxPropConv2d,
-}
-_KINDS = tuple(_PROXIMAL)
-_PLAIN: dict[type[nn.Module], type[nn.Module]] = {new: old for old, new in _PROXIMAL.items()}
+from proxprop.trial import run_trial
 
 
 @dataclass(frozen=True)
@@ -31,16 +25,18 @@ class ConversionReport:
     Attributes:
         converted: Layers that are proximal now.
         skipped: Modules with parameters that stay explicit, each with the reason.
-
-    What a step will cost by its arithmetic: :func:`proxprop.cost.step_cost`.
+        cost: What a step on ``example_input`` costs by its arithmetic, and which Gram each layer
+            has; None without an example.
     """
 
     converted: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    cost: StepCost | None = None
 
 
 def convert(
     model: nn.Module,
+    example_input: Any = None,
     *,
     tau: float = 0.05,
     solver: str = "exact",
@@ -50,6 +46,8 @@ def convert(
     decay: float = 0.7,
     refresh: int = 10,
     skip_last: bool = True,
+    include: Selectors | None = None,
+    exclude: Selectors = (),
 ) -> ConversionReport:
     """Give every linear and convolutional layer of a model a proximal step, in place.
 
@@ -58,14 +56,24 @@ def convert(
 
     Args:
         model: Any module; it may itself be a layer.
+        example_input: What the model takes: one argument, a tuple of them, or a dictionary of
+            keywords. The model runs once on it, without gradients, in its mode, its buffers and
+            the random numbers left as they are; only layers that it calls are converted, and the
+            layers that give its outputs are the last ones. Default None: not run.
         tau: Proximal step size, finite and > 0; default 0.05.
         solver: ``"exact"`` (default), ``"cg"`` or ``"explicit"``.
         cg_steps: CG steps ≥ 1; default 3.
         cg_rtol: Relative tolerance of CG in [0, 1); default 0.
-        gram: ``"batch"`` (default), or ``"running"`` for an average of the steps' Grams.
+        gram: ``"batch"`` (default), ``"running"`` for an average of the steps' Grams, or
+            ``"auto"`` for the one of the two that takes fewer FLOPs in each layer on a batch like
+            ``example_input``, which it needs; what was chosen is in the report's ``cost``.
         decay: What a refresh keeps of the running Gram, in [0, 1); default 0.7.
         refresh: Steps between refreshes of the running Gram, ≥ 1; default 10.
         skip_last: Leave the last layer explicit, as in the paper; default True.
+        include: Convert only these: names, patterns (``"layer*"``), classes, functions of a layer's
+            name and the layer, or several of them. A name, pattern or class means the layers
+            inside the modules it fits, too. Default None: all.
+        exclude: Leave these explicit, said as for ``include``.
 
     Returns:
         What was converted, and what was skipped and why. A proximal layer that is to be skipped
@@ -73,36 +81,78 @@ def convert(
 
     Raises:
         TypeError: A setting has the wrong type.
-        ValueError: A setting is out of range (the model is left as it was).
+        ValueError: A setting is out of range, ``gram="auto"`` lacks an example, or a name or
+            pattern fits no layer (the model is left as it was).
+
+    Warns:
+        LastLayerWarning: The last layer is a guess, and others may give the model's output.
+        NothingConvertedWarning: No layer is left to convert.
 
     Note:
-        "Last" is the last linear or convolutional layer in the order of ``model.modules()``.
+        Without ``example_input`` the last layer is the last linear or convolutional one in the
+        order of ``model.modules()``.
     """
     settings: dict[str, Any] = {
         "tau": tau,
         "solver": solver,
         "cg_steps": cg_steps,
         "cg_rtol": cg_rtol,
-        "gram": gram,
+        "gram": "batch" if gram == "auto" else gram,
         "decay": decay,
         "refresh": refresh,
     }
     check_settings(**settings)
-    reasons = _reasons_to_skip(model, skip_last)
+    if gram == "auto" and example_input is None:
+        raise ValueError(
+            "gram='auto' needs example_input, a batch of the size that is to be trained with: what "
+            "a step costs depends on it"
+        )
+    trial = None if example_input is None else run_trial(model, example_input, KINDS)
+    selection = select(model, skip_last, include, exclude, trial)
     report = ConversionReport()
     for name, module in model.named_modules():
-        if id(module) in reasons:
+        if id(module) in selection.reasons:
             _make_plain(module)
-            report.skipped.append((name, reasons[id(module)]))
-        elif isinstance(module, _KINDS):
-            if type(module) in _PROXIMAL:
-                module.__class__ = _PROXIMAL[type(module)]
+            report.skipped.append((name, selection.reasons[id(module)]))
+        elif isinstance(module, KINDS):
+            if not isinstance(module, ProximalLayer):
+                module.__class__ = exchanged(type(module), PROXIMAL)  # type: ignore[assignment]
             assert isinstance(module, ProximalLayer)
             module.set_prox(**settings)
             module.label = name or type(module).__name__
             report.converted.append(name)
             _watch_first_gradient(name, module, report)
-    return report
+    if solver != "explicit":
+        _warn_of_doubts(report, selection)
+    if example_input is None:
+        return report
+    cost = (choose_grams if gram == "auto" else step_cost)(model, example_input)
+    return replace(report, cost=cost)
+
+
+def _warn_of_doubts(report: ConversionReport, selection: Selection) -> None:
+    if not report.converted:
+        found = [f"{name or 'the model itself'}: {why}" for name, why in report.skipped]
+        warnings.warn(
+            "nothing was converted, every layer takes its plain step "
+            f"({_listed(found) or 'the model has no parameters'})",
+            NothingConvertedWarning,
+            stacklevel=3,
+        )
+    elif selection.rivals:
+        warnings.warn(
+            f"{selection.last} is taken for the last layer, because it was registered last, and "
+            f"stays explicit; {_listed(selection.rivals)} may give the model's output too, and "
+            "became proximal. Pass example_input to find the output layers, or name them in "
+            "exclude, with skip_last=False.",
+            LastLayerWarning,
+            stacklevel=3,
+        )
+
+
+def _listed(names: list[str], most: int = 4) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _watch_first_gradient(name: str, layer: ProximalLayer, report: ConversionReport) -> None:
@@ -122,7 +172,7 @@ def _watch_first_gradient(name: str, layer: ProximalLayer, report: ConversionRep
         _make_plain(layer)
         report.converted.remove(name)
         report.skipped.append((name, "the model reads its weight without calling it"))
-        _move_to_explicit(parameters)
+        move_to_explicit(parameters)
         warnings.warn(
             f"{label}: its parameters got a gradient, but the model never called the layer, so "
             "nothing was solved. It is a plain layer from here on, with explicit_lr as its step "
@@ -137,86 +187,32 @@ def _watch_first_gradient(name: str, layer: ProximalLayer, report: ConversionRep
 
 
 def revert(model: nn.Module) -> list[str]:
-    """Make every proximal layer plain again, in place; return their names."""
-    layers = list(iter_prox_layers(model))
-    for _, layer in layers:
-        _make_plain(layer)
-    return [name for name, _ in layers]
+    """Make every proximal layer plain again, in place; return their names.
+
+    Layers that were parametrized or sharded since keep that. A subclass of a proximal layer with
+    its own behaviour keeps its class and takes the plain step (``solver="explicit"``).
+    """
+    return [name for name, layer in iter_prox_layers(model) if _make_plain(layer)]
 
 
-def _make_plain(module: nn.Module) -> None:
-    if type(module) in _PLAIN:
-        use = module.__dict__.get("_use")
-        if use is not None:
-            use.end()
-        for name in (*SETTINGS, "synchronise", "label", "observer", "_monitor", "_running", "_use"):
-            module.__dict__.pop(name, None)
-        module.__class__ = _PLAIN[type(module)]
+# What a proximal layer may hold beside its settings.
+_OWN = ("synchronise", "joined", "label", "observer", "_monitor", "_running", "_use")
 
 
-def _reasons_to_skip(model: nn.Module, skip_last: bool) -> dict[int, str]:
-    """Why modules that hold parameters stay explicit, by the module's id."""
-    reasons: dict[int, str] = {}
-    candidates = []
-    for _, module in model.named_modules():
-        if isinstance(module, nn.MultiheadAttention):
-            for child in module.modules():
-                if child is not module:
-                    reasons[id(child)] = "nn.MultiheadAttention reads its weight without calling it"
-        if isinstance(module, _KINDS):
-            candidates.append(module)
-            reason = _unsuitable(module)
-        elif any(True for _ in module.parameters(recurse=False)):
-            reason = f"{type(module).__name__} has no implicit step"
-        else:
-            continue
-        if reason is not None:
-            reasons.setdefault(id(module), reason)
-    if skip_last and candidates:
-        reasons.setdefault(id(candidates[-1]), "the last layer stays explicit (skip_last=True)")
-    _skip_parameters_shared_with_explicit_modules(model, reasons)
-    return reasons
-
-
-def _unsuitable(module: nn.Module) -> str | None:
-    """Why a linear or convolutional layer cannot change its class, None if it can."""
-    kind = type(module)
-    if parametrize.is_parametrized(module) or "weight" not in module._parameters:
-        return "its weight is computed from other parameters (a parametrization)"
-    if isinstance(module, LazyModuleMixin):
-        return "it has no shape yet: run one batch through the model, then convert"
-    if kind not in _PROXIMAL and not isinstance(module, ProximalLayer):
-        return f"{kind.__name__} is a subclass of {kind.__mro__[1].__name__} with its own behaviour"
-    if "forward" in module.__dict__:
-        return "its forward was replaced on the instance"
-    weight = module._parameters["weight"]
-    if weight is not None and not weight.dtype.is_floating_point:
-        return f"its weight is {weight.dtype}; an implicit step needs real floating point"
-    return None
-
-
-def _skip_parameters_shared_with_explicit_modules(
-    model: nn.Module, reasons: dict[int, str]
-) -> None:
-    """One parameter must not collect a direction from one user and a gradient from another."""
-    modules = [module for module in model.modules() if module._parameters]
-    changed = True
-    while changed:
-        changed = False
-        explicit = {
-            id(parameter): module
-            for module in modules
-            if id(module) in reasons or not isinstance(module, _KINDS)
-            for parameter in module.parameters(recurse=False)
-        }
-        for module in modules:
-            shared = [explicit.get(id(p)) for p in module.parameters(recurse=False)]
-            owner = next((other for other in shared if other is not None), None)
-            if id(module) not in reasons and owner is not None:
-                reasons[id(module)] = (
-                    f"it shares a parameter with an explicit {type(owner).__name__}"
-                )
-                changed = True
+def _make_plain(module: nn.Module) -> bool:
+    """Give a module the plain step; return whether anything changed."""
+    if not isinstance(module, ProximalLayer):
+        return False
+    if module._use is not None:
+        module._use.end()
+    plain = exchanged(type(module), PLAIN)
+    if plain is None:
+        changed, module.solver = module.solver != "explicit", "explicit"
+        return changed
+    for name in (*SETTINGS, *_OWN):
+        module.__dict__.pop(name, None)
+    module.__class__ = plain  # type: ignore[assignment]
+    return True
 
 
 def set_prox(
@@ -235,12 +231,14 @@ def set_prox(
     Raises:
         TypeError: A setting has the wrong type.
         ValueError: A setting is out of range, or does not go with a layer's others (no layer is
-            changed then).
+            changed then), or the model has no proximal layer.
     """
     given: dict[str, Any] = {"tau": tau, "solver": solver, "cg_steps": cg_steps, "cg_rtol": cg_rtol}
     given |= {"gram": gram, "decay": decay, "refresh": refresh}
     changes = {name: value for name, value in given.items() if value is not None}
     layers = [layer for _, layer in iter_prox_layers(model)]
+    if not layers:
+        raise ValueError("the model has no proximal layer: convert(model) first")
     check_settings(**changes)
     for layer in layers:
         check_settings(**{"solver": layer.solver, "gram": layer.gram, **changes})
@@ -273,61 +271,3 @@ def iter_prox_layers(model: nn.Module) -> Iterator[tuple[str, ProximalLayer]]:
     for name, module in model.named_modules():
         if isinstance(module, ProximalLayer):
             yield name, module
-
-
-class _Group(dict[str, Any]):
-    """A parameter group that can be found again as long as an optimizer has it."""
-
-    __hash__ = object.__hash__  # type: ignore[assignment]
-    partner: weakref.ref[_Group] | None = None
-
-    def __reduce__(self) -> Any:
-        return dict, (dict(self),)  # a copied or pickled optimizer has plain groups
-
-
-_GROUPS: weakref.WeakValueDictionary[int, _Group] = weakref.WeakValueDictionary()
-
-
-def _move_to_explicit(parameters: list[nn.Parameter]) -> None:
-    """Move parameters from proximal groups to the explicit groups made beside them."""
-    moved = {id(parameter) for parameter in parameters}
-    for group in list(_GROUPS.values()):
-        explicit = group.partner() if group.partner is not None else None
-        if explicit is None or not any(id(p) in moved for p in group["params"]):
-            continue
-        explicit["params"] += [p for p in group["params"] if id(p) in moved]
-        group["params"][:] = [p for p in group["params"] if id(p) not in moved]
-
-
-def param_groups(
-    model: nn.Module, lr: float, explicit_lr: float | None = None, **extra: Any
-) -> list[dict[str, Any]]:
-    """Parameter groups with a learning rate of their own for explicit layers.
-
-    Args:
-        model: A model with or without proximal layers.
-        lr: η of the proximal layers' parameters.
-        explicit_lr: η of all other parameters; default ``lr``.
-        **extra: Options put into both groups.
-
-    Returns:
-        Up to two groups for any torch optimizer, tagged ``"name": "proximal"`` and
-        ``"name": "explicit"``; a group without parameters is left out. A layer that turns out
-        never to be called moves to the explicit group at the first backward pass.
-    """
-    proximal = {
-        id(parameter)
-        for _, layer in iter_prox_layers(model)
-        for parameter in layer.parameters(recurse=False)
-    }
-    implicit = _Group(name="proximal", params=[], lr=lr, **extra)
-    explicit = _Group(
-        name="explicit", params=[], lr=lr if explicit_lr is None else explicit_lr, **extra
-    )
-    groups: list[dict[str, Any]] = [implicit, explicit]
-    for parameter in model.parameters():
-        groups[0 if id(parameter) in proximal else 1]["params"].append(parameter)
-    if implicit["params"] and explicit["params"]:
-        implicit.partner = weakref.ref(explicit)
-        _GROUPS[id(implicit)] = implicit
-    return [group for group in groups if group["params"]]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from proxprop.core.gram.patches import gram_costs, system_costs
 from proxprop.core.linear import direction_flops
 from proxprop.layers import ProximalLayer, ProxPropConv2d
+from proxprop.trial import Learned, run_once
 
 
 class LayerCost(NamedTuple):
@@ -19,10 +19,11 @@ class LayerCost(NamedTuple):
         name: The layer's path.
         rows: Rows of its input in a batch, over all its uses.
         columns: Trainable columns of a system.
-        plain: Forward and both gradients.
+        plain: Forward and the gradients that are taken: the first layer's input needs none.
         batch: What a step with the batch's Gram adds.
         running: What a step with the running Gram adds on average.
         extra: What the layer adds as it is set.
+        gram: The Gram it is set to.
     """
 
     name: str
@@ -32,6 +33,7 @@ class LayerCost(NamedTuple):
     batch: float
     running: float
     extra: float
+    gram: str
 
 
 class StepCost(NamedTuple):
@@ -48,7 +50,20 @@ class StepCost(NamedTuple):
     @property
     def ratio(self) -> float:
         """(plain + extra)/plain, ≥ 1."""
-        return 1.0 + sum(layer.extra for layer in self.layers) / max(self.plain, 1.0)
+        return self._ratio([layer.extra for layer in self.layers])
+
+    @property
+    def batch_ratio(self) -> float:
+        """The same with the batch's Gram in every layer."""
+        return self._ratio([layer.batch for layer in self.layers])
+
+    def _ratio(self, extra: list[float]) -> float:
+        return 1.0 + sum(extra) / max(self.plain, 1.0)
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """Layers that keep a running Gram."""
+        return tuple(layer.name for layer in self.layers if layer.gram == "running")
 
     @property
     def wide(self) -> tuple[str, ...]:
@@ -57,18 +72,20 @@ class StepCost(NamedTuple):
 
     def __str__(self) -> str:
         text = f"a step costs {self.ratio:.2f} plain ones by its arithmetic"
-        if self.wide:
-            text += f"; gram='running' is dearer than 'batch' for {', '.join(self.wide)}"
+        if self.running:
+            text += f"; gram='running' in {', '.join(self.running)}"
+        if dearer := [name for name in self.wide if name in self.running]:
+            text += f"; gram='running' is dearer than 'batch' for {', '.join(dearer)}"
         return text
 
 
-@torch.no_grad()
 def step_cost(model: nn.Module, example: Any) -> StepCost:
     """Count the arithmetic of a training step on one batch.
 
     Args:
         model: A converted model; its mode and its running Grams stay as they are.
-        example: A batch as the model takes it, of the size that is to be trained with.
+        example: A batch of the size that is to be trained with: one argument, a tuple of them, or
+            a dictionary of keywords.
     """
     layers: list[LayerCost] = []
     plain = 0.0
@@ -78,13 +95,13 @@ def step_cost(model: nn.Module, example: Any) -> StepCost:
         assert isinstance(layer.weight, Tensor)
         units = layer.weight.shape[0]
         rows = output.numel() // max(units, 1)
-        ordinary = 6.0 * rows * layer.weight.numel()
+        products = 1 + layer.weight.requires_grad + learned.made(input)
+        ordinary = 2.0 * products * rows * layer.weight.numel()
         plain += ordinary
         if isinstance(layer, ProximalLayer) and layer.solver != "explicit":
             layers.append(_layer_cost(name, layer, input, rows, ordinary))
 
     handles = []
-    modes = {module: module.training for module in model.modules()}
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             handles.append(
@@ -92,14 +109,13 @@ def step_cost(model: nn.Module, example: Any) -> StepCost:
                     lambda layer, inputs, output, name=name: count(name, layer, inputs[0], output)
                 )
             )
+    learned = Learned(model)
     try:
-        model.eval()
-        model(example)
+        with learned:
+            run_once(model, example)
     finally:
         for handle in handles:
             handle.remove()
-        for module, training in modes.items():
-            module.training = training
     return StepCost(tuple(layers), plain)
 
 
@@ -121,4 +137,24 @@ def _layer_cost(
     refreshing = (gram + groups * float(columns) ** 3) / layer.refresh
     running = 2.0 * units * columns**2 + refreshing
     extra = running if layer.gram == "running" else batch
-    return LayerCost(name, rows, columns, plain, batch, running, extra)
+    return LayerCost(name, rows, columns, plain, batch, running, extra, layer.gram)
+
+
+def choose_grams(model: nn.Module, example: Any) -> StepCost:
+    """Set each layer with an exact step to the Gram, batch or running, that takes fewer FLOPs.
+
+    Args:
+        model: A converted model.
+        example: As for :func:`step_cost`.
+
+    Returns:
+        The cost as set now.
+    """
+    running = {
+        layer.name for layer in step_cost(model, example).layers if layer.running < layer.batch
+    }
+    for name, layer in model.named_modules():
+        if isinstance(layer, ProximalLayer):
+            chosen = name in running and layer.solver == "exact"
+            layer.set_prox(gram="running" if chosen else "batch")
+    return step_cost(model, example)

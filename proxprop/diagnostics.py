@@ -31,6 +31,14 @@ class NeverSolvedWarning(ProxPropWarning):
     """The model used a converted layer's parameters without calling the layer."""
 
 
+class LastLayerWarning(ProxPropWarning):
+    """Which layer gives a model's output was guessed, and others may do so too."""
+
+
+class NothingConvertedWarning(ProxPropWarning):
+    """A conversion left every layer as it was."""
+
+
 @dataclass(frozen=True)
 class SolveRecord:
     """One layer's update direction and how it was found, delivered to ``layer.observer``.
@@ -125,13 +133,13 @@ class TroubleMonitor:
     def post(self, status: Tensor, solver: str, tau: float) -> None:
         """Take the status of a solve just made; warn now if reading it costs nothing."""
         self._about = (solver, tau)
-        deferred = self._is_remote(status)
+        if not self._is_remote(status):
+            warn_of_trouble(int(status), self.layer, solver, tau)
+            return
         if self._mailbox is None:
             with torch.inference_mode(False):  # it outlives the mode that this step runs in
-                self._mailbox = torch.zeros((), dtype=torch.int8, device="cpu", pin_memory=deferred)
-        self._mailbox.copy_(status.detach(), non_blocking=deferred)
-        if not deferred:
-            self.poll()
+                self._mailbox = torch.zeros((), dtype=torch.int8, device="cpu", pin_memory=True)
+        self._mailbox.copy_(status.detach(), non_blocking=True)
 
     def poll(self) -> None:
         """Warn about the last solve whose status has arrived, once."""

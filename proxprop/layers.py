@@ -6,8 +6,15 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 
-from proxprop.autograd import LayerCall, ProximalFunction, explicit_report
+from proxprop.autograd import (
+    LayerCall,
+    autocasts,
+    explicit_report,
+    proximal_output,
+    refuse_other_derivatives,
+)
 from proxprop.core.conv import Convolution
 from proxprop.core.gram import ConvGeometry
 from proxprop.core.linear import LinearMap
@@ -46,6 +53,9 @@ class ProximalLayer(nn.Module):
             changes of the layer's parameters.
         synchronise: Whether a refresh adds up the rows of all processes where torch.distributed
             is initialised; all of them then have to run the layer equally often. Default True.
+        joined: Whether a step with the batch's Gram, exact or CG, is that of the joined batch of
+            all processes, which each of them gathers and solves for; all of them then have to run
+            the layer equally often. Default False: each solves for its own batch.
         observer: Called with a :class:`~proxprop.diagnostics.SolveRecord` after every solve;
             belongs to the process, not to the model: never copied, pickled or saved.
         label: Name used in warnings; set by ``convert`` to the layer's path in its model.
@@ -61,6 +71,7 @@ class ProximalLayer(nn.Module):
     decay: float = 0.7
     refresh: int = 10
     synchronise: bool = True
+    joined: bool = False
     observer: Observer | None = None
     label: str = ""
     _monitor: TroubleMonitor | None = None
@@ -69,8 +80,18 @@ class ProximalLayer(nn.Module):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in SETTINGS:
-            check_settings(**{**self._known_settings(), name: value})
+            value = check_settings(**{**self._known_settings(), name: value})[name]
+        elif name == "qconfig":
+            raise NotImplementedError(
+                "quantization goes by the class of torch's own layers: call revert(model) first"
+            )
         super().__setattr__(name, value)
+
+    def __prepare_scriptable__(self) -> Any:
+        """Refuse torch.jit.script, whose language has no custom backward pass."""
+        raise NotImplementedError(
+            "a proximal step cannot be scripted by torch.jit: call revert(model) first"
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -97,8 +118,8 @@ class ProximalLayer(nn.Module):
             TypeError: A setting has the wrong type or an unknown name.
             ValueError: A setting is out of range, or two exclude each other; nothing is changed.
         """
-        check_settings(**{**self._known_settings(), **settings})
-        self.__dict__.update(settings)
+        checked = check_settings(**{**self._known_settings(), **settings})
+        self.__dict__.update({name: checked[name] for name in settings})
 
     def running_state(self) -> dict[str, Any]:
         """The running Gram's average, for :meth:`load_running_state`; empty without one.
@@ -124,7 +145,14 @@ class ProximalLayer(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Compute the layer's output as torch's own layer does."""
+        if isinstance(input, Proxy):  # traced symbolically: one node, as torch's own layers are
+            tracer = input.tracer
+            traced: Any = tracer.create_proxy(
+                "call_module", tracer.path_of_module(self), (input,), {}
+            )
+            return traced
         if self._takes_implicit_step():
+            refuse_other_derivatives()
             if self._use is not None:
                 self._use.called = True
             if self.gram == "running":
@@ -132,8 +160,7 @@ class ProximalLayer(nn.Module):
                 return averaged
             operated, operation = self._operation(input)
             call = self._call(input, operation)
-            implicit: Tensor = ProximalFunction.apply(operated, self.weight, self.bias, call)
-            return implicit
+            return proximal_output(operated, self.weight, self.bias, call)
         output: Tensor = super().forward(input)
         if self.observer is not None and output.requires_grad:
             operated, operation = self._operation(input.detach())
@@ -147,7 +174,7 @@ class ProximalLayer(nn.Module):
         if is_traced(input) or is_traced(self.weight):
             raise NotImplementedError(
                 "gram='running' keeps an average from call to call, which torch.func transforms "
-                "(vmap, grad, ...) cannot carry; use gram='batch' there"
+                "(vmap, grad, ...) and tensors without values cannot carry; use gram='batch' there"
             )
         if self._running is None:
             self._running = RunningGram()
@@ -165,8 +192,7 @@ class ProximalLayer(nn.Module):
                     self.synchronise,
                 )
         call = self._call(input, operation)._replace(running=self._running)
-        implicit: Tensor = ProximalFunction.apply(operated, self.weight, self.bias, call)
-        return implicit
+        return proximal_output(operated, self.weight, self.bias, call)
 
     def _operation(self, input: Tensor) -> tuple[Tensor, LinearMap | Convolution]:
         """The layer's operation, and the input with what it does not do itself done."""
@@ -186,6 +212,7 @@ class ProximalLayer(nn.Module):
             _autocast_dtype(input),
             self._polled_monitor(input),
             self.observer,
+            joined=self.joined and self.gram == "batch",
         )
 
     def _polled_monitor(self, input: Tensor) -> TroubleMonitor | None:
@@ -199,7 +226,7 @@ class ProximalLayer(nn.Module):
 
 def _autocast_dtype(input: Tensor) -> torch.dtype | None:
     device = input.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+    return torch.get_autocast_dtype(device) if autocasts(device) else None
 
 
 class ProxPropLinear(ProximalLayer, nn.Linear):
@@ -266,7 +293,8 @@ class ProxPropLinear(ProximalLayer, nn.Linear):
         self.set_prox(**settings)
 
     def _operation(self, input: Tensor) -> tuple[Tensor, LinearMap]:
-        return input, LinearMap()
+        dense = input if input.layout is torch.strided else input.to_dense()
+        return dense, LinearMap()
 
 
 class ProxPropConv2d(ProximalLayer, nn.Conv2d):
@@ -372,7 +400,7 @@ class ProxPropConv2d(ProximalLayer, nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve the input, a batch or a single image."""
-        if input.dim() == 3:
+        if not isinstance(input, Proxy) and input.dim() == 3:
             return super().forward(input.unsqueeze(0)).squeeze(0)
         return super().forward(input)
 

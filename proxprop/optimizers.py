@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from proxprop.conversion import param_groups
+from proxprop.conversion import iter_prox_layers
+from proxprop.groups import split_groups
 from proxprop.hessian_free import HessianFree
 from proxprop.models import weight_layers
 from proxprop.spec.catalog.optimizers import OPTIMIZERS, OptimizerSpec
@@ -57,6 +58,12 @@ class Optimizer:
         for part in self.parts:
             for group in part.param_groups:
                 group["lr"] = explicit_lr if group["name"] == "explicit" else lr
+
+    def step_size(self, parameter: Tensor) -> float:
+        """Return η in force for one of the parameters."""
+        groups = [group for part in self.parts for group in part.param_groups]
+        own = (group for group in groups if any(p is parameter for p in group["params"]))
+        return float(next(own)["lr"])
 
     def zero_grad(self) -> None:
         """Forget the directions of the last step."""
@@ -125,7 +132,9 @@ def build_optimizer(config: OptimizerConfig, model: nn.Module) -> Optimizer:
     spec = OPTIMIZERS[config.name]
     if spec.torch_name == "Muon":
         return _with_partner(config, spec, model)
-    groups = param_groups(model, lr=config.lr, explicit_lr=config.explicit_lr)
+    # By which layers are proximal, not by their solver: that may change while the run goes on.
+    proximal = {id(p) for _, layer in iter_prox_layers(model) for p in layer.parameters(False)}
+    groups = split_groups(model, proximal, config.lr, config.explicit_lr)
     ignored = []
     if spec.closure:
         ignored += _ignored_with_closures(config, spec)

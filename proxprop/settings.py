@@ -24,14 +24,17 @@ class SolveSpec(NamedTuple):
     cg_steps: int
     cg_rtol: float
 
-    @property
+    # A method: torch 2.9 and 2.10 do not compile properties of named tuples.
     def damping(self) -> float:
         """1/τ, what is added to the Gram's diagonal."""
         return 1.0 / self.tau
 
 
-def check_settings(**settings: Any) -> None:
-    """Refuse a proximal setting that has no meaning.
+def check_settings(**settings: Any) -> dict[str, Any]:
+    """Refuse a proximal setting that has no meaning; return them as Python's own numbers.
+
+    Args:
+        **settings: Numbers may be Python's, NumPy's, or arrays and tensors without axes.
 
     Raises:
         TypeError: A setting has the wrong type or an unknown name.
@@ -40,12 +43,14 @@ def check_settings(**settings: Any) -> None:
     for name, value in settings.items():
         if name not in SETTINGS:
             raise TypeError(f"unknown proximal setting {name!r}; known: {', '.join(SETTINGS)}")
-        SETTINGS[name](name, value)
+        settings[name] = value.item() if getattr(value, "ndim", None) == 0 else value
+        SETTINGS[name](name, settings[name])
     if settings.get("solver") == "cg" and settings.get("gram") == "running":
         raise ValueError(
             "gram must be 'batch' with solver 'cg', got 'running': a running Gram's inverse is "
             "kept between steps, so CG would save nothing; use solver='exact'"
         )
+    return settings
 
 
 def check_dtype(dtype: Any) -> None:

@@ -106,7 +106,7 @@ class Convolution:
         if not train_weight:
             # The Gram of the bias alone is the number of positions, and one CG step is exact.
             count = grad_output.shape[0] * grad_output.shape[2:].numel()
-            bias = grad_output.sum((0, 2, 3)) / (count + spec.damping) if train_bias else None
+            bias = grad_output.sum((0, 2, 3)) / (count + spec.damping()) if train_bias else None
             return Direction(None, bias, solved_status(grad_output), "primal")
         if grad_output.numel() == 0:
             weight, sums = self.gradient(x, grad_output)
@@ -132,17 +132,17 @@ def _primal(
     if spec.solver == "cg":
         gram = patch_gram(x, geometry, bias=with_bias)
     else:
-        factor, status, _ = _accurate_factor(patch_gram, x, geometry, spec.damping, with_bias)
+        factor, status, _ = _accurate_factor(patch_gram, x, geometry, spec.damping(), with_bias)
         if factor.dtype != dtype:
             weight, bias = _accurate_gradient(x, grad_output, geometry, factor.dtype)
     gradient = weight.reshape(geometry.groups, weight.shape[0] // geometry.groups, -1)
     if with_bias:
         gradient = torch.cat([gradient, bias.view(geometry.groups, -1, 1)], dim=2)
     if spec.solver == "cg":
-        system = DenseSystem(gram, spec.damping)
+        system = DenseSystem(gram, spec.damping())
         direction = conjugate_gradient(system, gradient, spec.cg_steps, spec.cg_rtol)
     else:
-        direction = torch.cholesky_solve(gradient.mT, factor).mT
+        direction = torch.cholesky_solve(gradient.mT, factor, upper=True).mT
     direction = direction.to(x.dtype)
     columns = weight[0].numel()
     return (
@@ -162,14 +162,14 @@ def _dual(
     status = None
     if spec.solver == "cg":
         gram = position_gram(x, geometry, bias=with_bias)
-        system = DualSystem(gram, spec.damping)
+        system = DualSystem(gram, spec.damping())
         dual = by_chunks(
             rows.to(gram.dtype),
             lambda part: conjugate_gradient(system, part, spec.cg_steps, spec.cg_rtol),
         ).to(x.dtype)
     else:
-        factor, status, _ = _accurate_factor(position_gram, x, geometry, spec.damping, with_bias)
-        dual = torch.cholesky_solve(rows.to(factor.dtype), factor)
+        factor, status, _ = _accurate_factor(position_gram, x, geometry, spec.damping(), with_bias)
+        dual = torch.cholesky_solve(rows.to(factor.dtype), factor, upper=True)
     dual = dual.view(geometry.groups, samples, *positions, -1).permute(1, 0, 4, 2, 3)
     dual = dual.reshape(grad_output.shape)
     # Where the factor had to be float64, so has this product: Y is large along directions in which

@@ -14,9 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from proxprop.core.linear import (
-    cg_direction,
-    choose_route,
+from proxprop.core.linear import cg_direction, choose_route
+from proxprop.core.rows import (
     column_gram,
     joint_gradient,
     row_gram,

@@ -6,12 +6,15 @@ D = Yᵀ Ã with (ÃÃᵀ + I/τ) Y = Δ from the *dual* one, of one row and col
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from proxprop.core.exact import dual_exact, primal_exact
+from proxprop.core.rows import column_gram, joint_gradient, row_gram, row_products, separated
 from proxprop.core.solvers.cg import (
     DenseSystem,
     DiagonalSystem,
@@ -21,28 +24,9 @@ from proxprop.core.solvers.cg import (
     conjugate_gradient,
     symmetric_eigen,
 )
-from proxprop.core.solvers.cholesky import (
-    CONDITION_FOR_FLOAT64,
-    NON_FINITE,
-    SOLVED,
-    Damped,
-    damped_factor,
-    damped_inverse,
-    escalated,
-)
+from proxprop.core.solvers.cholesky import NON_FINITE, SOLVED
 from proxprop.core.solvers.precision import compute_dtype, gram_dtype, host_can_read
 from proxprop.settings import SolveSpec
-
-# From here on even the products with the inverse are done in float64: their float32 rounding,
-# amplified by 1/√(smallest eigenvalue), would show.
-_CONDITION_FOR_FLOAT64_PRODUCTS = 1e6
-
-# Enough pivots to see most ill-conditioned batches coming, for 1/15 of a Gram of batch size 500.
-_PROBED_PIVOTS = 128
-
-# Rows per block of a symmetric product: below this a matrix product loses more speed than the
-# saved half is worth (measured on two cores, 500 × 3072: 5.1 ms in blocks, 7.6 ms in one).
-_BLOCK_ROWS = 100
 
 # FLOPs of a symmetric eigendecomposition with vectors in units of n³, counted at the speed of a
 # matrix product (measured on two cores at n = 500).
@@ -52,6 +36,13 @@ _EIGEN_FLOPS = 12.0
 def solved_status(like: Tensor) -> Tensor:
     """``SOLVED`` as a scalar on a tensor's device, traced as the tensor is."""
     return torch.full_like(like[:0].sum(), SOLVED, dtype=torch.int8)
+
+
+@functools.cache
+def host_status(status: int) -> Tensor:
+    """A status on the host, made once."""
+    with torch.inference_mode(False):  # it outlives the mode that this step runs in
+        return torch.tensor(status, dtype=torch.int8)
 
 
 class Direction(NamedTuple):
@@ -100,13 +91,14 @@ def linear_direction(
     elif spec.solver == "cg":
         route = choose_route(count, columns, units, spec.cg_steps, host_can_read(rows))
         weight, bias, gram = cg_direction(
-            rows, grad_output, spec.damping, spec.cg_steps, spec.cg_rtol, train_bias, route
+            rows, grad_output, spec.damping(), spec.cg_steps, spec.cg_rtol, train_bias, route
         )
         status = (~gram.diagonal().sum().isfinite()).to(torch.int8) * NON_FINITE
     else:
         route = choose_route(count, columns, units, 0, False)
-        solve = _dual_exact if route == "dual" else _primal_exact
-        weight, bias, status = solve(rows, grad_output, spec.damping, train_bias)
+        solve = dual_exact if route == "dual" else primal_exact
+        weight, bias, outcome = solve(rows, grad_output, spec.damping(), train_bias)
+        status = host_status(outcome) if isinstance(outcome, int) else outcome
     return Direction(weight if train_weight else None, bias if train_bias else None, status, route)
 
 
@@ -122,7 +114,9 @@ class LinearMap:
 
     def samples(self, input: Tensor, grad_output: Tensor) -> tuple[Tensor, Tensor]:
         """Input and Δ as rows: (*, d) to (N, d) and (*, m) to (N, m)."""
-        return input.reshape(-1, input.shape[-1]), grad_output.reshape(-1, grad_output.shape[-1])
+        rows = input.shape[:-1].numel()  # not -1: with a width of 0 nothing would tell
+        widths = input.shape[-1], grad_output.shape[-1]
+        return input.reshape(rows, widths[0]), grad_output.reshape(rows, widths[1])
 
     def input_gradient(self, input: Tensor, weight: Tensor, grad_output: Tensor) -> Tensor:
         """∂J/∂A, the ordinary gradient handed to the layer below."""
@@ -137,80 +131,6 @@ class LinearMap:
     ) -> tuple[Tensor, Tensor]:
         """G for a product with an inverse of type ``dtype``."""
         return self.gradient(rows.to(dtype), grad_output.to(dtype))
-
-
-def _dual_exact(
-    rows: Tensor, grad_output: Tensor, damping: float, with_bias: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """D = Δᵀ (K + I/τ)⁻¹ Ã; the inverse meets the narrower of Δ and A."""
-    inverse = _accurate_inverse("dual", rows, damping, with_bias)
-    matrix, (rows, grad_output) = _product_operands(inverse, rows, grad_output)
-    if grad_output.shape[1] <= rows.shape[1]:
-        dual = matrix @ grad_output
-        return dual.mT @ rows, dual.sum(0), inverse.status
-    return grad_output.mT @ (matrix @ rows), grad_output.mT @ matrix.sum(1), inverse.status
-
-
-def _primal_exact(
-    rows: Tensor, grad_output: Tensor, damping: float, with_bias: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """D = G S⁻¹ = Δᵀ (Ã S⁻¹); the inverse meets the shorter of G and Ã."""
-    inverse = _accurate_inverse("primal", rows, damping, with_bias)
-    matrix, (rows, grad_output) = _product_operands(inverse, rows, grad_output)
-    width = rows.shape[1]
-    if grad_output.shape[1] <= rows.shape[0]:
-        left = joint_gradient(rows, grad_output, with_bias)
-    else:
-        left = grad_output.mT
-        change = rows @ matrix[:width]
-        matrix = change + matrix[-1] if with_bias else change
-    # The columns are separated before the product, which leaves each result contiguous.
-    return left @ matrix[:, :width], left @ matrix[:, -1], inverse.status
-
-
-def _accurate_inverse(route: str, rows: Tensor, damping: float, with_bias: bool) -> Damped:
-    """The damped inverse in the arithmetic that its condition asks for."""
-    build, left = (row_gram, rows) if route == "dual" else (column_gram, rows.mT)
-
-    def attempt(dtype: torch.dtype | None) -> Damped:
-        return damped_inverse(build(rows.to(dtype or gram_dtype(rows)), with_bias), damping)
-
-    readable = gram_dtype(rows) == torch.float32 and host_can_read(rows)
-    if readable and _leading_block_is_poor(left, damping):
-        return attempt(torch.float64)
-    return escalated(attempt, rows)
-
-
-def _leading_block_is_poor(left: Tensor, damping: float) -> bool:
-    """Whether the first few pivots foretell a need for float64, so that float32 is not tried.
-
-    The pivots of a leading block are the first pivots of the whole factor. On real batches the
-    estimate grows at least in proportion to their number.
-    """
-    block = left[:_PROBED_PIVOTS]
-    if 2 * len(block) > len(left):
-        return False
-    largest = float(block.square().sum(1).amax())
-    # The estimate is at most (largest + damping)/damping; NaN compares false.
-    if not largest > CONDITION_FOR_FLOAT64 * damping:
-        return False
-    condition = float(damped_factor(block @ block.mT, damping).condition)
-    return condition * len(left) > CONDITION_FOR_FLOAT64 * len(block)
-
-
-def _product_operands(inverse: Damped, *operands: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The inverse and what it is multiplied with, in one dtype."""
-    matrix = inverse.matrix
-    dtype = operands[0].dtype
-    if matrix.dtype != dtype and needs_wide_products(inverse):
-        return matrix, tuple(operand.to(matrix.dtype) for operand in operands)
-    return matrix.to(dtype), operands
-
-
-def needs_wide_products(inverse: Damped) -> bool:
-    """Whether even the products with an inverse have to be in float64."""
-    condition = inverse.condition
-    return host_can_read(condition) and float(condition.amax()) > _CONDITION_FOR_FLOAT64_PRODUCTS
 
 
 def cg_direction(
@@ -265,66 +185,6 @@ def cg_direction(
     return solution.mT @ (basis @ rows), bias, gram
 
 
-def row_products(dual: Tensor, rows: Tensor, with_bias: bool) -> tuple[Tensor, Tensor | None]:
-    """YᵀÃ as weight (..., m, d) and bias (..., m): the gradient for Y = Δ.
-
-    Args:
-        dual: Y, (..., N, m).
-        rows: A, (..., N, d).
-        with_bias: Whether Ã has a ones column.
-    """
-    bias = dual.sum(-2) if with_bias else None
-    if dual.dim() > 2:  # batched products cost less on the host when asked for by name
-        return torch.bmm(dual.mT, rows.expand(len(dual), -1, -1)), bias
-    return dual.mT @ rows, bias
-
-
-def joint_gradient(rows: Tensor, grad_output: Tensor, with_bias: bool) -> Tensor:
-    """G = ΔᵀÃ, (..., m, p), the bias's column last."""
-    weight, bias = row_products(grad_output, rows, with_bias)
-    return weight if bias is None else torch.cat([weight, bias[..., None]], -1)
-
-
-def separated(direction: Tensor, with_bias: bool) -> tuple[Tensor, Tensor | None]:
-    """The inverse of :func:`joint_gradient`: weight (..., m, d) and bias (..., m)."""
-    return (direction[..., :-1], direction[..., -1]) if with_bias else (direction, None)
-
-
-def row_gram(rows: Tensor, with_bias: bool) -> Tensor:
-    """K = ÃÃᵀ of rows A (..., N, d): AAᵀ, plus one everywhere if the bias trains too."""
-    gram = symmetric_product(rows)
-    return gram.add_(1.0) if with_bias else gram
-
-
-def column_gram(rows: Tensor, with_bias: bool) -> Tensor:
-    """S = ÃᵀÃ of rows A (..., N, d), with the ones column of a training bias last."""
-    if rows.dim() > 2 or not with_bias:
-        return symmetric_product(with_ones(rows, with_bias).mT)
-    gram, sums = symmetric_product(rows.mT), rows.sum(0)
-    right = torch.cat([sums, rows.new_full((1,), rows.shape[0])])
-    return torch.cat([torch.cat([gram, sums[None]]), right[:, None]], dim=1)
-
-
-def with_ones(rows: Tensor, with_bias: bool) -> Tensor:
-    """Ã of rows A (..., N, d), with the ones column of a training bias last."""
-    return torch.cat([rows, rows.new_ones(*rows.shape[:-1], 1)], -1) if with_bias else rows
-
-
-def symmetric_product(left: Tensor) -> Tensor:
-    """Left · leftᵀ, on the CPU by block rows of the lower triangle only (mirrored)."""
-    if left.dim() > 2:
-        return torch.bmm(left, left.mT)
-    size = left.shape[0]
-    if size < 2 * _BLOCK_ROWS or not host_can_read(left):
-        return left @ left.mT
-    product = left.new_empty(size, size)
-    for start in range(0, size, _BLOCK_ROWS):
-        stop = min(start + _BLOCK_ROWS, size)
-        torch.mm(left[start:stop], left[:stop].mT, out=product[start:stop, :stop])
-        product[:start, start:stop] = product[start:stop, :start].mT
-    return product
-
-
 def exact_flops(size: int, other: int, units: int) -> float:
     """FLOPs of an exact solve beyond the weight-gradient product that backprop does anyway.
 
@@ -368,7 +228,8 @@ def choose_route(rows: int, columns: int, units: int, cg_steps: int, spectral: b
         ``"dual"`` or ``"primal"``, with ``"-spectral"`` for CG in the eigenbasis.
     """
     costs = _route_costs(rows, columns, units, cg_steps, spectral)
-    return min(costs, key=lambda name: costs[name])
+    cheapest = min(costs.values())  # torch 2.9 and 2.10 do not compile min(key=...)
+    return next(name for name, cost in costs.items() if cost == cheapest)
 
 
 def direction_flops(rows: int, columns: int, units: int, cg_steps: int) -> float:

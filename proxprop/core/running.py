@@ -11,22 +11,25 @@ the step's end, however many uses or micro-batches it has.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from proxprop.core.conv import Convolution
-from proxprop.core.linear import (
-    Direction,
-    LinearMap,
-    column_gram,
-    needs_wide_products,
-    solved_status,
+from proxprop.core.linear import Direction, LinearMap, host_status, solved_status
+from proxprop.core.rows import column_gram
+from proxprop.core.solvers.cholesky import (
+    NON_FINITE,
+    Damped,
+    damped_inverse,
+    exceeds,
 )
-from proxprop.core.solvers.cholesky import NON_FINITE, Damped, damped_inverse
 from proxprop.core.solvers.precision import compute_dtype, host_can_read
+
+# Condition from which products with P are done in float64; see `proxprop.core.exact`.
+_CONDITION_FOR_WIDE_PRODUCTS = 1e6
 
 _STATE = ("moment", "rows", "weight", "age")
 
@@ -55,6 +58,7 @@ class RunningGram:
         self._decay = 0.0
         self._sum: Tensor | None = None  # ÃᵀÃ of this step's rows, and their number
         self._count: Tensor | None = None
+        self._fold: tuple[Tensor, Tensor, Tensor] | None = None  # the average with them in it
         self._inverse: tuple[Any, Damped] | None = None
         self._late = False  # rows came after this step's inverse was made
 
@@ -120,11 +124,11 @@ class RunningGram:
             return
         self._decay = decay
         gram, count = _step_sums(operation, input, has_bias)
-        if synchronise and dist.is_available() and dist.is_initialized():
-            dist.all_reduce(gram)
-            dist.all_reduce(count)
+        if synchronise:
+            _sum_over_processes(gram, count)
         self._sum = gram if self._sum is None else self._sum + gram
         self._count = count if self._count is None else self._count + count
+        self._fold = None
         self._late |= self._inverse is not None and self._used
         if not self._late:
             self._inverse = None
@@ -135,7 +139,7 @@ class RunningGram:
         if self._late:
             self._inverse = None
         stays_due = self._collects and empty
-        self._sum = self._count = None
+        self._sum = self._count = self._fold = None
         self._used = self._late = False
         self._versions = versions
         self.age += 1
@@ -144,9 +148,11 @@ class RunningGram:
             self.age = 0
 
     def _folded(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Moment, rows and weight with this step's rows in them."""
+        """Moment, rows and weight with this step's rows in them, made once."""
         if self._sum is None or self._count is None:
             return self.moment, self.rows, self.weight
+        if self._fold is not None:
+            return self._fold
         present = (self._count > 0).to(self._count.dtype)
         share = (1.0 - self._decay) * present
         moment = self._sum * (share / self._count.clamp(min=1.0))
@@ -156,7 +162,8 @@ class RunningGram:
             self._move(moment.device)
             moment = self.moment * kept + moment
             rows, weight = self.rows * kept + rows, self.weight * kept + weight
-        return moment, rows, weight
+        self._fold = moment, rows, weight
+        return self._fold
 
     def _move(self, device: torch.device) -> None:
         if self.moment is not None and self.moment.device != device:
@@ -183,10 +190,9 @@ class RunningGram:
         moment, rows, weight = self._folded()
         if moment is None or rows is None or weight is None:
             return None
-        total = weight.clamp(min=torch.finfo(weight.dtype).tiny)
-        gram = moment * ((rows / total) / total)
+        gram = averaged(moment, rows, weight)
         solved = damped_inverse(gram.to(device)[:, columns, columns].clone(), damping)
-        if not needs_wide_products(solved):
+        if not exceeds(solved.condition, _CONDITION_FOR_WIDE_PRODUCTS):
             solved = solved._replace(matrix=solved.matrix.to(dtype))
         self._inverse = (key, solved)
         return solved
@@ -201,6 +207,7 @@ class RunningGram:
         train_bias: bool,
     ) -> Direction | None:
         """D = G P of samples and Δ; None where there is nothing to do or to do it with."""
+        self._used = True  # also by a process whose part of a batch is empty
         width = _width(operation, input)
         if grad_output.numel() == 0 or not (train_weight * width + train_bias):
             return None
@@ -216,19 +223,30 @@ class RunningGram:
         groups = matrix.shape[0]
         parts = []
         if train_weight:
-            parts.append(weight.reshape(groups, -1, width))
+            parts.append(weight.reshape(groups, len(weight) // groups, width))
         if train_bias:
             parts.append(bias.reshape(groups, -1, 1))
         product = (torch.cat(parts, 2).to(matrix.dtype) @ matrix).to(dtype)
-        finite = input.to(dtype).sum().isfinite()
-        unsolved = torch.where(finite, solved.status.amax(), NON_FINITE)
-        status = solved_status(grad_output) + unsolved.to(torch.int8)
+        if host_can_read(product):  # a non-finite input shows in the direction, which is smaller
+            finite = math.isfinite(float(product.sum()))
+            finite = finite or math.isfinite(float(input.to(dtype).sum()))
+            status = host_status(int(solved.status.amax()) if finite else NON_FINITE)
+        else:
+            sound = input.to(dtype).sum().isfinite()
+            unsolved = torch.where(sound, solved.status.amax(), NON_FINITE)
+            status = solved_status(grad_output) + unsolved.to(torch.int8)
         return Direction(
             product[..., :width].reshape(weight.shape) if train_weight else None,
             product[..., -1].reshape(bias.shape) if train_bias else None,
             status,
             "running",
         )
+
+
+def averaged(moment: Tensor, rows: Tensor, weight: Tensor) -> Tensor:
+    """N̄·M of an average's state, (groups, p, p): what stands in place of a batch's ÃᵀÃ."""
+    total = weight.clamp(min=torch.finfo(weight.dtype).tiny)
+    return moment * ((rows / total) / total)
 
 
 def _width(operation: LinearMap | Convolution, input: Tensor) -> int:
@@ -245,11 +263,20 @@ def _step_sums(
     if isinstance(operation, Convolution):
         gram, count = operation.running_gram(input, has_bias)
     else:
-        rows = input.reshape(-1, input.shape[-1])
+        rows = input.reshape(input.shape[:-1].numel(), input.shape[-1])
         gram, count = column_gram(rows.to(_moment_dtype(rows)), has_bias)[None], len(rows)
     gram = gram.to(_moment_dtype(input)).contiguous()
     finite = gram.diagonal(dim1=-2, dim2=-1).sum().isfinite()
-    return torch.where(finite, gram, 0.0), torch.where(finite, gram.new_tensor(float(count)), 0.0)
+    return torch.where(finite, gram, 0.0), torch.where(finite, gram.new_full((), count), 0.0)
+
+
+def _sum_over_processes(*sums: Tensor) -> None:
+    # Late: a single process needs nothing of it.
+    import torch.distributed as dist
+
+    if dist.is_available() and dist.is_initialized():
+        for each in sums:
+            dist.all_reduce(each)
 
 
 def _moment_dtype(tensor: Tensor) -> torch.dtype:

@@ -6,11 +6,11 @@ the penalty itself. It is the reference the layers are tested against, so it sha
 them, and the engine of the step-through page, so every intermediate value is kept.
 """
 
-from proxprop.penalty.conjugate import CgStep, conjugate_gradients
+from proxprop.penalty.conjugate import conjugate_gradients
 from proxprop.penalty.equations import EQUATIONS
 from proxprop.penalty.network import Affine, PenaltyNetwork
-from proxprop.penalty.problem import Energy, PenaltyProblem, Variables, energy
-from proxprop.penalty.stages import Stage, StageKind, Subproblem, SweepResult
+from proxprop.penalty.problem import Energy, Variables
+from proxprop.penalty.stages import Stage, StageKind, SweepResult
 from proxprop.penalty.sweeps import Sweep, collect, explicit_sweep, proximal_sweep
 
 __all__ = [
@@ -22,17 +22,13 @@ __all__ = [
     # what a sweep yields
     "Stage",
     "StageKind",
-    "Subproblem",
     "SweepResult",
     "EQUATIONS",
     # the penalty
     "Energy",
-    "PenaltyProblem",
     "Variables",
-    "energy",
     # its parts
     "Affine",
     "PenaltyNetwork",
-    "CgStep",
     "conjugate_gradients",
 ]

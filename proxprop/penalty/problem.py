@@ -7,7 +7,7 @@ the hidden layers l = 1 … n − 1 (the penalty energy of Frerix et al. 2018; n
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from proxprop.penalty.network import PenaltyNetwork, apply_all
 
@@ -107,23 +107,3 @@ class PenaltyProblem:
             {i: self.activation_term(i, at.z[i], at.a[i]).item() for i in hidden},
             {i: self.linear_term(i, at.theta[i], at.a[i - 1], at.z[i]).item() for i in hidden},
         )
-
-
-def energy(
-    model: nn.Module, variables: Variables, target: Tensor, loss: Loss, *, rho: float, gamma: float
-) -> Energy:
-    """Return the penalty energy E(θ, a, z) of Frerix et al. 2018, and its parts.
-
-    Args:
-        model: A sequential model; only its structure is read, θ comes from ``variables``.
-        variables: The point (θ, a, z) at which E is taken.
-        target: The batch's targets.
-        loss: ``loss(output, target)``, a scalar.
-        rho: Weight of ``½‖φ(θ_l, a_{l-1}) − z_l‖²``, > 0.
-        gamma: Weight of ``½‖σ(z_l) − a_l‖²``, > 0.
-
-    Note:
-        The loss is usually a batch mean while the penalties are batch sums, as in the paper.
-    """
-    network = PenaltyNetwork.from_model(model)
-    return PenaltyProblem(network, loss, target, rho, gamma).energy(variables)

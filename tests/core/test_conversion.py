@@ -3,6 +3,7 @@
 import copy
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -165,6 +166,58 @@ def test_set_prox_changes_only_what_is_given():
     set_prox(model, tau=1)
     for _, layer in iter_prox_layers(model):
         assert (layer.tau, layer.solver, layer.cg_steps) == (1, "cg", 7)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("tau", np.float32(0.25)),
+        ("tau", np.int64(2)),
+        ("tau", np.array(0.25)),
+        ("tau", torch.tensor(0.25)),
+        ("cg_steps", np.arange(1, 5)[2]),
+        ("cg_rtol", np.float16(0.25)),
+        ("decay", torch.tensor(0.5, dtype=torch.float64, requires_grad=True)),
+        ("refresh", torch.tensor(3)),
+        ("solver", np.array(["cg", "exact"])[0]),
+    ],
+)
+def test_settings_may_come_out_of_arrays(setting, value):
+    model = mlp(4, 5, 3)
+    convert(model, **{setting: value})
+    assert getattr(model[0], setting) == value
+    set_prox(model, tau=1, solver="exact")
+    set_prox(model, **{setting: value})
+    setattr(model[0], setting, value)
+    layer = ProxPropLinear(3, 2, **{setting: value})
+    for kept in (getattr(model[0], setting), getattr(layer, setting)):
+        assert kept == value
+        assert type(kept) in (int, float, str)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("tau", np.bool_(True)),
+        ("tau", torch.tensor(True)),
+        ("tau", torch.ones(1)),
+        ("tau", np.ones(2)),
+        ("tau", np.complex64(1)),
+        ("cg_steps", np.float64(3)),
+        ("refresh", torch.tensor(3.0)),
+    ],
+)
+def test_arrays_that_are_no_setting_are_refused(setting, value):
+    model = mlp(4, 5, 3)
+    with pytest.raises(TypeError, match=f"{setting} must be"):
+        convert(model, **{setting: value})
+    assert type(model[0]) is nn.Linear
+
+
+@pytest.mark.parametrize("build", [lambda: mlp(4, 5, 3), lambda: nn.Linear(3, 3), nn.ReLU])
+def test_settings_of_a_model_without_proximal_layers_are_refused(build):
+    with pytest.raises(ValueError, match=r"no proximal layer: convert\(model\) first"):
+        set_prox(build(), tau=0.1)
 
 
 def test_param_groups_split_by_layer_kind():

@@ -96,7 +96,7 @@ def test_one_bad_system_of_a_batch_leaves_the_others_alone():
 @pytest.fixture
 def as_on_an_accelerator(monkeypatch):
     """No value steers Python code: the branch-free path that accelerators take."""
-    for module in ("linear", "solvers.cg", "solvers.cholesky"):
+    for module in ("linear", "rows", "exact", "solvers.cg", "solvers.cholesky"):
         monkeypatch.setattr(f"proxprop.core.{module}.host_can_read", lambda tensor: False)
 
 

@@ -185,6 +185,17 @@ def test_an_empty_batch_neither_enters_nor_uses_up_the_refresh() -> None:
     assert relative_error(parts(layer), expected) < 1e-9
 
 
+def test_an_empty_batch_ends_its_step_although_nothing_of_it_tells() -> None:
+    # As in a process whose part of a short batch is empty, under an optimizer that writes to .data.
+    layer = linear(refresh=2)
+    for count in (9, 0, 7):
+        layer(rows_of(count, count)).sum().backward()
+        for parameter in layer.parameters():
+            parameter.data -= 0.01
+        layer.zero_grad()
+    assert float(layer.running_state()["weight"]) == pytest.approx(1 - 0.6**2)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_batch_that_is_not_finite_never_enters_and_is_reported(value) -> None:
     layer = linear(refresh=1)
@@ -324,3 +335,30 @@ def test_states_that_do_not_fit_are_refused() -> None:
         layer.load_running_state({"moment": state["moment"]})
     with pytest.raises(ValueError, match="no proximal layer is called other"):
         load_running_state(nn.Sequential(layer), {"other": state})
+
+
+def test_a_short_batch_counts_by_its_rows_in_n_and_as_one_step_in_the_moment() -> None:
+    layer = linear(decay=0.5, refresh=1)
+    batches = [rows_of(0, 20), rows_of(1, 3)]
+    for x in batches:
+        layer(x).sum().backward()
+        change(layer)
+    long, short = (augmented(x, True, True) for x in batches)
+    state = layer.running_state()
+    moment = (0.5 * long.T @ long / 20 + short.T @ short / 3) / 1.5
+    assert relative_error(state["moment"][0] / state["weight"], moment) < 1e-12
+    assert float(state["rows"] / state["weight"]) == pytest.approx((0.5 * 20 + 3) / 1.5)
+
+
+@pytest.mark.cuda
+def test_a_layer_moved_to_another_device_takes_its_average_along() -> None:
+    layer, moved = linear(refresh=2), linear(refresh=2)
+    for step in range(4):
+        if step == 2:
+            moved.cuda()
+        for module in (layer, moved):
+            x = rows_of(step, 9).to(module.weight.device)
+            module(x).square().sum().backward()
+        assert relative_error(parts(moved).cpu(), parts(layer)) < 1e-9
+        change(layer)
+        change(moved)

@@ -7,6 +7,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch.nn.parallel import DistributedDataParallel
 
+from proxprop.conversion import iter_prox_layers
 from tests.drop_in.models import data, mlp
 
 STEPS = 12
@@ -16,6 +17,8 @@ def main(path: str, gram: str) -> None:
     dist.init_process_group("gloo")
     prox = {"gram": "running", "refresh": 10, "decay": 0.5} if gram == "running" else {}
     model = DistributedDataParallel(mlp(**prox))
+    for _, layer in iter_prox_layers(model):
+        layer.joined = gram == "joined"
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for step in range(STEPS if prox else 1):
         optimizer.zero_grad()

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from proxprop import ProxPropLinear
+from proxprop.conversion import iter_prox_layers
 
 from .models import data as make_data
 from .models import directions, mlp
@@ -67,6 +68,24 @@ def test_gradients_are_the_mean_of_the_local_directions(ranks):
         for name, direction in rank.items():
             expected = (local[0][name] + local[1][name]) / 2
             torch.testing.assert_close(direction, expected, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.slow
+def test_joined_layers_leave_the_joined_batchs_direction(tmp_path):
+    shards = [make_data(10, 6, seed=seed) for seed in (0, 1)]
+    expected = directions(mlp(), *(torch.cat(parts) for parts in zip(*shards, strict=True)))
+    for rank in trained_ranks(tmp_path, "joined"):
+        for name, direction in rank.items():
+            torch.testing.assert_close(direction, expected[name], rtol=1e-10, atol=1e-15)
+
+
+def test_a_joined_layer_alone_is_a_layer():
+    model, joined = mlp(), mlp()
+    for _, layer in iter_prox_layers(joined):
+        layer.joined = True
+    batch = make_data(10, 6)
+    for one, other in zip(directions(joined, *batch).values(), directions(model, *batch).values()):
+        assert torch.equal(one, other)
 
 
 def test_a_sum_of_directions_from_different_batches_need_not_descend():

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from proxprop import ProxPropLinear
+from proxprop.conversion import iter_prox_layers
 from tests.reference import augmented, relative_error
 
 from .models import MODELS, data, directions
@@ -120,6 +121,14 @@ def test_transforms_are_refused_in_words():
     with pytest.raises(NotImplementedError, match=r"use gram='batch'"):
         torch.vmap(layer)(torch.randn(2, 4, 5))
 
+    def loss(weight):
+        given = {"weight": weight, "bias": layer.bias.detach()}
+        return torch.func.functional_call(layer, given, torch.randn(4, 5)).sum()
+
+    with pytest.raises(NotImplementedError, match=r"use gram='batch'"):
+        torch.func.grad(loss)(layer.weight.detach())
+    assert not layer.running_state()
+
 
 def test_grad_scaler_passes_through():
     plain, scaled = warmed("mlp"), warmed("mlp")
@@ -155,3 +164,21 @@ def test_every_optimizers_step_ends_a_step(optimizer, set_to_none):
     rows = augmented(inputs, True, True)
     state = layer.running_state()
     assert relative_error(state["moment"][0], rows.T @ rows / len(rows)) < 1e-6
+
+
+def test_an_overflowing_scale_skips_the_step_and_leaves_the_average():
+    scaled, plain = (warmed("mlp", refresh=1) for _ in range(2))
+    inputs, labels = data(10, 6, seed=5)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**100)
+    optimizer = torch.optim.SGD(scaled.parameters(), lr=0.1)
+    before = [parameter.detach().clone() for parameter in scaled.parameters()]
+    scaled.zero_grad()
+    scaler.scale(1e300 * F.cross_entropy(scaled(inputs), labels)).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    for parameter, old in zip(scaled.parameters(), before, strict=True):
+        assert torch.equal(parameter, old)
+    directions(plain, inputs, labels)
+    for name, layer in iter_prox_layers(scaled):
+        other = plain.get_submodule(name).running_state()
+        assert torch.equal(layer.running_state()["moment"], other["moment"])

@@ -43,6 +43,18 @@ def test_five_steps_on_digits_are_finite(name, solver, digits):
     assert ended.outcome == "finished"
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_hidden_layers_have_their_own_step_size_whatever_the_solver(solver):
+    model = build_model(ModelConfig(widths=(12,)), (6,), 3, seed=1)
+    convert(model, solver=solver)
+    optimizer = build_optimizer(OptimizerConfig(name="sgd", lr=0.5, explicit_lr=0.1), model)
+    hidden, last = weight_layers(model).values()
+    sizes = {
+        id(p): group["lr"] for group in optimizer.parts[0].param_groups for p in group["params"]
+    }
+    assert [sizes[id(p)] for p in (hidden.weight, last.weight)] == [0.5, 0.1]
+
+
 @pytest.mark.parametrize(("name", "solver"), TABLE)
 def test_a_small_full_batch_problem_gets_better(name, solver):
     inputs, targets = skewed_problem()

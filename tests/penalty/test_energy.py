@@ -7,18 +7,25 @@ from torch.nn import functional as F
 
 from proxprop.penalty import (
     EQUATIONS,
+    Energy,
+    PenaltyNetwork,
     Stage,
     StageKind,
     Variables,
     collect,
-    energy,
     explicit_sweep,
     proximal_sweep,
 )
+from proxprop.penalty.problem import PenaltyProblem
 
 from .cases import CASES, Case, mlp
 
 LR = 0.4
+
+
+def energy(model, at: Variables, target, loss, *, rho: float, gamma: float) -> Energy:
+    network = PenaltyNetwork.from_model(model)
+    return PenaltyProblem(network, loss, target, rho, gamma).energy(at)
 
 
 def independent_energy(case: Case, at: Variables) -> tuple[float, list[float], list[float]]:

@@ -139,7 +139,8 @@ def system_costs(
 def gram_route(shape: Sequence[int], geometry: ConvGeometry) -> str:
     """Name the cheapest way to the patch Gram: "correlation", "phases" or "unfold"."""
     costs = gram_costs(shape, geometry)
-    return min(costs, key=lambda route: costs[route])
+    cheapest = min(costs.values())  # torch 2.9 and 2.10 do not compile min(key=...)
+    return next(route for route, cost in costs.items() if cost == cheapest)
 
 
 def gram_costs(shape: Sequence[int], geometry: ConvGeometry) -> dict[str, float]:
@@ -174,7 +175,7 @@ def _fill_ones_column(gram: Tensor, x: Tensor, geometry: ConvGeometry) -> None:
     sums = image.reshape(gram.shape[0], -1)
     gram[:, -1, :-1] = sums
     gram[:, :-1, -1] = sums
-    gram[:, -1, -1] = x.shape[0] * size[0] * size[1]
+    gram[:, -1, -1].fill_(x.shape[0] * size[0] * size[1])
 
 
 def phase_gram(x: Tensor, geometry: ConvGeometry, precision: Precision) -> Tensor:

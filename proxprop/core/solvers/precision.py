@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch._C import _functorch
+from torch._subclasses.fake_tensor import FakeTensor
 
 
 def compute_dtype(*tensors: Tensor) -> torch.dtype:
@@ -41,8 +42,18 @@ def gram_dtype(tensor: Tensor) -> torch.dtype:
 
 
 def is_traced(tensor: Tensor) -> bool:
-    """Whether code runs under torch.compile or a torch.func transform (vmap, grad, ...)."""
-    return torch.compiler.is_compiling() or _functorch.is_functorch_wrapped_tensor(tensor)
+    """Whether a tensor has no values to read: torch.compile, torch.func, fake and meta tensors."""
+    return (
+        torch.compiler.is_compiling()
+        or _functorch.is_functorch_wrapped_tensor(tensor)
+        or tensor.is_meta
+        or isinstance(tensor, FakeTensor)
+    )
+
+
+def transforms_active() -> bool:
+    """Whether code runs inside a torch.func transform, whatever tensors it touches."""
+    return torch._C._are_functorch_transforms_active()
 
 
 def host_can_read(tensor: Tensor) -> bool:
