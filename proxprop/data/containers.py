@@ -24,9 +24,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, cast
 
+from proxprop.data.bounds import Listing
 from proxprop.data.errors import DataError
 
-MAX_FILES = 500_000  # above any set of images that fits in memory
 MAX_FILE_BYTES = 64 << 20  # one image file
 MAX_UNPACKED_BYTES = 16 << 30  # a whole archive
 # An archive of images unpacks to a few times its size; flat drawings to a few dozen times.
@@ -50,6 +50,10 @@ _DAMAGE = (
     zlib.error,
     lzma.LZMAError,
 )
+
+
+class DamagedFileError(DataError):
+    """One file of a container cannot be read; the others can."""
 
 
 @dataclass(frozen=True, order=True)
@@ -89,11 +93,17 @@ class Container(ABC):
         """
 
     @abstractmethod
-    def read(self, wanted: Collection[File]) -> Iterator[tuple[File, bytes]]:
+    def read(
+        self, wanted: Collection[File], damaged: Callable[[File, str], None] | None = None
+    ) -> Iterator[tuple[File, bytes]]:
         """Yield the contents of `wanted`, in the order in which they are cheapest to read.
 
+        Args:
+            wanted: The files.
+            damaged: Called with a file that cannot be read, and why; it is passed over then.
+
         Raises:
-            DataError: If a file cannot be read.
+            DataError: If the container cannot be read, or a file and `damaged` is None.
         """
 
     @abstractmethod
@@ -133,17 +143,21 @@ class Directory(Container):
         """Return every regular file below the folder."""
         return sorted(File(parts, status.st_size) for parts, status in self._walk())
 
-    def read(self, wanted: Collection[File]) -> Iterator[tuple[File, bytes]]:
+    def read(
+        self, wanted: Collection[File], damaged: Callable[[File, str], None] | None = None
+    ) -> Iterator[tuple[File, bytes]]:
         """Yield the contents of `wanted`, in their order."""
         for file in wanted:
             _check_size(file, self.path)
             try:
                 content = self.path.joinpath(*file.parts).read_bytes()
             except OSError as error:
-                raise DataError(
-                    f"{file.name} in {self.path} cannot be read: {error.strerror}"
-                ) from error
-            yield file, content
+                message = f"{file.name} in {self.path} cannot be read: {error.strerror}"
+                if damaged is None:
+                    raise DamagedFileError(message) from error
+                damaged(file, message)
+            else:
+                yield file, content
 
     def state(self) -> str:
         """Return a digest of all names, sizes and times."""
@@ -157,17 +171,17 @@ class Directory(Container):
             raise DataError(f"{error.filename} cannot be listed: {error.strerror}") from error
 
         seen: set[tuple[int, int]] = set()  # folders visited: links may form a circle
-        count = 0
+        count, listing = 0, Listing(self.path)
         for folder, folders, names in os.walk(self.path, onerror=refuse, followlinks=True):
             status = os.stat(folder)
             if (status.st_dev, status.st_ino) in seen:
                 folders.clear()
                 continue
             seen.add((status.st_dev, status.st_ino))
-            count += len(folders) + len(names)
-            _check_count(count, self.path)
+            count += len(folders)
             above = Path(folder).relative_to(self.path).parts
             for name in names:
+                listing.check(count := count + 1)
                 try:
                     status = os.stat(os.path.join(folder, name))
                 except OSError:  # a link to nowhere
@@ -188,7 +202,9 @@ class Archive(Container):
                 raise _refusal(self.path, f"member {file.name!r} appears twice")
         return files
 
-    def read(self, wanted: Collection[File]) -> Iterator[tuple[File, bytes]]:
+    def read(
+        self, wanted: Collection[File], damaged: Callable[[File, str], None] | None = None
+    ) -> Iterator[tuple[File, bytes]]:
         """Yield the contents of `wanted`, in the archive's order."""
         missing = set(wanted)
         with self._open() as archive:
@@ -196,7 +212,14 @@ class Archive(Container):
                 if file in missing:
                     missing.remove(file)
                     _check_size(file, self.path)
-                    yield file, self._content(archive, member)
+                    try:
+                        content = self._content(archive, member)
+                    except DamagedFileError as error:
+                        if damaged is None:
+                            raise
+                        damaged(file, str(error))
+                    else:
+                        yield file, content
                 if not missing:
                     return
 
@@ -228,7 +251,7 @@ class ZipArchive(Archive):
     def _members(self, archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, File]]:
         members = archive.infolist()
         packed = self.path.stat().st_size
-        _check_count(len(members), self.path)
+        Listing(self.path).check(len(members))
         _check_unpacked(sum(member.file_size for member in members), packed, self.path)
         if sum(member.compress_size for member in members) > packed:
             raise _refusal(self.path, "its members overlap")
@@ -244,7 +267,12 @@ class ZipArchive(Archive):
 
     def _content(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         # zipfile stops at the declared size and compares the checksum there.
-        return archive.read(member)
+        try:
+            return archive.read(member)
+        except _DAMAGE as error:
+            raise DamagedFileError(
+                f"{member.filename} in {self.path} is damaged ({error or type(error).__name__})"
+            ) from error
 
 
 class TarArchive(Archive):
@@ -262,8 +290,9 @@ class TarArchive(Archive):
                 yield archive
 
     def _members(self, archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, File]]:
+        listing = Listing(self.path)
         for count, member in enumerate(archive, start=1):
-            _check_count(count, self.path)
+            listing.check(count)
             parts = _safe_parts(member.name, self.path)
             if member.isdir():
                 continue
@@ -333,14 +362,6 @@ def _safe_parts(name: str, archive: Path) -> tuple[str, ...]:
     if absolute or ".." in parts or "\0" in name:
         raise _refusal(archive, f"member {name!r} points outside the archive")
     return parts
-
-
-def _check_count(count: int, place: Path) -> None:
-    if count > MAX_FILES:
-        raise DataError(
-            f"{place} holds more than {MAX_FILES:,} files; point data.path at the folder or "
-            "archive of class folders itself"
-        )
 
 
 def _check_unpacked(unpacked: int, packed: int, archive: Path) -> None:

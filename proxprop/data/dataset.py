@@ -6,6 +6,7 @@ they are seen by seed and epoch: the same on every machine and device.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from proxprop.spec.controls import Report
 
 # Upper half of the key, so that a split and an epoch of equal seeds are unrelated.
 _SPLIT_KEY = 0x73706C6974  # "split"
+_PROBE_KEY = 0x70726F6265  # "probe"
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,15 @@ class Transform:
             values /= self.scale
         if self.mean:
             shape = (-1, *[1] * (inputs.ndim - 2))
-            values -= torch.tensor(self.mean, dtype=dtype, device=inputs.device).view(shape)
-            values /= torch.tensor(self.deviation, dtype=dtype, device=inputs.device).view(shape)
+            values -= _on_device(self.mean, dtype, inputs.device).view(shape)
+            values /= _on_device(self.deviation, dtype, inputs.device).view(shape)
         return values
+
+
+@functools.lru_cache(maxsize=64)
+def _on_device(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Numbers where samples are prepared, brought there once: every step asks for them."""
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 @dataclass(frozen=True)
@@ -233,6 +241,22 @@ def epoch_permutation(seed: int, epoch: int, n: int) -> Tensor:
     return torch.from_numpy(keyed_permutation(n, seed, epoch))
 
 
+def few_of_each(targets: Tensor, seed: int, most: int = 24) -> Tensor:
+    """Return the indices of a few samples of each class, by class, the same on every machine.
+
+    Args:
+        targets: The samples' classes, (N,).
+        seed: Decides which.
+        most: Samples at most; where there are more classes, one each of the first ones.
+    """
+    order = keyed_permutation(len(targets), seed, _PROBE_KEY)
+    drawn = targets.cpu().numpy()[order]
+    classes = np.unique(drawn)[:most]
+    each = min(8, most // max(1, len(classes)))
+    chosen = [order[drawn == target][:each] for target in classes]
+    return torch.from_numpy(np.concatenate(chosen)).to(targets.device)
+
+
 class Batches:
     """The training batches of one seed in order: a function of seed and step alone.
 
@@ -254,12 +278,16 @@ class Batches:
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Return stored samples and classes of the batch that follows `step` steps."""
+        chosen = self.chosen(step)
+        return self._train.inputs[chosen], self._train.targets[chosen]
+
+    def chosen(self, step: int) -> Tensor:
+        """Return the positions of that batch's samples."""
         epoch, index = divmod(step, self.per_epoch)
         if self._order[0] != epoch:
             order = epoch_permutation(self._seed, epoch, len(self._train))
             self._order = (epoch, order.to(self._train.targets.device))
-        chosen = self._order[1][index * self._size : (index + 1) * self._size]
-        return self._train.inputs[chosen], self._train.targets[chosen]
+        return self._order[1][index * self._size : (index + 1) * self._size]
 
 
 def _transform(train: Array, standardize: bool) -> Transform:

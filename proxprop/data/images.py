@@ -96,7 +96,14 @@ def decode_all(
     gathered = _Gathered(len(files), container)
     damaged: dict[int, str] = {}
     done, reported = 0, monotonic()
-    for done, (file, content) in enumerate(container.read(files), start=1):
+
+    def pass_over(file: File, why: str) -> None:
+        nonlocal done
+        done += 1
+        damaged[position[file]] = why
+
+    for file, content in container.read(files, pass_over):
+        done += 1
         try:
             pixels, remarks = decode_image(content, file.name, config.image_size)
         except DataError as error:

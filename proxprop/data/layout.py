@@ -180,7 +180,7 @@ def _roles(tops: dict[str, _Images], place: Path, split: SplitReading) -> dict[s
     # seg_train and seg_test: what all names begin with says nothing.
     shared = os.path.commonprefix([*tops])  # noqa: RUF071 (characters are meant)
     common = re.sub(r"[^ _.-]*$", "", shared)
-    roles = {top: role for top in tops if (role := _role(top.removeprefix(common)))}
+    roles = {top: role for top in tops if (role := role_of(top.removeprefix(common)))}
     if split == "folders":
         if not roles:
             raise DataError(
@@ -190,7 +190,7 @@ def _roles(tops: dict[str, _Images], place: Path, split: SplitReading) -> dict[s
         return roles
     inner = {top: {parts[1] for _, parts in tops[top] if len(parts) > 2} for top in tops}
     if not roles or len(tops) == 1:
-        if tops and all({"train"} < {_role(name) for name in inner[top]} - {""} for top in tops):
+        if tops and all({"train"} < {role_of(name) for name in inner[top]} - {""} for top in tops):
             raise DataError(
                 f"{place} is in doubt: each of {listed([*tops])} has folders called train and the "
                 "like inside; put these above the class folders, or set data.split (Top folders) "
@@ -223,7 +223,7 @@ def _roles(tops: dict[str, _Images], place: Path, split: SplitReading) -> dict[s
     return roles
 
 
-def _role(folder: str) -> str:
+def role_of(folder: str) -> str:
     """Return the split that a folder's name says: train, validation, test, or nothing."""
     match = _ROLE.fullmatch(folder.casefold())
     return (match and match.lastgroup) or ""

@@ -11,7 +11,7 @@ from proxprop.data.read import read_sketch
 from proxprop.data.source import counted
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config.parts import DataConfig
-from proxprop.spec.config.run import split_sizes, training_samples
+from proxprop.spec.config.run import Setting, split_sizes, training_samples
 
 
 class Outline(NamedTuple):
@@ -47,6 +47,19 @@ def dataset_shape(config: DataConfig) -> Outline:
     total = available if config.samples is None else min(config.samples, available)
     sizes = split_sizes(total, config.validation, sketch.test_counts is not None)
     return Outline(tuple(sketch.pictures.shape[1:]), sketch.classes, sizes.train)
+
+
+def check_fit(config: Setting) -> None:
+    """Refuse what does not fit the data, before they are loaded.
+
+    Raises:
+        ConfigError: If a batch is larger than the training set, or the network takes no such
+            samples.
+        DataError: If an image folder cannot be used.
+    """
+    if DATA[config.data.name].kind == "folder":
+        outline = dataset_shape(config.data)
+        config.check_fit(outline.shape, len(outline.classes), outline.train_size)
 
 
 def contents(config: DataConfig) -> tuple[str, ...]:

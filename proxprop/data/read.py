@@ -6,17 +6,19 @@ A sketch is what a form shows: a few samples and the sizes, kept small so that i
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from proxprop.data.bounds import permitted
 from proxprop.data.cache import CacheKey, cached, read_entry, write_entry
 from proxprop.data.containers import Container, open_container
 from proxprop.data.digits import digits_source
 from proxprop.data.images import decode_all, folder_source
-from proxprop.data.layout import find_layout
+from proxprop.data.layout import Layout, find_layout
 from proxprop.data.published import published_source
 from proxprop.data.source import Array, Source, quiet
 from proxprop.data.toys import toy_source
@@ -75,14 +77,12 @@ def read_source(config: DataConfig, progress: Report) -> Source:
         key = _table_key(table, config)
         source = cached(key, Source, lambda: _read_table(table, config), progress)
     else:
-        container = open_container(config.path or "")
+        container, layout, key = _images(config)
 
         def build() -> Source:
             progress(f"Listing {container.path.name}", None)
-            layout = find_layout(container.files(), container.path, config.split)
-            return folder_source(container, layout, config, progress)
+            return folder_source(container, layout(), config, progress)
 
-        key = _folder_key(container, config)
         source = cached(key, Source, build, progress)
     _keep_sketch(key, source)
     return source
@@ -110,17 +110,17 @@ def read_sketch(config: DataConfig) -> Sketch | None:
     if table := _table(config):
         sketch = read_entry(_sketch_key(_table_key(table, config)), Sketch)
         return sketch or _sketch_of(read_source(config, quiet))
-    container = open_container(config.path or "")
+    container, find, key = _images(config)
 
     def build() -> Sketch:
-        layout = find_layout(container.files(), container.path, config.split)
+        layout = find()
         chosen = layout.sample(PICTURES)
         decoded = decode_all(container, [file for file, _ in chosen], config)
         targets = np.array([target for _, target in chosen], np.int64)[decoded.kept]
         counts, test_counts = layout.counts
         return Sketch(decoded.images, targets, layout.classes, counts, test_counts, layout.notes)
 
-    return cached(_sketch_key(_folder_key(container, config)), Sketch, build)
+    return cached(_sketch_key(key), Sketch, build)
 
 
 def _sketch_of(source: Source) -> Sketch:
@@ -165,9 +165,35 @@ def _read_table(path: Path, config: DataConfig) -> Source:
 
 
 def _table(config: DataConfig) -> Path | None:
-    """Return the file that `config` names if it is a table."""
-    path = Path(os.path.expanduser(config.path or ""))
-    return path if is_table(path) and os.path.isfile(path) else None
+    """Return the file that `config` names if it is a table of samples; see `_images`."""
+    path = Path(os.path.expanduser(permitted(config.path or "")))
+    return path if is_table(path) and os.path.isfile(path) and not _is_list(path) else None
+
+
+def _is_list(table: Path) -> bool:
+    """Return whether a table lists image files."""
+    if table.suffix.casefold() == ".npz":
+        return False
+    # pandas takes 0.3 s to import, and only tables need it.
+    from proxprop.data.listing import lists_images
+
+    return lists_images(table)
+
+
+def _images(config: DataConfig) -> tuple[Container, Callable[[], Layout], CacheKey]:
+    """Return where the images are that `config` names, what finds their classes, and the key."""
+    path = Path(os.path.expanduser(permitted(config.path or "")))
+    if not is_table(path) or not os.path.isfile(path):
+        container = open_container(config.path or "")
+        key = _folder_key(container, config)
+        return container, lambda: find_layout(container.files(), container.path, config.split), key
+    # Only tables need pandas; see above.
+    from proxprop.data.listing import listed_images
+
+    images, layout = listed_images(path, config)
+    options = f"{config.image_size} {config.label!r} {config.damaged}"
+    state = f"{path.stat().st_size} {path.stat().st_mtime_ns} {images.state()}"
+    return images, lambda: layout, CacheKey("listed", f"listed {path.resolve()} {options}", state)
 
 
 def _download_key(spec: DataSpec) -> CacheKey:

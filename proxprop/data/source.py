@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-"""Called with a message and the fraction done (None where it is unknown)."""
-
 
 MOST_CLASSES = 30  # named in one message
 

@@ -43,11 +43,11 @@ def csv_source(path: Path, config: DataConfig) -> Source:
     if path.stat().st_size > MAX_TABLE_BYTES:
         raise DataError(f"{path} has more than {MAX_TABLE_BYTES >> 30} GiB; save it as .npz")
     try:
-        frame, header = _frame(path)
+        frame, header = read_frame(path)
     except (OSError, ValueError, csv.Error) as error:  # pandas' own are ValueErrors
         raise DataError(f"{path} cannot be read as a table ({error})") from error
     numbers = _numbers(frame)
-    label = _label_column(frame, numbers, config.label, path)
+    label = label_column(frame, numbers, config.label, path)
     numbers.pop(label, None)
     index = [name for name in numbers if name.casefold() in _INDEX and numbers[name].is_unique]
     features = [name for name in numbers if name not in index]
@@ -59,12 +59,21 @@ def csv_source(path: Path, config: DataConfig) -> Source:
     values = np.column_stack([numbers[name] for name in features]).astype(np.float64)
     sound = _are_finite(values) & frame[label].notna().to_numpy()
     kept = _sound_rows(sound, 2 if header else 1, path, config, notes)
-    targets, classes = _classes(frame[label].to_numpy()[kept], f"column {label!r} of {path}")
+    targets, classes = class_indices(frame[label].to_numpy()[kept], f"column {label!r} of {path}")
     return Source(_as_inputs(values[kept], notes), targets, classes, notes=tuple(notes))
 
 
-def _frame(path: Path) -> tuple[pd.DataFrame, bool]:
-    """Return a table with named columns, and whether the names are the file's own."""
+def read_frame(path: Path, most: int | None = None) -> tuple[pd.DataFrame, bool]:
+    """Return a table with named columns, and whether the names are the file's own.
+
+    Args:
+        path: A .csv or .tsv.
+        most: Rows at most; None for all.
+
+    Raises:
+        ValueError: If it is no table.
+        OSError: If it cannot be opened.
+    """
     with path.open("rb") as stream:
         start = stream.read(1 << 16)
     if b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -91,6 +100,7 @@ def _frame(path: Path) -> tuple[pd.DataFrame, bool]:
                 keep_default_na=False,  # a class may be called None
                 na_values=[""],
                 low_memory=False,
+                nrows=most,
                 encoding=encoding,
             )
             break
@@ -122,7 +132,7 @@ def _numbers(frame: pd.DataFrame) -> dict[str, pd.Series[float]]:
     return numbers
 
 
-def _label_column(
+def label_column(
     frame: pd.DataFrame, numbers: Container[str], asked: str | None, path: Path
 ) -> str:
     """Return the column asked for, or called like labels, or else the only one of words."""
@@ -171,7 +181,7 @@ def npz_source(path: Path, config: DataConfig) -> Source:
     cut = len(train[0])
     values, labels = train if test is None else _joined(train, test, path)
     kept = _sound_rows(_are_finite(values), 0, path, config, notes)
-    targets, classes = _classes(labels[kept], f"the labels of {path}")
+    targets, classes = class_indices(labels[kept], f"the labels of {path}")
     if names and all(name.isdecimal() and int(name) < len(names) for name in classes):
         classes = tuple(names[int(name)] for name in classes)
     inputs = _as_inputs(_as_images(values[kept], path, notes), notes)
@@ -314,7 +324,7 @@ def _sound_rows(
     return np.flatnonzero(sound)
 
 
-def _classes(labels: Array, what: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def class_indices(labels: Array, what: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Return labels as class indices, and the classes: numbers in order, or words by alphabet."""
     try:
         numbers = labels.astype(np.float64)

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from proxprop.spec.catalog.data import DATA
+
 Files = dict[str, bytes]
 
 
@@ -63,6 +65,19 @@ def two_classes(per_class: int = 6, **options: object) -> Files:
         for name, start in (("cat", 10), ("dog", 200))
         for i in range(per_class)
     }
+
+
+def cifar10_folders(place: Path) -> Path:
+    """Write ten classes of 70 images to train and validate on (525 and 175), and 2 to test."""
+    rng = np.random.default_rng(0)
+    files = {}
+    for target, name in enumerate(DATA["cifar10"].classes):
+        for split, count in (("train", 70), ("test", 2)):
+            for i in range(count):
+                pixels = rng.integers(0, 120, (32, 32, 3), dtype=np.uint8)
+                pixels[..., target % 3] += np.uint8(12 * target)
+                files[f"{split}/{name}/{i:03}.png"] = image(pixels)
+    return write_folder(place, files)
 
 
 def write_folder(place: Path, files: Files) -> Path:

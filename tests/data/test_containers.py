@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from proxprop.data import containers
+from proxprop.data.bounds import Limits, Listing
 from proxprop.data.containers import open_container
 from proxprop.data.errors import DataError
 
@@ -287,7 +288,7 @@ def test_missing_path_is_told_with_where_it_was_sought(
 def test_too_many_files_are_refused(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(containers, "MAX_FILES", 5)
+    monkeypatch.setattr(Listing, "limits", Limits(files=5))
     path = KINDS[kind](tmp_path / kind, FILES)
     with pytest.raises(DataError, match="more than 5 files"):
         open_container(str(path)).files()

@@ -198,6 +198,7 @@ def test_cifar_is_the_archive_that_torchvision_lists() -> None:
         gzip.compress(struct.pack(">HBBI", 0, 8, 1, 100) + bytes(99)),
         idx(np.zeros((9, 9), np.uint8))[:-9],
     ],
+    ids=["no gzip", "empty", "floats", "cut short", "cut within gzip"],
 )
 def test_files_that_are_no_idx_are_told(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "labels.gz"

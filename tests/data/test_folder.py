@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,20 @@ def test_all_damaged_images_are_listed_and_can_be_left_out(tmp_path: Path, write
     assert all(name in note for name in names)
     for part in (data.train, data.validation, data.test):
         assert torch.equal(part.targets, (part.inputs[:, 0, 0, 0] >= 200).long())
+
+
+def test_a_broken_member_of_a_zip_is_named_and_can_be_left_out(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", two_classes())
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo("dog/03.png")
+    content = bytearray(path.read_bytes())
+    content[member.header_offset + 30 + len(member.filename) + 20] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"1 of 12 images of .*: dog/03\.png in .* is damaged"):
+        load(config(path))
+    data = load(config(path, damaged="skip"), progress=quiet)
+    assert sum(map(len, (data.train, data.validation, data.test))) == 11
+    assert any("dog/03.png" in note for note in data.notes)
 
 
 def test_damaged_images_of_a_test_split_are_left_out_of_it(tmp_path: Path) -> None:
