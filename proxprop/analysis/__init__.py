@@ -16,7 +16,7 @@ With torch:
 - `capture`: what each layer receives and is asked for
 - `layer_problem`: one layer's own problem, on `rows`, its input as an operator
 - `curvature`: limits of a whole network, by `lanczos`; `network_spectra`: all of it on one batch
-- `recorder`: layer metrics along a run
+- `recorder`: layer metrics along a run; `activations`: what steps do to those of a probe batch
 - `slow_motion`: one step, stage by stage; `state`: the weights and batch a question is about
 
 What draws or plays any of this belongs to the app, what trains to `proxprop.engine`.

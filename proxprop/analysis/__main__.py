@@ -20,9 +20,15 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from proxprop.analysis.network_spectra import network_spectra
-from proxprop.analysis.questions import AnyQuestion, SpectraQuestion, StepQuestion
+from proxprop.analysis.questions import (
+    AnyQuestion,
+    CostQuestion,
+    SpectraQuestion,
+    StepQuestion,
+)
 from proxprop.analysis.slow_motion.step import StepTrace
 from proxprop.analysis.state import StateError, load_state
+from proxprop.analysis.step_costs import step_costs
 from proxprop.data.errors import DataError
 from proxprop.files import write_atomically
 from proxprop.runs.checkpoints import CheckpointError
@@ -33,7 +39,7 @@ from proxprop.spec.controls import Report
 
 BEAT = 1.0  # seconds between signs of life
 EXPECTED = (ConfigError, DataError, CheckpointError, RunError, StateError, OSError)
-_QUESTION: TypeAdapter[SpectraQuestion | StepQuestion] = TypeAdapter(AnyQuestion)
+_QUESTION: TypeAdapter[SpectraQuestion | StepQuestion | CostQuestion] = TypeAdapter(AnyQuestion)
 
 
 class Cancelled(Exception):
@@ -74,11 +80,13 @@ class Reporter:
 
 
 def parts_of(
-    question: SpectraQuestion | StepQuestion, report: Report
+    question: SpectraQuestion | StepQuestion | CostQuestion, report: Report
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the parts of an answer by name, as JSON-able data."""
     if isinstance(question, SpectraQuestion):
         yield "spectra", network_spectra(question, report).model_dump(mode="json")
+    elif isinstance(question, CostQuestion):
+        yield "cost", step_costs(question)
     else:
         trace = StepTrace(load_state(question, report))
         yield "motion", trace.motion(report)

@@ -2,7 +2,8 @@
 
 Near a point a step ``θ ← θ − ηP∇J`` multiplies the component along an eigenvector of ``P∇²J`` by
 ``1 − ηλ``: it is stable while ``η < 2/λ_max(P∇²J)`` (momentum changes the 2). Plain gradient
-descent has P = I; ProxProp ``P = (ÃᵀÃ + I/τ)⁻¹`` on implicit layers and I on explicit ones.
+descent has P = I; ProxProp ``P = (ÃᵀÃ + I/τ)⁻¹`` on implicit layers, with N̄·M in place of ÃᵀÃ where
+they keep a running Gram, and I on explicit ones.
 """
 
 import math
@@ -18,6 +19,7 @@ from proxprop.analysis.lanczos import LanczosResult, lanczos
 from proxprop.analysis.layer_problem import LayerProblem
 from proxprop.analysis.momentum import limit_factor, step_limit
 from proxprop.analysis.rows import joined, separated
+from proxprop.analysis.running import running_gram
 from proxprop.conversion import iter_prox_layers
 
 
@@ -54,6 +56,7 @@ class NetworkCurvature:
         target: Its targets.
         taus: τ of each implicit layer by qualified name. Default: the model's proximal layers at
             their own τ, those with ``solver="explicit"`` left out.
+        grams: What stands in place of ÃᵀÃ in P, by layer. Default: the model's running Grams.
         rtol: Relative tolerance on the largest eigenvalue, > 0.
         max_steps: Bound on Hessian-vector products per eigenvalue.
         seed: Seed of the random start.
@@ -71,12 +74,15 @@ class NetworkCurvature:
         target: Tensor,
         *,
         taus: Mapping[str, float] | None = None,
+        grams: Mapping[str, Tensor] | None = None,
         rtol: float = 1e-3,
         max_steps: int = 100,
         seed: int = 0,
     ) -> None:
         implicit = (pair for pair in iter_prox_layers(model) if pair[1].solver != "explicit")
         self.taus = {n: layer.tau for n, layer in implicit} if taus is None else dict(taus)
+        own = {name: running_gram(layer) for name, layer in iter_prox_layers(model)}
+        self._grams: Mapping[str, Tensor | None] = own if grams is None else grams
         self._plain = plain_copy(model)
         self._inputs = inputs.detach()
         self._rtol, self._max_steps, self._seed = rtol, max_steps, seed
@@ -199,7 +205,8 @@ class NetworkCurvature:
                         f"forward pass, got {len(calls.get(name, []))} calls"
                     )
             self._problems = {
-                name: LayerProblem(modules[name], calls[name][0]) for name in self.taus
+                name: LayerProblem(modules[name], calls[name][0], gram=self._grams.get(name))
+                for name in self.taus
             }
         return self._problems
 

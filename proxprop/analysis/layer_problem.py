@@ -9,14 +9,12 @@ the request's component ``uᵀΔ``, of which a weight step delivers a share that
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from proxprop.analysis.capture import layer_calls
 from proxprop.analysis.lanczos import lanczos
 from proxprop.analysis.rows import LayerRows, layer_rows, units_last
 from proxprop.analysis.spectra import GramSpectrum, LayerSpectrum, Method
@@ -78,14 +76,21 @@ class LayerProblem:
         layer: A Linear or Conv2d layer; frozen parameters leave Ã.
         inputs: Its own input. Shape: (N, …, d_in) or (N, C, H, W).
         dtype: Working precision; a float32 Gram loses the small eigenvalues.
+        gram: What P has in place of ÃᵀÃ, one matrix for each group (a running Gram); default
+            None.
 
     Attributes:
         groups: Ã, one for each group of a convolution.
     """
 
     def __init__(
-        self, layer: nn.Module, inputs: Tensor, dtype: torch.dtype = torch.float64
+        self,
+        layer: nn.Module,
+        inputs: Tensor,
+        dtype: torch.dtype = torch.float64,
+        gram: Tensor | None = None,
     ) -> None:
+        self._gram = gram
         self.groups = layer_rows(layer, inputs, dtype)
         self._layer = layer
         self._dtype = dtype
@@ -101,6 +106,14 @@ class LayerProblem:
         return [Eigenpairs(rows) for rows in self.groups]
 
     @cached_property
+    def _averaged(self) -> tuple[Tensor, Tensor] | None:
+        """Eigenvalues and eigenvectors of what stands in place of ÃᵀÃ."""
+        if self._gram is None:
+            return None
+        values, vectors = torch.linalg.eigh(self._gram)
+        return values.clamp(min=0.0), vectors
+
+    @cached_property
     def spectrum(self) -> GramSpectrum:
         """The spectrum of ``ÃᵀÃ``, by dense decomposition; groups are pooled."""
         return _pooled(
@@ -114,19 +127,34 @@ class LayerProblem:
     def change(self, theta: Tensor) -> Tensor:
         """Return ``ÃΘᵀ``, by how much a step along Θ moves the output. Shape: to (…, m)."""
         blocks = theta.chunk(len(self.groups))
-        return torch.cat([rows.product(part) for rows, part in zip(self.groups, blocks)], dim=-1)
+        changes = [rows.product(part) for rows, part in zip(self.groups, blocks)]
+        return torch.cat(changes, dim=-1) if len(changes) > 1 else changes[0]
 
-    def explicit_step(self, delta: Tensor, step: float) -> tuple[Tensor, Tensor]:
-        """Return ``Δ − sÃGᵀ``, what an explicit step leaves of a request, and ``‖G‖``.
+    def explicit_step(
+        self, delta: Tensor, step: float, beside: LayerProblem | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return ``Δ − sÃGᵀ``, what an explicit step leaves of a request, ``‖G‖``, and ``sÃGᵀ``.
 
         Args:
             delta: Δ as `request` returns it, or some units of a linear layer's. Shape: (…, m).
             step: s.
+            beside: The same layer at another input, whose ``sÃGᵀ`` is returned; None for none.
         """
         blocks = delta.chunk(len(self.groups), dim=-1)
-        images = [rows.gradient_image(part) for rows, part in zip(self.groups, blocks)]
-        change = torch.cat([image for image, _ in images], dim=-1)
-        return delta - step * change, torch.stack([squared for _, squared in images]).sum().sqrt()
+        others = beside.groups if beside else [None] * len(blocks)
+        images, squares, there = zip(
+            *(
+                rows.gradient_image(part, other)
+                for rows, part, other in zip(self.groups, blocks, others)
+            )
+        )
+        if len(blocks) == 1:  # copies and sums of one are none
+            (change,), (square,), (moved,) = images, squares, there
+        else:
+            change, square = torch.cat(images, dim=-1), torch.stack(squares).sum()
+            moved = None if beside is None else torch.cat(there, dim=-1)
+        left = delta.sub(change, alpha=step)
+        return left, square.sqrt(), None if moved is None else step * moved
 
     def components(self, grad_output: Tensor) -> Tensor:
         """Return the components of Δ along the eigenvectors, largest eigenvalue first.
@@ -161,6 +189,11 @@ class LayerProblem:
 
     def root(self, theta: Tensor, tau: float) -> Tensor:
         """Return ``Θ P^{1/2}`` with ``P = (ÃᵀÃ + I/τ)⁻¹``. Shape: (m, columns) to the same."""
+        if self._averaged is not None:
+            values, vectors = self._averaged
+            along = torch.stack(theta.chunk(len(values))).to(vectors) @ vectors
+            image = (along * (values[:, None] + 1 / tau).rsqrt()) @ vectors.mT
+            return image.flatten(0, 1).to(theta)
         blocks = zip(self.eigenpairs, theta.chunk(len(self.groups)))
         return torch.cat([pairs.root(block, tau) for pairs, block in blocks])
 
@@ -216,7 +249,7 @@ def layer_spectrum(
 
     Args:
         layer: The layer; frozen parameters leave Ã. Groups of a convolution are pooled.
-        inputs: The layer's own input (see ``layer_inputs``). Shape: (N, …, d) or (N, C, H, W).
+        inputs: The layer's own input (see ``layer_calls``). Shape: (N, …, d) or (N, C, H, W).
         dense_limit: Decompose where rows or columns number at most this; else Lanczos.
         rtol: Lanczos' relative tolerance on λ_max, > 0.
         max_steps: Bound on Lanczos' products with ``ÃᵀÃ``.
@@ -227,56 +260,6 @@ def layer_spectrum(
     if problem.size <= dense_limit:
         return problem.spectrum
     return _pooled([_lanczos_spectrum(rows, rtol, max_steps, seed) for rows in problem.groups])
-
-
-def layer_spectra(
-    model: nn.Module,
-    inputs: Tensor,
-    *,
-    layers: Iterable[str] | None = None,
-    dense_limit: int = 2048,
-    dtype: torch.dtype = torch.float64,
-) -> dict[str, GramSpectrum]:
-    """Return the spectra of a model's Linear and Conv2d layers on one batch, by qualified name.
-
-    Args:
-        model: Any module; it is run forward once, without gradients.
-        inputs: The model's input.
-        layers: Names to keep; default all that train.
-        dense_limit: As for ``layer_spectrum``.
-        dtype: Working precision of the Grams.
-
-    Raises:
-        ValueError: A name is not among the layers that ran.
-    """
-    captured = layer_inputs(model, inputs)
-    modules = dict(model.named_modules())
-    if layers is None:
-        trainable = [n for n in captured if any(p.requires_grad for p in modules[n].parameters())]
-    else:
-        trainable = list(layers)
-        unknown = sorted(set(trainable) - set(captured))
-        if unknown:
-            raise ValueError(f"layers must be among {sorted(captured)}, got {unknown}")
-    return {
-        name: layer_spectrum(modules[name], captured[name], dense_limit=dense_limit, dtype=dtype)
-        for name in trainable
-    }
-
-
-def layer_inputs(model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
-    """Return what each Linear and Conv2d layer of a model receives, by qualified name.
-
-    A layer used several times keeps the rows of all its uses, which its Gram adds up.
-    """
-    modules = dict(model.named_modules())
-
-    def pooled(name: str, parts: list[Tensor]) -> Tensor:
-        if isinstance(modules[name], nn.Linear):
-            parts = [part.flatten(0, -2) for part in parts]
-        return torch.cat(parts)
-
-    return {name: pooled(name, parts) for name, parts in layer_calls(model, inputs).items()}
 
 
 def _spectrum(rows: LayerRows, pairs: Eigenpairs) -> GramSpectrum:

@@ -93,6 +93,7 @@ def _limits(
         state.inputs,
         state.targets,
         taus=dict.fromkeys(implicit, 1.0),
+        grams=state.grams,
         rtol=RTOL,
     )
     plain = curvature.explicit_limit().sharpness

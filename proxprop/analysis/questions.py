@@ -6,19 +6,27 @@ The dashboard's server asks them (`app.questions`) and `python -m proxprop.analy
 from __future__ import annotations
 
 import hashlib
-import math
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from proxprop.spec.config import RunConfig
+from proxprop.spec.config import DirectionConfig, RunConfig
 from proxprop.spec.config.base import Config
 from proxprop.spec.config.parts import Positive
 
 FORMAT = 7  # of the answers; a new one makes those kept so far obsolete
 TAUS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 # Parts of a config that no answer depends on.
-_IRRELEVANT = {"budget", "checkpoint", "instruments", "evaluation", "changes"}
+_IRRELEVANT = {
+    "budget",
+    "checkpoint",
+    "instruments",
+    "evaluation",
+    "changes",
+    "pace",
+    "log",
+    "devices",
+}
 
 
 class Question(Config):
@@ -33,7 +41,7 @@ class Question(Config):
     """
 
     parts: ClassVar[tuple[str, ...]]
-    limit: ClassVar[float] = math.inf
+    limit: ClassVar[float] = 600.0
 
     config: RunConfig
     run: str | None = None
@@ -73,4 +81,32 @@ class StepQuestion(Question):
     kind: Literal["step"] = "step"
 
 
-AnyQuestion = Annotated[SpectraQuestion | StepQuestion, Field(discriminator="kind")]
+class CostQuestion(Question):
+    """What a step costs by its arithmetic.
+
+    Answered by one part: ``ratio`` to a plain step, ``batch_ratio`` with the batch's Gram in all
+    layers, the layers with a ``running`` one, those with the ``batch``'s, and those of the first
+    for which theirs is the ``dearer`` one.
+    """
+
+    parts: ClassVar = ("cost",)
+    limit: ClassVar = 30.0
+
+    kind: Literal["cost"] = "cost"
+
+    @classmethod
+    def of(cls, config: RunConfig) -> CostQuestion:
+        """Ask about a config; what does not bear on the cost is left out."""
+        asked = config.direction
+        direction = DirectionConfig(
+            solver=asked.solver,
+            cg_steps=asked.cg_steps,
+            layers=asked.layers,
+            gram=asked.gram,
+            refresh=asked.refresh,
+        )
+        task = {"data": config.data, "model": config.model, "batch_size": config.batch_size}
+        return cls(config=RunConfig(**task, direction=direction))
+
+
+AnyQuestion = Annotated[SpectraQuestion | StepQuestion | CostQuestion, Field(discriminator="kind")]

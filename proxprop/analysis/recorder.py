@@ -26,24 +26,31 @@ dual                   route: 1 by samples, 0 by columns
 residual_k             residual after k CG steps             ‖r_k‖ / ‖r_0‖
 =====================  ====================================  =================================
 
-NaN stands where the current solver gives no meaning: an explicit step solves nothing. Overshoot
-speaks of the layer's own subproblem, to move Z towards Z − ηΔ: what is left of the requested change
-after the weight step, relative to what was requested. It does not speak of training as a whole. Of
-a linear layer wider than 1,024 units, cosine and overshoots are those of 1,024 units evenly spaced
-(and the residual of 128): each unit is a problem of its own.
+Where a layer keeps a running Gram, its N̄·M stands in place of ÃᵀÃ in S, λ_max, condition, bound
+and residual; energies and overshoots remain those of the batch's own subproblem.
+
+With a probe batch, the columns of `proxprop.analysis.activations` join them. NaN stands where the
+current solver gives no meaning: an explicit step solves nothing. Overshoot speaks of the layer's
+own subproblem, to move Z towards Z − ηΔ: what is left of the requested change after the weight
+step, relative to what was requested. It does not speak of training as a whole. Of a linear layer
+wider than 1,024 units, cosine and overshoots are those of 1,024 units evenly spaced (and the
+residual of 128): each unit is a problem of its own.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from proxprop.analysis.capture import Layer, LayerCapture
+from proxprop.analysis.activations import ActivationProbe, lengths
+from proxprop.analysis.capture import Layer, LayerCall, LayerCapture
 from proxprop.analysis.layer_problem import LayerProblem
 from proxprop.analysis.rows import joined
+from proxprop.analysis.running import running_gram, running_residual, running_spectrum
 from proxprop.conversion import iter_prox_layers
 from proxprop.diagnostics import SolveRecord
 from proxprop.models import weight_layers
@@ -65,6 +72,26 @@ RESIDUAL_UNITS = 128
 DENSE_LIMIT = 1024
 
 
+class _Solved(NamedTuple):
+    """An implicit step of one layer."""
+
+    direction: Tensor
+    inner: Tensor  # ⟨D, G⟩
+    left: Tensor
+    residual: Tensor
+    seconds: float
+
+
+class _Subproblem(NamedTuple):
+    """What a layer is asked for, and what both steps leave of it."""
+
+    name: str
+    request: Tensor
+    left: Tensor  # by the matched explicit step
+    gradient: Tensor  # ‖G‖
+    solved: _Solved | None
+
+
 class LayerRecorder:
     """Measures every layer during one training step, without changing a number in it.
 
@@ -73,25 +100,33 @@ class LayerRecorder:
 
     Args:
         model: A converted model; layers are those with a weight.
+        probe: Follows a fixed batch's activations through the step; None to leave that out.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, probe: ActivationProbe | None = None) -> None:
+        self.probe = probe
         self._layers = weight_layers(model)
         self._proximal = {name for name, _ in iter_prox_layers(model)}
         self._capture: LayerCapture | None = None
         self._records: dict[str, SolveRecord] = {}
         self._before: dict[str, list[Tensor]] = {}
         self._tier: Tier = "cheap"
-        self._values: dict[str, Tensor] = {}
+        self._columns: list[tuple[list[str], Tensor]] = []  # one vector for many columns
+        self._known: dict[str, float] = {}  # what no device has to be waited for
 
-    def begin(self, tier: Tier = "cheap") -> None:
+    def begin(
+        self, tier: Tier = "cheap", step_size: Callable[[Tensor], float] | None = None
+    ) -> None:
         """Watch the coming forward and backward pass.
 
         Args:
             tier: "cheap", or "full" for the measures that need spectra as well.
+            step_size: η in force for a parameter, which a probe needs; default 1.
         """
         self._tier = tier
-        self._values = {}
+        self._columns, self._known = [], {}
+        if self.probe is not None:
+            self.probe.begin(step_size or (lambda parameter: 1.0))
         self._capture = LayerCapture(self._layers)
 
     def solved(self, name: str, record: SolveRecord) -> None:
@@ -104,65 +139,103 @@ class LayerRecorder:
         """Measure the directions in ``.grad``; `tau` matches the explicit step to the implicit."""
         assert self._capture is not None, "begin must be called before the forward pass"
         self._capture.close()
-        for name, layer in self._layers.items():
-            call = self._capture.calls[name][-1]
-            assert call.delta is not None
-            grads = [part.grad for part in layer.parameters(recurse=False)]
-            self._put("norm", name, _length([_wide(grad) for grad in grads if grad is not None]))
-            self._put("dead", name, _dead_share(_wide(call.delta), layer))
-            if name in self._proximal:
-                measured = name, layer, call.input, call.delta, tau
-                self._measure_subproblem(*measured)
-                if self._tier == "full":
-                    self._measure_spectrum(*measured)
+        # A layer that the model has not called, or that the loss does not depend on, has none.
+        made = self._capture.calls
+        calls = {name: made[name][-1] for name in self._layers if name in made}
+        calls = {name: call for name, call in calls.items() if call.delta is not None}
+        grads, dead, problems = [], [], []
+        for name, call in calls.items():
+            layer, delta = self._layers[name], call.delta
+            assert delta is not None
+            parts = [part.grad for part in layer.parameters(recurse=False)]
+            grads.append([_wide(part) for part in parts if part is not None])
+            dead.append(_dead_share(delta, layer))
             self._before[name] = [part.clone() for part in layer.parameters(recurse=False)]
+            if name in self._proximal:
+                problems.append(self._subproblem(name, layer, call, tau))
+        self._put("norm", calls, lengths(grads))
+        self._put("dead", calls, torch.stack(dead))
+        self._measure_subproblems(problems)
+        if self._tier == "full":
+            for name in self._proximal & calls.keys():
+                self._measure_spectrum(name, self._layers[name], calls[name], tau)
         self._capture = None
         self._records.clear()
 
     @torch.no_grad()
     def measure_updates(self) -> None:
-        """Measure how far the optimizer moved the weights."""
-        for name, layer in self._layers.items():
-            before = self._before.pop(name)
-            size = _length(before)
+        """Measure how far the optimizer moved the weights, and with them the probe."""
+        sizes = lengths(list(self._before.values()))
+        before = [part for parts in self._before.values() for part in parts]
+        after: list[Tensor] = [
+            each for name in self._before for each in self._layers[name].parameters(recurse=False)
+        ]
+        if before:
             # In place: what was copied is ours, and fresh memory as large as the weights is slow.
-            moved = [old.sub_(new) for new, old in zip(layer.parameters(recurse=False), before)]
-            self._put("update", name, _length(moved) / size)
+            torch._foreach_sub_(before, after)
+        moved, self._before = self._before, {}
+        self._put("update", moved, lengths(list(moved.values())) / sizes)
+        if self.probe is not None:
+            self._columns.append(self.probe.measure(moved))
 
     def values(self) -> dict[str, float]:
-        """Return column → value; waits for the device once."""
-        numbers = torch.stack([value.double() for value in self._values.values()]).tolist()
-        return dict(zip(self._values, numbers))
+        """Return column → value, by name; waits for the device once."""
+        columns = [column for names, _ in self._columns for column in names]
+        numbers = torch.cat([values for _, values in self._columns]).double()
+        return dict(sorted((self._known | dict(zip(columns, numbers.tolist()))).items()))
 
-    def _measure_subproblem(
-        self, name: str, layer: Layer, inputs: Tensor, delta: Tensor, tau: float
-    ) -> None:
-        dtype = torch.promote_types(inputs.dtype, torch.float32)
-        problem, record = LayerProblem(layer, inputs, dtype), self._records.get(name)
-        units = slice(None)
+    def _subproblem(self, name: str, layer: Layer, call: LayerCall, tau: float) -> _Subproblem:
+        assert call.delta is not None
+        delta, record = call.delta, self._records.get(name)
+        dtype = torch.promote_types(call.input.dtype, torch.float32)
+        problem, units = LayerProblem(layer, call.input, dtype), slice(None)
         if isinstance(layer, nn.Linear):
             units = some_units(delta.shape[-1], STEP_UNITS)
         request = problem.request(delta)[..., units]
-        requested = request.norm()
-        left, gradient = problem.explicit_step(request, tau)
-        self._put("overshoot_explicit", name, left.norm() / requested)
+        beside = self.probe.problem(name, dtype) if self.probe else None
+        left, gradient, moved = problem.explicit_step(request, tau, beside)
+        if self.probe and beside and moved is not None:
+            self.probe.match(name, beside, moved, units)
         if record is None:
-            for measure in ("cosine", "overshoot", "residual", "seconds"):
-                self._put(measure, name, requested.new_tensor(math.nan))
-            return
+            return _Subproblem(name, request, left, gradient, None)
         parts = [None if part is None else part.grad for part in (layer.weight, layer.bias)]
         direction = joined(*(None if part is None else _wide(part[units]) for part in parts))
         change = problem.change(direction)
         # ⟨D, G⟩ = ⟨D, ΔᵀÃ⟩ = ⟨ÃDᵀ, Δ⟩: the gradient itself is not needed.
         inner = (change * request).sum()
-        self._put("cosine", name, inner / (direction.norm() * gradient))
-        self._put("overshoot", name, (request - change).norm() / requested)
-        self._put("residual", name, _relative_residual(layer, record))
-        self._put("seconds", name, requested.new_tensor(record.seconds))
+        residual = _relative_residual(layer, record)
+        solved = _Solved(direction, inner, request - change, residual, record.seconds)
+        return _Subproblem(name, request, left, gradient, solved)
 
-    def _measure_spectrum(
-        self, name: str, layer: Layer, inputs: Tensor, delta: Tensor, tau: float
-    ) -> None:
+    def _measure_subproblems(self, problems: list[_Subproblem]) -> None:
+        """Put down what the layers' own problems say, all layers of a measure in few operations."""
+        if not problems:
+            return
+        explicit = [part for problem in problems for part in (problem.request, problem.left)]
+        requested, left = lengths([[part] for part in explicit]).view(-1, 2).T
+        self._put("overshoot_explicit", [problem.name for problem in problems], left / requested)
+        for problem in problems:
+            if problem.solved is None:
+                unknown = ("cosine", "overshoot", "residual", "seconds")
+                self._known |= {f"{measure}/{problem.name}": math.nan for measure in unknown}
+            else:
+                self._known[f"seconds/{problem.name}"] = problem.solved.seconds
+        chosen = [at for at, problem in enumerate(problems) if problem.solved]
+        solved = [problem.solved for problem in problems if problem.solved]
+        if not solved:
+            return
+        names = [problems[at].name for at in chosen]
+        implicit = [part for each in solved for part in (each.direction, each.left)]
+        size, left = lengths([[part] for part in implicit]).view(-1, 2).T
+        gradient = torch.stack([problems[at].gradient for at in chosen])
+        inner = torch.stack([each.inner for each in solved])
+        self._put("cosine", names, inner / (size * gradient))
+        self._put("overshoot", names, left / requested[chosen])
+        self._put("residual", names, torch.stack([each.residual for each in solved]))
+
+    def _measure_spectrum(self, name: str, layer: Layer, call: LayerCall, tau: float) -> None:
+        inputs, delta = call.input, call.delta
+        assert delta is not None
         values, record = dict.fromkeys(FULL, math.nan), self._records.get(name)
         if record is not None:
             values["dual"] = float(record.route.startswith("dual"))
@@ -173,6 +246,10 @@ class LayerRecorder:
             values["lambda_max"] = spectrum.lambda_max
             values["condition"] = spectrum.condition(tau)
             values["bound"] = spectrum.angle_bound(tau)
+            if record is not None and record.route == "running":
+                gram = running_gram(layer)
+                assert gram is not None
+                values.update(running_spectrum(gram, tau))
             energy = problem.components(delta).square().sum(dim=0)
             values["top_energy"] = float(energy[:TOP].sum() / delta.double().square().sum())
             if record is not None and record.solver == "cg":
@@ -180,11 +257,10 @@ class LayerRecorder:
                 values.update(
                     {f"residual_{k}": float(norms[k - 1]) for k in CG_STEPS if k <= len(norms)}
                 )
-        for measure, value in values.items():
-            self._put(measure, name, torch.tensor(value, dtype=torch.float64, device=delta.device))
+        self._known |= {f"{measure}/{name}": value for measure, value in values.items()}
 
-    def _put(self, measure: str, layer: str, value: Tensor) -> None:
-        self._values[f"{measure}/{layer}"] = value
+    def _put(self, measure: str, layers: Iterable[str], values: Tensor) -> None:
+        self._columns.append(([f"{measure}/{layer}" for layer in layers], values))
 
 
 def some_units(count: int, most: int) -> slice:
@@ -197,16 +273,11 @@ def some_units(count: int, most: int) -> slice:
 
 def _relative_residual(layer: Layer, record: SolveRecord) -> Tensor:
     """Return ``‖G − DS‖ / ‖G‖``, of some output units where there are many."""
-    units = record.grad_output.shape[1]
-    if isinstance(layer, nn.Conv2d) or units <= RESIDUAL_UNITS:
-        return record.relative_residual
-    return record.residual(some_units(units, RESIDUAL_UNITS))
-
-
-def _length(parts: list[Tensor]) -> Tensor:
-    """Return the length of `parts` as one vector."""
-    length: Tensor = torch.stack([torch.linalg.vector_norm(part) for part in parts]).norm()
-    return length
+    chosen = slice(None)
+    if isinstance(layer, nn.Linear):
+        chosen = some_units(record.grad_output.shape[1], RESIDUAL_UNITS)
+    gram = running_gram(layer) if record.route == "running" else None
+    return record.residual(chosen) if gram is None else running_residual(gram, record, chosen)
 
 
 def _wide(tensor: Tensor) -> Tensor:
@@ -218,4 +289,5 @@ def _dead_share(grad_output: Tensor, layer: Layer) -> Tensor:
     """Return the share of units to which no sample of the batch sends a gradient."""
     unit = 1 if isinstance(layer, nn.Conv2d) else grad_output.ndim - 1
     others = [axis for axis in range(grad_output.ndim) if axis != unit]
-    return (grad_output.abs().amax(others) == 0).to(grad_output.dtype).mean()
+    dead = grad_output.any(others).logical_not_()
+    return dead.mean(dtype=grad_output.dtype)

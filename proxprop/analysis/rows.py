@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.nn.grad import conv2d_weight
 
 from proxprop.core.gram import ConvGeometry, patch_gram, position_gram
-from proxprop.core.linear import column_gram, row_gram
+from proxprop.core.rows import column_gram, row_gram
 
 
 class LayerRows(ABC):
@@ -77,10 +77,18 @@ class LayerRows(ABC):
             parts.append(delta.sum(dim=tuple(range(delta.dim() - 1)))[:, None])
         return torch.cat(parts, dim=1)
 
-    def gradient_image(self, delta: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``ÃGᵀ``, by how much a step along G moves the output, and ``‖G‖²``."""
+    def gradient_image(
+        self, delta: Tensor, beside: LayerRows | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return ``ÃGᵀ``, by how much a step along G moves the output, ``‖G‖²``, and `beside`'s.
+
+        Args:
+            delta: Δ. Shape: (…, m).
+            beside: Rows of the same layer at another input, which G moves too.
+        """
         gradient = self.gradient(delta)
-        return self.product(gradient), gradient.square().sum()
+        there = None if beside is None else beside.product(gradient)
+        return self.product(gradient), gradient.square().sum(), there
 
     def gram_times(self, vector: Tensor) -> Tensor:
         """Return ``ÃᵀÃ v`` without forming the Gram. Shape: (columns,)."""
@@ -104,13 +112,18 @@ class LinearRows(LayerRows):
         """Return ``ÃÃᵀ``. Shape: (rows, rows)."""
         return row_gram(self.inputs, self.bias)
 
-    def gradient_image(self, delta: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``ÃGᵀ`` and ``‖G‖²``, without the gradient where a small Gram will do."""
+    def gradient_image(
+        self, delta: Tensor, beside: LayerRows | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return what `LayerRows.gradient_image` does, without G where a small Gram will do."""
         if self.count > self.weight_columns:
-            return super().gradient_image(delta)
+            return super().gradient_image(delta, beside)
         # ÃGᵀ = KΔ and ‖G‖² = ⟨Δ, KΔ⟩ with K = ÃÃᵀ, which knows nothing of the columns.
         image = self.row_gram() @ delta
-        return image, (delta * image).sum().clamp_min(0)
+        there = None
+        if beside is not None:
+            there = (beside.inputs @ self.inputs.T + float(self.bias)) @ delta
+        return image, (delta * image).sum().clamp_min(0), there
 
     def trace(self) -> float:
         """Return ``‖Ã‖²``."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from proxprop.analysis.questions import Question
+from proxprop.analysis.running import saved_grams
 from proxprop.data.dataset import Batches, load
 from proxprop.models import build_model
 from proxprop.runs.checkpoints import MODEL_PREFIX, CheckpointError, read_snapshot
@@ -34,6 +36,7 @@ class State:
         targets: Its classes.
         step: Steps the model has taken.
         origin: Whose weights these are, in words.
+        grams: Running Grams that the run has saved with them, N̄·M by layer.
     """
 
     config: RunConfig
@@ -42,6 +45,7 @@ class State:
     targets: Tensor
     step: int
     origin: str
+    grams: Mapping[str, Tensor] = field(default_factory=dict)
 
     def loss(self) -> float:
         """Return J on the batch.
@@ -80,8 +84,11 @@ def load_state(question: Question, report: Report, *, batch: int | None = None) 
     )
     snapshot = _snapshot(question)
     step, origin = 0, f"initial weights, seed {config.seed}"
+    grams: dict[str, Tensor] = {}
     if snapshot is not None:
         _load_weights(model, snapshot)
+        in_force = snapshot.extra.get("settings", {}).get("gram", config.direction.gram)
+        grams = {} if in_force == "batch" else saved_grams(snapshot.tensors)
         step = snapshot.step
         origin = f"weights of the run after {step} steps"
     elif question.run is not None:
@@ -89,7 +96,7 @@ def load_state(question: Question, report: Report, *, batch: int | None = None) 
     batches = Batches(dataset.train, config.batch_size, config.seed)
     samples, targets = batches.at(step if batch is None else batch)
     inputs = dataset.prepare(samples, torch.float64)
-    return State(config, model.eval(), inputs, targets, step, origin)
+    return State(config, model.eval(), inputs, targets, step, origin, grams)
 
 
 def _load_weights(model: nn.Sequential, snapshot: Snapshot) -> None:

@@ -12,6 +12,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
+from proxprop.analysis.capture import layer_calls
+
 
 @cache
 def digits() -> tuple[Tensor, Tensor]:
@@ -41,3 +43,18 @@ def mlp(*widths: int, activation: type[nn.Module] = nn.Tanh, seed: int = 0) -> n
 
 def with_ones(rows: Tensor) -> Tensor:
     return torch.cat([rows, rows.new_ones(len(rows), 1)], dim=1)
+
+
+def layer_inputs(model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
+    """Return what each Linear and Conv2d layer of a model receives, by qualified name.
+
+    A layer used several times keeps the rows of all its uses, which its Gram adds up.
+    """
+    modules = dict(model.named_modules())
+
+    def pooled(name: str, parts: list[Tensor]) -> Tensor:
+        if isinstance(modules[name], nn.Linear):
+            parts = [part.flatten(0, -2) for part in parts]
+        return torch.cat(parts)
+
+    return {name: pooled(name, parts) for name, parts in layer_calls(model, inputs).items()}

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from proxprop.analysis.filters import (
     Array,
@@ -104,3 +104,37 @@ class Quadratic:
     def implicit_factor(self, tau: float) -> float:
         """Return the largest ``1/(1 + τλ)``, always below 1."""
         return float(exact_filter(self.eigenvalues, tau).max())
+
+
+def momentum_roots(
+    step_times_eigenvalue: ArrayLike, momentum: float, *, nesterov: bool = False
+) -> NDArray[np.complex128]:
+    """Return both roots of the recurrence at ``h = ηλ``.
+
+    Args:
+        step_times_eigenvalue: h, any shape; a preconditioned λ (of ``P∇²J``) works as well.
+        momentum: β in [0, 1).
+        nesterov: Nesterov's variant, as ``torch.optim.SGD(nesterov=True)``.
+
+    Returns:
+        The roots in a last axis of length two; with β = 0 they are ``1 − h`` and 0.
+    """
+    h = np.asarray(step_times_eigenvalue, dtype=np.float64)
+    if nesterov:
+        total, product = (1 + momentum) * (1 - h), momentum * (1 - h)
+    else:
+        total, product = 1 + momentum - h, np.full_like(h, momentum)
+    root = np.sqrt((total**2 - 4 * product).astype(np.complex128))
+    # The larger root first, the other from the product: no cancellation between the two.
+    sign = np.where(total >= 0, 1.0, -1.0)
+    large = (total + sign * root) / 2
+    small = np.divide(product, large, out=np.zeros_like(large), where=large != 0)
+    return np.stack([large, small], axis=-1)
+
+
+def momentum_filter(
+    step_times_eigenvalue: ArrayLike, momentum: float, *, nesterov: bool = False
+) -> Array:
+    """Return the asymptotic factor per step, the larger modulus of the two roots."""
+    roots = momentum_roots(step_times_eigenvalue, momentum, nesterov=nesterov)
+    return np.asarray(np.abs(roots).max(axis=-1), dtype=np.float64)

@@ -11,9 +11,8 @@ from torch.nn import functional as F
 
 from proxprop import convert, set_prox
 from proxprop.analysis.curvature import NetworkCurvature
-from proxprop.analysis.layer_problem import layer_inputs
 
-from .cases import digits, mlp, with_ones
+from .cases import digits, layer_inputs, mlp, with_ones
 
 TAU = 0.3
 
@@ -198,3 +197,17 @@ def test_what_cannot_be_preconditioned_is_refused() -> None:
     curvature = NetworkCurvature(model, F.cross_entropy, x, y, taus={"0": TAU})
     with pytest.raises(ValueError, match=r"tau must be finite and > 0, got -1.0"):
         curvature.proximal_limit(tau=-1.0)
+
+
+def test_a_running_gram_takes_the_batchs_place_in_the_preconditioner() -> None:
+    model, (x, y) = mlp(16, 6, 5, 10), small_batch()
+    hessian = dense_hessian(model, x, y, F.cross_entropy)
+    convert(model, tau=TAU, gram="running", decay=0.0)
+    seen = 2 * x.flip(0)[:9]
+    F.cross_entropy(model(seen), y[:9]).backward()
+    taus = {"0": TAU, "2": TAU}
+    for inputs, changes in ((seen, {}), (x, {"grams": {}})):
+        preconditioner = dense_preconditioner(model, inputs, taus)
+        largest = torch.linalg.eigvals(preconditioner @ hessian).real.max().item()
+        found = NetworkCurvature(model, F.cross_entropy, x, y, rtol=1e-9, **changes)
+        assert found.proximal_limit().sharpness == pytest.approx(largest, rel=1e-7)

@@ -7,15 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from proxprop.analysis.filters import angle_bound
-from proxprop.analysis.layer_problem import (
-    LayerProblem,
-    layer_inputs,
-    layer_spectra,
-    layer_spectrum,
-)
+from proxprop.analysis.layer_problem import LayerProblem, layer_spectrum
 from proxprop.analysis.rows import layer_rows
 
-from .cases import digits, fashion_mnist, mlp, with_ones
+from .cases import digits, fashion_mnist, layer_inputs, mlp, with_ones
 
 
 def dense_gram_eigenvalues(rows: Tensor) -> np.ndarray:
@@ -126,7 +121,7 @@ def test_an_explicit_step_is_that_of_dense_rows(groups: int) -> None:
     slopes = torch.autograd.grad(z, (weight, bias), delta)
     moved = torch.func.functional_call(conv, dict(zip(("weight", "bias"), slopes)), (x,)).detach()
     problem = LayerProblem(conv, x)
-    left, length = problem.explicit_step(problem.request(delta), 0.3)
+    left, length, _ = problem.explicit_step(problem.request(delta), 0.3)
     torch.testing.assert_close(left.movedim(-1, 1), delta - 0.3 * moved, rtol=1e-11, atol=1e-11)
     assert length.item() == pytest.approx(sum(s.square().sum() for s in slopes).sqrt().item())
 
@@ -178,8 +173,8 @@ def test_explicit_steps_on_the_layers_own_problem_diverge_past_the_limit(index: 
     """Bisect the step size by running it on the real subproblem of a digits MLP."""
     x, _ = digits()
     model = mlp(64, 32, 10)
-    found = layer_spectra(model, x)[str(index)]
     inputs = layer_inputs(model, x)[str(index)]
+    found = layer_spectrum(model[index], inputs)
     layer = nn.Linear(inputs.shape[1], 4).double()
     torch.manual_seed(3)
     target = torch.randn(len(x), 4, dtype=torch.float64)
@@ -229,14 +224,12 @@ def test_directions_of_a_few_samples_keep_the_bound_on_the_range() -> None:
 def test_each_layer_is_measured_at_its_own_input() -> None:
     x = digits()[0][:50]
     model = nn.Sequential(mlp(64, 8, 8, 4), nn.Tanh())
-    found = layer_spectra(model, x)
-    assert list(found) == ["0.0", "0.2", "0.4"]
+    inputs = layer_inputs(model, x)
+    assert list(inputs) == ["0.0", "0.2", "0.4"]
     hidden = torch.tanh(model[0][0](x)).detach()
     expected = dense_gram_eigenvalues(with_ones(hidden))[0]
-    assert found["0.2"].lambda_max == pytest.approx(expected, rel=1e-12)
-    assert list(layer_spectra(model, x, layers=["0.4"])) == ["0.4"]
-    with pytest.raises(ValueError, match=r"layers must be among .*, got \['nope'\]"):
-        layer_spectra(model, x, layers=["nope"])
+    found = layer_spectrum(model.get_submodule("0.2"), inputs["0.2"])
+    assert found.lambda_max == pytest.approx(expected, rel=1e-12)
     assert not any(module._forward_hooks for module in model.modules())
 
 

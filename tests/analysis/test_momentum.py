@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from proxprop.analysis.momentum import limit_factor, momentum_filter, momentum_roots, step_limit
+from proxprop.analysis.momentum import limit_factor, step_limit
+
+from .quadratic import momentum_filter, momentum_roots
 
 
 def sgd_path(h: float, momentum: float, nesterov: bool, steps: int) -> np.ndarray:

@@ -115,6 +115,32 @@ def test_measures_equal_their_definitions(solver, steps, bias, count):
             assert values[f"{measure}/{index}"] == pytest.approx(value.item(), rel=1e-9), measure
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_running_grams_system_is_the_running_one(bias):
+    model = mlp(bias)
+    convert(model, tau=TAU, gram="running", decay=0.5, refresh=1)
+    inputs, targets = batch()
+    recorded(model, 3 * inputs.flip(0)[:12], targets[:12])  # what the average remembers
+    rows, _, gradient = dense(model, inputs, targets, 0)
+    values, _ = recorded(model, inputs, targets, "full")
+    old = 3 * inputs.flip(0)[:12]
+    old = torch.cat([old, torch.ones(12, 1, dtype=old.dtype)], 1) if bias else old
+    moment = (old.T @ old / 12 * 0.5 + rows.T @ rows / 20) / 1.5
+    eigenvalues = torch.linalg.eigvalsh((12 * 0.5 + 20) / 1.5 * moment)
+    assert values["lambda_max/0"] == pytest.approx(eigenvalues[-1].item(), rel=1e-9)
+    kappa = ((1 + TAU * eigenvalues[-1]) / (1 + TAU * eigenvalues[0])).item()
+    assert values["condition/0"] == pytest.approx(kappa, rel=1e-9)
+    assert values["bound/0"] == pytest.approx(2 * kappa**0.5 / (1 + kappa), rel=1e-9)
+    assert values["bound/0"] <= values["cosine/0"] <= 1
+    for name in ("0", "2"):
+        assert values[f"residual/{name}"] < 1e-12
+    direction = model[0].weight.grad
+    if bias:
+        direction = torch.cat([direction, model[0].bias.grad[:, None]], 1)
+    left = gradient - direction @ (rows.T @ rows + torch.eye(rows.shape[1]).double() / TAU)
+    assert left.norm() > 0.1 * gradient.norm()  # it is not this batch's system
+
+
 def test_an_exact_step_never_overshoots_and_a_large_matched_explicit_one_does():
     model = mlp()
     convert(model, tau=TAU, solver="exact")

@@ -33,15 +33,6 @@ def largest(*tensors: Tensor) -> float:
     return max((float(_drawn(tensor).abs().max()) for tensor in tensors), default=0.0)
 
 
-def decoded(image: dict[str, Any]) -> Tensor:
-    """Return the cells of a picture as numbers; the inverse of `picture`, up to rounding."""
-    cells = torch.frombuffer(bytearray(base64.b64decode(image["data"])), dtype=torch.int8)
-    values: Tensor = cells.double() * (image["scale"] / _LEVELS)
-    count = image.get("count", 1)
-    values = values.reshape(count, image["rows"], image["cols"])
-    return values if image["kind"] == "maps" else values[0]
-
-
 def _maps(values: Tensor, scale: float | None) -> dict[str, Any]:
     return {
         "kind": "maps",

@@ -99,16 +99,6 @@ class StepTrace:
         }
 
 
-def trace(state: State, report: Report = quiet) -> dict[str, Any]:
-    """Return the step that a state takes next: all that `StepTrace` has to say of it.
-
-    Raises:
-        StateError: The weights or the loss are not finite.
-    """
-    step = StepTrace(state)
-    return {**step.motion(report), **step.findings(report)}
-
-
 def _layers(network: PenaltyNetwork, sigmas: list[str], start: Variables) -> list[dict[str, Any]]:
     rows = []
     for affine in network.affine:

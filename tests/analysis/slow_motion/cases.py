@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from proxprop.analysis.slow_motion.step import trace
+from proxprop.analysis.slow_motion.step import StepTrace
 from proxprop.analysis.state import State
 from proxprop.spec.config import RunConfig
 
@@ -61,3 +62,22 @@ def traced(case: str, solver: str = "cg", **changes: Any) -> tuple[State, dict[s
     """Return a state and its trace."""
     found = state(case, solver, **changes)
     return found, trace(found)
+
+
+def trace(state: State) -> dict[str, Any]:
+    """Return the step that a state takes next: all that `StepTrace` has to say of it.
+
+    Raises:
+        StateError: The weights or the loss are not finite.
+    """
+    step = StepTrace(state)
+    return {**step.motion(), **step.findings()}
+
+
+def decoded(image: dict[str, Any]) -> Tensor:
+    """Return the cells of a picture as numbers; the inverse of `picture`, up to rounding."""
+    cells = torch.frombuffer(bytearray(base64.b64decode(image["data"])), dtype=torch.int8)
+    values: Tensor = cells.double() * (image["scale"] / 127)
+    count = image.get("count", 1)
+    values = values.reshape(count, image["rows"], image["cols"])
+    return values if image["kind"] == "maps" else values[0]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from proxprop.analysis.slow_motion.pictures import MAX_CELLS, MAX_MAPS, decoded, largest, picture
+from proxprop.analysis.slow_motion.pictures import MAX_CELLS, MAX_MAPS, largest, picture
+from tests.analysis.slow_motion.cases import decoded
 
 
 def test_small_matrices_are_shown_cell_by_cell():

@@ -10,12 +10,10 @@ import pytest
 import torch
 
 from proxprop.analysis.slow_motion import findings
-from proxprop.analysis.slow_motion.pictures import decoded
 from proxprop.analysis.slow_motion.step import StepTrace
-from proxprop.analysis.slow_motion.step import trace as trace_state
 from proxprop.analysis.state import StateError
 from proxprop.penalty import EQUATIONS
-from tests.analysis.slow_motion.cases import CASES, EXPLICIT_LR, LR, TAU, state, traced
+from tests.analysis.slow_motion.cases import CASES, EXPLICIT_LR, LR, TAU, decoded, state, traced
 from tests.analysis.slow_motion.reference import Reference
 
 # Rounding only: both sides are float64 on tiny nets; differences of nearly equal numbers (a step
@@ -215,7 +213,7 @@ def test_a_wrong_layer_is_found_out(monkeypatch):
         ]
 
     monkeypatch.setattr(findings, "layer_steps", wrong)
-    holds = {c["key"]: c["holds"] for c in trace_state(state("mlp"))["checks"]}
+    holds = {c["key"]: c["holds"] for c in traced("mlp")[1]["checks"]}
     assert holds == {
         "autograd": True,
         "layers": False,
@@ -267,7 +265,7 @@ def test_weights_that_diverged_are_refused():
     with torch.no_grad():
         found.model[0].weight.fill_(math.inf)
     with pytest.raises(StateError, match="diverged"):
-        trace_state(found)
+        StepTrace(found)
 
 
 @pytest.mark.parametrize("last", ["hidden", "all"])
