@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,7 +25,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         OSError: If the disk refuses.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _delete_abandoned(path.parent)
+    delete_abandoned(path.parent)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with unfinished.open("xb") as stream:
@@ -51,8 +52,9 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         stream.write(data.encode() if isinstance(data, str) else data)
 
 
-def _delete_abandoned(folder: Path) -> None:
-    for path in folder.glob(".*.part"):
+def delete_abandoned(folder: Path, pattern: str = ".*.part") -> None:
+    """Delete files and folders that killed processes left unfinished more than a day ago."""
+    for path in folder.glob(pattern):
         with suppress(OSError):  # another process may do the same
             if time.time() - path.stat().st_mtime > ABANDONED:
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -18,7 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from proxprop import paths
-from proxprop.engine import load_loops, warm_up
+from proxprop.cluster import chosen_loops
+from proxprop.engine import warm_up
 from proxprop.runs.errors import StoreError
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
@@ -57,11 +58,14 @@ class Worker:
         print(READY, flush=True)
         self._run_id = self._given.get()
         self._mailbox = Mailbox(self._store, self._run_id)
+        parent = os.dup(1)
         _log_to(paths.log(self._run_id, self._store.home))
         try:
-            execute(self._store, self._run_id, self._mailbox, load_loops)
+            execute(self._store, self._run_id, self._mailbox, chosen_loops())
         except StoreError as error:
-            print(error, file=sys.stderr, flush=True)
+            # A log on the same disk takes nothing any more; the parent writes it down once it can.
+            with contextlib.suppress(OSError):
+                os.write(parent, str(error).encode())
             return EXIT_STORE
         return 0
 
@@ -131,15 +135,16 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         store = Store(chosen.store)
     except StoreError as error:
-        print(error, file=sys.stderr, flush=True)
+        print(error, flush=True)  # for the parent
         return EXIT_STORE
     return Worker(store).work()
 
 
 if __name__ == "__main__":
     status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # a log on a full disk
+        sys.stdout.flush()
+        sys.stderr.flush()
     # Everything is written down; taking torch apart module by module would keep a slot of the
     # queue, and the server's shutdown, waiting for seconds.
     os._exit(status)

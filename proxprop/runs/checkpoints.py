@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import zlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from proxprop import paths
 from proxprop.files import write_atomically
 from proxprop.runs.errors import disk_error
+from proxprop.runs.record import CheckpointRow
 from proxprop.runs.recorder import Recorder
 from proxprop.runs.store import Store
 from proxprop.spec.events import Notice, Snapshot
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KEPT = 2
+MOST_WAITING = 20e6  # bytes of snapshots on their way to the disk
+MOST_BYTES = 200e6  # of what is kept along a run, beside the last two
 FORMAT = 1
 MODEL_PREFIX = "model/"  # tensors of a snapshot that are the model's state dict
 WEIGHTS = "weights.safetensors"
@@ -33,20 +37,22 @@ class CheckpointError(RuntimeError):
 
 
 class Checkpoints:
-    """The checkpoints of one run: the last two are kept, and the final weights.
+    """The checkpoints of one run: the last two and some along the run, and the final weights.
 
     Args:
         store: Keeps the list of complete files.
         run_id: The run.
+        along: How many are kept beside the last two, fewer where they are large.
     """
 
-    def __init__(self, store: Store, run_id: str) -> None:
+    def __init__(self, store: Store, run_id: str, along: int = 0) -> None:
         self._store = store
+        self._along = along
         self._run_id = run_id
         self._folder = paths.checkpoints(run_id, store.home)
 
     def save(self, snapshot: Snapshot) -> Path:
-        """Write a snapshot down for good, then drop all but the last two.
+        """Write a snapshot down for good, then drop those that are too many.
 
         Raises:
             StoreError: If the disk refuses; earlier checkpoints are untouched.
@@ -56,10 +62,15 @@ class Checkpoints:
         self._store.add_checkpoint(
             self._run_id, snapshot.step, str(path.relative_to(self._store.home))
         )
-        for old in self._store.checkpoints(self._run_id)[KEPT:]:
-            (self._store.home / old.path).unlink(missing_ok=True)
-            self._store.drop_checkpoint(self._run_id, old.step)
+        saved = {row.step: self._store.home / row.path for row in self._listed()}
+        along = int(min(self._along, MOST_BYTES / path.stat().st_size))
+        for step in superfluous(list(saved), KEPT + along):
+            saved[step].unlink(missing_ok=True)
+            self._store.drop_checkpoint(self._run_id, step)
         return path
+
+    def _listed(self) -> list[CheckpointRow]:
+        return self._store.checkpoints(self._run_id)
 
     def save_weights(self, snapshot: Snapshot) -> Path:
         """Write the model's tensors alone, under the names of its state dict."""
@@ -72,13 +83,17 @@ class Checkpoints:
         _write(path, weights, {"step": str(snapshot.step)})
         return path
 
+    def forget_weights(self) -> None:
+        """Delete the final weights: the run goes on, so they no longer are."""
+        (self._folder / WEIGHTS).unlink(missing_ok=True)
+
     def latest(self) -> tuple[Snapshot | None, list[str]]:
         """Return the last usable snapshot and, in words, which files were passed over and why.
 
         Files passed over are left on disk but forgotten, so that new ones take their place.
         """
         passed_over: list[str] = []
-        for row in self._store.checkpoints(self._run_id):
+        for row in self._listed():
             try:
                 return read_snapshot(self._store.home / row.path), passed_over
             except CheckpointError as error:
@@ -87,12 +102,27 @@ class Checkpoints:
         return None, passed_over
 
 
+def superfluous(steps: Sequence[int], most: int) -> list[int]:
+    """Return which of the saved steps to drop so that `most` are left.
+
+    The last two stay. Of the others go those that stand closest to the one before: what is kept
+    becomes sparser the further back it is, as powers of two are.
+    """
+    kept = sorted(steps)
+    dropped = []
+    while len(kept) > most:
+        before = [0, *kept]
+        shares = [kept[i] / max(1, before[i]) for i in range(len(kept) - KEPT)]
+        dropped.append(kept.pop(shares.index(min(shares))))
+    return dropped
+
+
 class Saver:
     """Saves the latest snapshot handed to it while the loop goes on.
 
-    A snapshot's tensors are copies, so a checkpoint never holds up a step or a command. A snapshot
-    that comes while an earlier one still waits replaces it. A disk that refuses is reported as a
-    notice: the run goes on.
+    A snapshot's tensors are copies, so a checkpoint never holds up a step or a command. Where more
+    bytes wait than `MOST_WAITING`, a new snapshot replaces the last one that waits. A disk that
+    refuses is reported as a notice: the run goes on.
 
     Args:
         checkpoints: Where snapshots go.
@@ -110,8 +140,8 @@ class Saver:
         self._checkpoints = checkpoints
         self._recorder = recorder
         self._report = report
-        self._next: Snapshot | None = None
-        self._lock = threading.Lock()  # guards the next snapshot
+        self._waiting: deque[Snapshot] = deque()
+        self._lock = threading.Lock()  # guards what waits
         self._thread = ThreadPoolExecutor(1, "saver")
 
     def __enter__(self) -> Saver:
@@ -123,15 +153,17 @@ class Saver:
 
     def put(self, snapshot: Snapshot) -> None:
         """Have a snapshot saved."""
+        size = sum(tensor.nbytes for tensor in snapshot.tensors.values())
         with self._lock:
-            waiting, self._next = self._next, snapshot
-        if waiting is None:
-            self._thread.submit(self._save)
+            if self._waiting and size * (1 + len(self._waiting)) > MOST_WAITING:
+                self._waiting[-1] = snapshot
+                return
+            self._waiting.append(snapshot)
+        self._thread.submit(self._save)
 
     def _save(self) -> None:
         with self._lock:
-            snapshot, self._next = self._next, None
-        assert snapshot is not None
+            snapshot = self._waiting.popleft()
         try:
             self._recorder.flush()
             self._checkpoints.save(snapshot)

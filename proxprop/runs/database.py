@@ -12,14 +12,27 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from proxprop import paths
-from proxprop.runs.errors import StoreVersionError, disk_error, store_error
+from proxprop.runs.errors import (
+    StoreCorruptError,
+    StoreVersionError,
+    corrupt,
+    disk_error,
+    store_error,
+)
 
 _IDLE = 4  # connections kept open between calls
-SCHEMA_VERSION = 1  # kept in SQLite's user_version
+SCHEMA_VERSION = 2  # kept in SQLite's user_version
+# Store version → the statements that make it the next one.
+MIGRATIONS: dict[int, Sequence[str]] = {
+    1: (
+        "ALTER TABLE runs ADD COLUMN binned REAL NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN counted REAL",
+    ),
+}
 
 # status: queued → starting → running ⇄ paused → ended; outcome is set once it has ended.
 TABLES = """
@@ -44,13 +57,15 @@ CREATE TABLE IF NOT EXISTS runs (
     notes         TEXT NOT NULL DEFAULT '',
     created       REAL NOT NULL,             -- unix seconds
     queued        REAL,                      -- unix seconds; when it last joined the queue
-    resume        INTEGER NOT NULL DEFAULT 0, -- 1: goes on from its last checkpoint when started
+    resume        INTEGER NOT NULL DEFAULT 0, -- 1: goes on from a checkpoint; 2: or begins again
     started       REAL,
     ended         REAL,
     deleted       REAL,                      -- set: in the bin, restorable for a while
     pid           INTEGER,                   -- of the process that runs it
     process       TEXT,                      -- host and start time: tells reused pids apart
-    heartbeat     REAL                       -- unix seconds, about twice a second
+    heartbeat     REAL,                      -- unix seconds, about twice a second
+    binned        REAL NOT NULL DEFAULT 0,   -- seconds in the bin, as counted
+    counted       REAL                       -- unix seconds; when they were counted last
 );
 CREATE TABLE IF NOT EXISTS chunks (
     seq        INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -128,6 +143,42 @@ class Database:
         """The data directory the store lies in; checkpoints and logs lie beside it."""
         return self.path.parent
 
+    def damage(self) -> str:
+        """Look through the whole file; return what is wrong with it in words, "" if nothing is."""
+        try:
+            first = self._rows("PRAGMA quick_check(1)")[0][0].rpartition("***")[2]
+        except StoreCorruptError as error:
+            return str(error)
+        if first == "ok":
+            return ""
+        return str(corrupt(self.path, first))
+
+    def check_writable(self) -> None:
+        """Raise if nothing can be recorded.
+
+        Raises:
+            StoreError: If the file or its folder may not be written, or another program holds it.
+        """
+        with self._writing():
+            pass
+
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent copy of the file to `target` while others go on reading and writing.
+
+        Raises:
+            StoreError: If either cannot be read or written.
+        """
+        unfinished = target.with_name(f".{target.name}.part")
+        try:
+            unfinished.unlink(missing_ok=True)
+            with self._reading() as source, closing(sqlite3.connect(unfinished)) as copy:
+                source.backup(copy)
+            unfinished.replace(target)
+        except OSError as error:
+            raise disk_error(error, target) from error
+        finally:
+            unfinished.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Close the idle connections; the store stays usable."""
         with self._lock:
@@ -190,7 +241,7 @@ class Database:
         return connection
 
     def _prepare(self) -> None:
-        """Create the tables of a new file; refuse a damaged or newer one, never touching it."""
+        """Create the tables of a new file, migrate an older one; refuse a damaged or newer one."""
         with self._reading() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
@@ -199,8 +250,21 @@ class Database:
                     f"{version}, this one knows {SCHEMA_VERSION}). Upgrade proxprop, or point "
                     "PROXPROP_HOME at another folder."
                 )
-            if version < SCHEMA_VERSION:
+            if version == 0:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.executescript(
                     f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT"
                 )
+        if 0 < version < SCHEMA_VERSION:
+            self._migrate()
+
+    def _migrate(self) -> None:
+        """Bring the tables up to date; the file as it was is kept beside it."""
+        with self._writing() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version < SCHEMA_VERSION:  # no other process was faster
+                self.copy_to(self.path.with_name(f"{self.path.name}.version-{version}"))
+            for older in range(version, SCHEMA_VERSION):
+                for statement in MIGRATIONS[older]:
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

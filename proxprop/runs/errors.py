@@ -18,6 +18,13 @@ class UnknownRunError(RunError):
         super().__init__(f"There is no run {run_id!r}; it may have been deleted for good.")
 
 
+class RunEndedError(RunError):
+    """A command came after the run's end."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"Run {run_id} has ended; it takes no more commands.")
+
+
 class StoreError(RuntimeError):
     """The run store cannot be read or written; the message holds cause and remedy."""
 
@@ -58,16 +65,22 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
             "point PROXPROP_HOME at another one. What was recorded before is kept."
         )
     if code in _CORRUPT:
-        return StoreCorruptError(
-            f"The run store {path} is damaged or no run store: {error}. It was left as it is. Move "
-            "it away (with its -wal and -shm files) to start afresh, or restore a backup."
-        )
+        return corrupt(path, str(error))
     if code in _DENIED:
         return StoreError(
             f"The run store {path} cannot be opened for writing: {error}. Check the permissions "
             "of its folder, or point PROXPROP_HOME at another one."
         )
     return StoreError(f"The run store {path} failed: {error}.")
+
+
+def corrupt(path: Path, detail: str) -> StoreCorruptError:
+    """Return the error of a damaged store: what is wrong, and the ways out."""
+    return StoreCorruptError(
+        f"The run store {path} is damaged or no run store: {' '.join(detail.split())}. It was left "
+        "as it is. Move it away (with its -wal and -shm files) to start afresh, or bring a backup "
+        "back: proxprop restore FILE"
+    )
 
 
 def disk_error(error: OSError, path: Path) -> StoreError:

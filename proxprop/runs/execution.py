@@ -11,15 +11,18 @@ from dataclasses import replace
 from proxprop import paths
 from proxprop.data.errors import DataError
 from proxprop.runs.checkpoints import Checkpoints, Saver
-from proxprop.runs.errors import StoreError
+from proxprop.runs.errors import RunError, StoreError
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.progress import Progress
 from proxprop.runs.record import Run
 from proxprop.runs.recorder import Recorder
 from proxprop.runs.store import Store
-from proxprop.spec.config import ConfigError
+from proxprop.runs.trackers import Logging
+from proxprop.spec.config import ConfigError, RunConfig
 from proxprop.spec.controls import Loop
-from proxprop.spec.events import WHOLE, Ended, Event, Notice, Snapshot
+from proxprop.spec.events import WHOLE, Ended, Event, Notice, Rewound, Snapshot
+
+_NO_STEP = 2**62  # beyond every step: members that are not named keep all they have
 
 
 def execute(
@@ -45,12 +48,11 @@ def execute(
         StoreError: If the end itself cannot be written down.
     """
     run = store.run(run_id)
-    try:
-        progress = Progress(run.config)
-    except ConfigError as error:  # written by another version
-        store.end(run_id, "failed", str(error))
-        return Ended("failed", run.step, run.epoch, run.seconds, str(error))
-    recorder = Recorder(store, run_id, progress)
+    if run.foreign:
+        store.end(run_id, "failed", run.foreign)
+        return Ended("failed", run.step, run.epoch, run.seconds, run.foreign)
+    endless = run.config.budget.endless
+    recorder = Recorder(store, run_id, Progress(run.config), endless=endless)
     with recorder, mailbox:
         try:
             ended = _follow(store, run, recorder, mailbox, loops, watch or (lambda event: None))
@@ -74,7 +76,10 @@ def _follow(
         recorder.put(notice)
         watch(notice)
 
-    checkpoints = Checkpoints(store, run.id)
+    logging = Logging(run, store.home, report)
+    config = run.config
+    along = config.checkpoint.along if isinstance(config, RunConfig) else 0
+    checkpoints = Checkpoints(store, run.id, along)
     snapshot = _rewind(store, run, checkpoints, recorder) if run.resume else None
     loop = loops().get(run.kind)
     if loop is None:
@@ -88,14 +93,18 @@ def _follow(
     events = loop(run.config, mailbox, snapshot=snapshot, progress=progress)
     alone = run.config.members == 1
     ended = Ended("failed", 0, 0.0, 0.0, "The loop stopped without saying how it ended.")
-    with Saver(checkpoints, recorder, report) as saver:
+    with logging, Saver(checkpoints, recorder, report) as saver:
         for event in events:
             if isinstance(event, Snapshot):
                 saver.put(event)
+            elif isinstance(event, Rewound):
+                recorder.flush()
+                store.truncate_after(run.id, _NO_STEP, event.steps)
             elif isinstance(event, Ended) and (event.member == WHOLE or alone):
                 ended = event
             else:
                 recorder.put(event)
+            logging.take(event)
             watch(event)
             recorder.check()
     if saver.failure and ended.outcome in ("finished", "stopped"):
@@ -108,14 +117,23 @@ def _follow(
 def _rewind(
     store: Store, run: Run, checkpoints: Checkpoints, recorder: Recorder
 ) -> Snapshot | None:
+    """Return the snapshot a run goes on from, cut to it; None where it begins again."""
     snapshot, passed_over = checkpoints.latest()
-    for reason in passed_over:
-        recorder.put(Notice("warning", f"{reason} An earlier checkpoint is used."))
+    if snapshot is None and run.step > 0 and not run.begin_again:
+        raise RunError(
+            f"{' '.join(passed_over)} No saved state is left: this run can only begin again, and "
+            f"the {run.step} steps it recorded, kept so far, are thrown away then. To do so: "
+            f"proxprop runs resume {run.id} --begin-again"
+        )
+    checkpoints.forget_weights()
     if snapshot is None:
         store.truncate_after(run.id, -1)
         if run.step > 0:
-            recorder.put(Notice("warning", "There was no checkpoint: the run began again."))
+            reasons = "".join(f"{reason} " for reason in passed_over)
+            recorder.put(Notice("warning", f"{reasons}No saved state was left: begun again."))
         return None
+    for reason in passed_over:
+        recorder.put(Notice("warning", f"{reason} An earlier checkpoint is used."))
     members = {int(k): v for k, v in snapshot.extra.get("member_steps", {}).items()}
     store.truncate_after(run.id, snapshot.step, members)
     return snapshot
@@ -125,7 +143,7 @@ def _failed(store: Store, run_id: str, error: Exception) -> Ended:
     step = 0
     with contextlib.suppress(StoreError):
         step = store.run(run_id).step
-    if isinstance(error, (DataError, ConfigError, StoreError, NotImplementedError)):
+    if isinstance(error, (DataError, ConfigError, RunError, StoreError, NotImplementedError)):
         return Ended("failed", step, 0.0, 0.0, str(error))
     path = paths.log(run_id, store.home)
     with contextlib.suppress(OSError):
@@ -144,7 +162,7 @@ def _cause(error: Exception) -> str:
 
 def _finish(store: Store, run_id: str, recorder: Recorder, ended: Ended) -> None:
     """Write down what is left and the end, trying for as long as a store may be in trouble."""
-    deadline = time.monotonic() + recorder.give_up_after
+    deadline = recorder.trouble_since + recorder.give_up_after
     while True:
         try:
             recorder.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Iterable
 
 from proxprop.runs.errors import StoreError
 from proxprop.runs.store import Store
@@ -13,29 +14,21 @@ from proxprop.spec.controls import Control
 _INTERVAL = 0.05
 
 
-class Mailbox:
-    """The controls of one run: a thread fetches commands from the store, the loop asks for them.
+class Inbox:
+    """The controls of one loop: others hand it commands, the loop asks for them.
 
     Args:
-        store: Where commands are left.
-        run_id: The run they are for.
+        controls: The first ones.
     """
 
-    def __init__(self, store: Store, run_id: str) -> None:
-        self.interruption = ""
-        self._store = store
-        self._run_id = run_id
+    def __init__(self, controls: Iterable[Control] = ()) -> None:
         self._waiting: queue.SimpleQueue[Control] = queue.SimpleQueue()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._fetch, name="controls", daemon=True)
+        for control in controls:
+            self.put(control)
 
-    def __enter__(self) -> Mailbox:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._closing.set()
-        self._thread.join()
+    def put(self, control: Control) -> None:
+        """Hand the loop a command."""
+        self._waiting.put(control)
 
     def poll(self) -> list[Control]:
         """Return the commands that have come in; never blocks."""
@@ -52,9 +45,31 @@ class Mailbox:
             return []
         return [first, *self.poll()]
 
-    def put(self, control: Control) -> None:
-        """Hand the loop a command from within its own process."""
-        self._waiting.put(control)
+
+class Mailbox(Inbox):
+    """The controls of one run: a thread fetches commands from the store.
+
+    Args:
+        store: Where commands are left.
+        run_id: The run they are for.
+    """
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        super().__init__()
+        self.interruption = ""
+        self._store = store
+        self._run_id = run_id
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._fetch, name="controls", daemon=True)
+
+    def __enter__(self) -> Mailbox:
+        self._take()  # what was sent before counts from the first step on
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._closing.set()
+        self._thread.join()
 
     def interrupt(self, reason: str) -> None:
         """Make the loop stop as `interrupted`, for a reason that is not its user's wish."""
@@ -63,9 +78,14 @@ class Mailbox:
 
     def _fetch(self) -> None:
         while not self._closing.wait(_INTERVAL):
-            try:
-                for control in self._store.take_controls(self._run_id):
-                    self.put(control)
-            except StoreError:
-                # A store in trouble is the recorder's to report; commands wait until it is well.
+            if not self._take():
                 self._closing.wait(0.5)
+
+    def _take(self) -> bool:
+        """Fetch the commands that wait; False where the store is in trouble, which is not told."""
+        try:
+            for control in self._store.take_controls(self._run_id):
+                self.put(control)
+        except StoreError:  # the recorder's to report; commands wait until the store is well
+            return False
+        return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -48,6 +49,18 @@ class Process:
             if started:
                 return _start_time(self.pid) == started
         return heartbeat is not None and time.time() - heartbeat < SILENCE
+
+    def kill(self) -> None:
+        """End it at once, if it is that very process of this machine and still runs.
+
+        Raises:
+            OSError: If it may not be ended from here.
+        """
+        host, _, started = self.token.rpartition(":")
+        if host != socket.gethostname() or not started:
+            raise OSError("it runs on another machine")
+        if _start_time(self.pid) == started:
+            os.kill(self.pid, signal.SIGKILL)
 
 
 def _start_time(pid: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from proxprop.runs.record import (
     run_of,
     unpack,
 )
-from proxprop.spec.events import Outcome
+from proxprop.spec.config import RunConfig
+from proxprop.spec.divergence import Record, growth_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,9 +62,7 @@ class Reading(Database):
         self,
         search: str = "",
         status: Status | Sequence[Status] | None = None,
-        outcome: Outcome | Sequence[Outcome] | None = None,
         kind: str | Sequence[str] | None = None,
-        tags: Sequence[str] = (),
         order: Order = "newest",
         deleted: bool = False,
         limit: int | None = None,
@@ -73,16 +72,14 @@ class Reading(Database):
         Args:
             search: Words that must all occur in id, name, notes, tags or config.
             status: One status or several.
-            outcome: One outcome or several.
             kind: "run", "race", "sweep" or several.
-            tags: Tags a run must all have.
             order: "newest", "oldest", "name", "status" or "seconds".
             deleted: True for the runs in the bin, False for the others.
             limit: At most so many; None for all.
         """
         where = [f"deleted IS {'NOT ' if deleted else ''}NULL"]
         values: list[object] = []
-        for column, wanted in (("status", status), ("outcome", outcome), ("kind", kind)):
+        for column, wanted in (("status", status), ("kind", kind)):
             if wanted is not None:
                 options = [wanted] if isinstance(wanted, str) else list(wanted)
                 where.append(f"{column} IN ({_marks(options)})")
@@ -90,9 +87,6 @@ class Reading(Database):
         for word in search.split():
             where.append("instr(lower(id||' '||name||' '||notes||' '||tags||' '||config), ?)")
             values.append(word.lower())
-        for tag in tags:
-            where.append("EXISTS (SELECT 1 FROM json_each(runs.tags) WHERE value = ?)")
-            values.append(tag)
         tail = f"ORDER BY {_ORDERS[order]} LIMIT {-1 if limit is None else int(limit)}"
         rows = self._rows(f"SELECT * FROM runs WHERE {' AND '.join(where)} {tail}", values)
         return [run_of(row) for row in rows]
@@ -145,6 +139,28 @@ class Reading(Database):
         frame = pd.concat(frames, ignore_index=True) if frames else empty
         return frame.astype({"step": np.int64})
 
+    def divergence(self, run: Run) -> str:
+        """Return which layers' step grew before a single run diverged; empty where nothing tells.
+
+        See `proxprop.spec.divergence`.
+        """
+        began, config = run.started_info, run.config
+        if run.outcome != "diverged" or began is None or not isinstance(config, RunConfig):
+            return ""
+        points = self.points(run.id, "layers")
+        records = cast(list[Record], points.to_dict("records"))
+        return growth_sentence(records, began.layers, began.implicit, config.instruments.every)
+
+    def last_point(self, run_id: str, table: str, member: int = 0) -> dict[str, float]:
+        """Return the values of a table's last point with its step; empty if there is none."""
+        rows = self._rows(
+            "SELECT columns, data FROM chunks "
+            "WHERE run_id = ? AND tbl = ? AND member = ? ORDER BY seq DESC LIMIT 1",
+            (run_id, table, member),
+        )
+        columns = unpack(rows[0]["data"], json.loads(rows[0]["columns"])) if rows else {}
+        return {name: float(values[-1]) for name, values in columns.items()}
+
     def members(self, run_id: str) -> list[int]:
         """Return the members that have points, ascending."""
         rows = self._rows(
@@ -155,7 +171,8 @@ class Reading(Database):
     def tags(self) -> list[str]:
         """Return every tag in use, alphabetically."""
         rows = self._rows(
-            "SELECT DISTINCT value FROM runs, json_each(runs.tags) "
+            "SELECT DISTINCT value FROM runs, json_each("
+            "CASE WHEN json_valid(runs.tags) THEN runs.tags ELSE '[]' END) "
             "WHERE deleted IS NULL ORDER BY value COLLATE NOCASE"
         )
         return [row["value"] for row in rows]

@@ -7,19 +7,21 @@ import json
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from proxprop.runs.process import Process
-from proxprop.spec.config import AnyConfig, load_config
+from proxprop.spec.config import AnyConfig, ConfigError, Problem, load_known
 from proxprop.spec.events import Ended, Mark, Notice, Outcome, Started
 
 Status = Literal["queued", "starting", "running", "paused", "ended"]
+LIVE: tuple[Status, ...] = ("starting", "running", "paused")  # a process is supposed to run it
 RecordedEvent = Started | Mark | Notice | Ended
 RECORDED = (Started, Mark, Notice, Ended)
 
@@ -31,6 +33,10 @@ _EVENTS: dict[str, TypeAdapter[Any]] = {
 
 # A live process writes its heartbeat twice a second; this many seconds of silence are worth a word.
 STALE = 2.5
+# One that starts may have torch to load before it can write any.
+STALE_STARTING = 60.0
+
+GONE = "The process that ran it is gone: it was killed, or the machine stopped."
 
 # Outcomes after which a run may go on. One that diverged goes on from its last checkpoint, which is
 # of before: there its settings can be changed.
@@ -63,6 +69,7 @@ class Run:
         created: Unix seconds.
         queued: When it last joined the queue.
         resume: Whether it goes on from its last checkpoint when started.
+        begin_again: Whether it may begin again where no checkpoint can be read.
         started: When its first process began.
         ended: When it ended.
         deleted: When it was put in the bin.
@@ -92,6 +99,7 @@ class Run:
     created: float
     queued: float | None
     resume: bool
+    begin_again: bool
     started: float | None
     ended: float | None
     deleted: float | None
@@ -99,31 +107,59 @@ class Run:
     process: str | None
     heartbeat: float | None
 
-    @cached_property
+    @property
     def config(self) -> AnyConfig:
-        """Its config, parsed.
+        """Its config; of a run of another version what is known here, see `foreign`.
 
         Raises:
-            ConfigError: If it was written by a version whose fields this one does not know.
+            ConfigError: If nothing of it can be read.
         """
-        return load_config(json.loads(self.config_json))
+        config, unknown = self._known
+        if config is None:
+            raise ConfigError(list(unknown))
+        return config
+
+    @property
+    def foreign(self) -> str:
+        """What of its config this version does not know, in words; such a run is only read."""
+        unknown = self._known[1]
+        if not unknown:
+            return ""
+        fields = "; ".join(map(str, unknown))
+        return f"Run {self.id} is of another version and can only be read. Not known here: {fields}"
+
+    @cached_property
+    def _known(self) -> tuple[AnyConfig | None, tuple[Problem, ...]]:
+        try:
+            return load_known(json.loads(self.config_json))
+        except ValueError as error:  # a row that was damaged
+            return None, (Problem("", f"its settings cannot be read: {error}"),)
 
     @property
     def live(self) -> bool:
         """Whether a process is supposed to be running it."""
-        return self.status in ("starting", "running", "paused")
+        return self.status in LIVE
 
     @property
     def resumable(self) -> bool:
         """Whether it ended before its budget was spent, so that it may go on."""
-        return self.status == "ended" and self.outcome in RESUMABLE
+        return self.status == "ended" and self.outcome in RESUMABLE and not self.foreign
+
+    @property
+    def extendable(self) -> bool:
+        """Whether a larger budget continues it."""
+        continued = self.outcome in ("finished", "stopped", "interrupted")
+        if self.kind != "run" or not continued or self.foreign:
+            return False
+        return not self.config.budget.endless
 
     @property
     def stale(self) -> bool:
         """Whether it is live but has shown no sign of life for a while, or its process is gone."""
         if not self.live or self.pid is None or self.heartbeat is None:
             return False
-        return time.time() - self.heartbeat > STALE or not self.alive
+        patience = STALE_STARTING if self.status == "starting" else STALE
+        return time.time() - self.heartbeat > patience or not self.alive
 
     @property
     def alive(self) -> bool:
@@ -131,6 +167,13 @@ class Run:
         if not self.live or self.pid is None:
             return False
         return Process(self.pid, self.process or "").alive(self.heartbeat)
+
+    @property
+    def as_it_stands(self) -> Run:
+        """The run; as interrupted where nobody was left to write that its process died."""
+        if not self.live or self.alive:
+            return self
+        return dataclasses.replace(self, status="ended", outcome="interrupted", words=GONE)
 
     @property
     def eta(self) -> float | None:
@@ -214,20 +257,42 @@ def run_of(row: sqlite3.Row) -> Run:
     """Return the run that a row of `runs` describes."""
     values = dict(row)
     started_info = values["started_info"]
+    resume = values["resume"]
+    del values["binned"], values["counted"]
     values.update(
         config_json=values.pop("config"),
-        started_info=_EVENTS["started"].validate_json(started_info) if started_info else None,
-        summary=json.loads(values["summary"]),
-        tags=tuple(json.loads(values["tags"])),
-        resume=bool(values["resume"]),
+        started_info=_read("started", started_info) if started_info else None,
+        summary=_plain(values["summary"], {}),
+        tags=tuple(_plain(values["tags"], [])),
+        resume=bool(resume),
+        begin_again=resume == 2,
     )
     return Run(**values)
 
 
+def _plain(text: str, otherwise: Any) -> Any:
+    """Return JSON as data; what stands for it where the row was damaged."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return otherwise
+    return value if isinstance(value, type(otherwise)) else otherwise
+
+
 def event_of(row: sqlite3.Row) -> EventRow:
     """Return the event that a row of `events` describes."""
-    event = _EVENTS[row["kind"]].validate_json(row["payload"])
+    event = _read(row["kind"], row["payload"])
+    if event is None:
+        text = f"What was recorded here ({row['kind']!r}) is of another version and not shown."
+        event = Notice("warning", text, member=row["member"])
     return EventRow(row["seq"], row["run_id"], row["time"], event)
+
+
+def _read(kind: str, payload: str) -> Any:
+    """Return a recorded event, or None if another version wrote it."""
+    with suppress(KeyError, ValidationError):
+        return _EVENTS[kind].validate_json(payload)
+    return None
 
 
 def kind_of(event: RecordedEvent) -> str:

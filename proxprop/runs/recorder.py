@@ -12,7 +12,7 @@ from typing import Any
 from proxprop.runs.errors import StoreError, StoreFullError, StoreLockedError
 from proxprop.runs.progress import Progress
 from proxprop.runs.record import RECORDED, to_json
-from proxprop.runs.store import Store
+from proxprop.runs.store import MOST_NUMBERS, Store
 from proxprop.spec.events import Artifact, Ended, Event, Notice, Point, Started, State
 
 INTERVAL = 0.2  # seconds between writes: a few a second, however fast the loop
@@ -37,10 +37,16 @@ class Recorder:
         progress: Tells how much of the budget is spent.
         give_up_after: Seconds that a full disk or a locked store may last; default 15, or
             `PROXPROP_PATIENCE`.
+        endless: Whether its points are thinned out as they become many.
     """
 
     def __init__(
-        self, store: Store, run_id: str, progress: Progress, give_up_after: float | None = None
+        self,
+        store: Store,
+        run_id: str,
+        progress: Progress,
+        give_up_after: float | None = None,
+        endless: bool = False,
     ) -> None:
         self._store = store
         self._run_id = run_id
@@ -52,6 +58,8 @@ class Recorder:
         self._wake = threading.Event()
         self._closing = False
         self._tables: set[str] = set()
+        self._endless = endless
+        self._numbers = 0  # recorded since the store was thinned out
         self._last_write = 0.0
         self._trouble_since: float | None = None
         self._error: Exception | None = None
@@ -65,6 +73,11 @@ class Recorder:
         self._closing = True
         self._wake.set()
         self._thread.join()
+
+    @property
+    def trouble_since(self) -> float:
+        """Since when the store refuses to be written (monotonic clock); now if it does not."""
+        return time.monotonic() if self._trouble_since is None else self._trouble_since
 
     def put(self, event: Event) -> None:
         """Take an event; it is written down within `INTERVAL`, the first of each table at once."""
@@ -108,6 +121,14 @@ class Recorder:
                     self._batch = batch + self._batch
                 raise
             self._last_write = time.monotonic()
+            self._thin(batch)
+
+    def _thin(self, batch: Sequence[_Timed]) -> None:
+        self._numbers += sum(len(e.values) for _, e in batch if isinstance(e, Point))
+        if self._endless and self._numbers >= MOST_NUMBERS // 2:
+            self._numbers = 0
+            with contextlib.suppress(StoreError):  # the next time does as well
+                self._store.thin(self._run_id)
 
     def _fields(self, batch: Sequence[_Timed]) -> dict[str, Any]:
         """Return what the events change in the run's own row."""

@@ -49,18 +49,13 @@ class RaceResults:
         return rows(*data, target=target, measure=measure, baseline=baseline)
 
 
-def raced_config(store: Reading, run: Run) -> RaceConfig:
-    """Return the config of a stored race at the step sizes that were, or are being, raced."""
-    return _raced(store, run)[0]
-
-
 def race_results(store: Reading, run: Run) -> RaceResults:
     """Return what a stored race has come to.
 
     Raises:
         TypeError: If the run is no race.
     """
-    config, search = _raced(store, run)
+    config, search = raced(store, run)
     members = store.members(run.id)
     ends = {
         row.event.member: row.event
@@ -90,7 +85,12 @@ def race_table(
     return race_results(store, store.run(run_id)).table(measure, target, baseline)
 
 
-def _raced(store: Reading, run: Run) -> tuple[RaceConfig, SearchPayload | None]:
+def raced(store: Reading, run: Run) -> tuple[RaceConfig, SearchPayload | None]:
+    """Return what a stored race races, its search's winners in place, and that search if any.
+
+    Raises:
+        TypeError: If the run is no race.
+    """
     config = run.config
     if not isinstance(config, RaceConfig):
         raise TypeError(f"run {run.id} is a {run.kind}, not a race")

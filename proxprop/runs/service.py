@@ -7,16 +7,23 @@ import heapq
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from proxprop import paths
-from proxprop.runs.errors import RunError, StoreError
+from proxprop.files import delete_abandoned
+from proxprop.runs.backup import TEMPORARY
+from proxprop.runs.errors import RunEndedError, RunError, StoreError
+from proxprop.runs.fits import check_fits
 from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
+from proxprop.runs.replay import back
+from proxprop.runs.steering import give_up, requeue, stop
 from proxprop.runs.store import Store
+from proxprop.runs.turns import check_room, in_turn
 from proxprop.runs.worker_process import WorkerProcess
 from proxprop.spec.config import AnyConfig, SettingsChange
 from proxprop.spec.controls import Control
@@ -25,13 +32,14 @@ from proxprop.spec.events import Outcome
 CONCURRENCY_VARIABLE = "PROXPROP_CONCURRENCY"
 _TICK = 0.2
 _LOOK_AROUND = 1.0  # seconds between searches for runs whose process is gone
+_SILENT = 10.0  # seconds without a sign of life after which a deleted run is not asked to stop
 _HOUR = 3600.0
+_SWEEP_DELAY = 60.0  # seconds until the bin and what was left unfinished are looked at first
 # The next warm worker starts once the first point of the run is in, or after so many seconds.
 _WARM_DELAY = 4.0
 _WARM_RETRY = 30.0  # after a warm worker died by itself
 _SHUTDOWN = 6.0  # a worker saves its checkpoint and exits within 5
 
-GONE = "The process that ran it is gone: the server or the machine stopped."
 _RECENT = 20  # ended runs whose duration stands for that of a queued one
 
 
@@ -101,13 +109,14 @@ class RunService:
         self._warm: WorkerProcess | None = None
         self._warmed_for = ""
         self._warm_again = 0.0
-        self._trouble = ""
+        self._damage = self._trouble = ""
         self._closing = threading.Event()
         self._end_orphans()
         if prewarm:
             self._warm = executor(store.path)
         self._thread = threading.Thread(target=self._watch, name="run-service", daemon=True)
         self._thread.start()
+        threading.Thread(target=self._examine, name="examination", daemon=True).start()
 
     def start(self, config: AnyConfig, name: str = "", owner: str = "") -> str:
         """Start a run, or queue it if as many as allowed go on; return its id.
@@ -118,54 +127,87 @@ class RunService:
             owner: Cookie of the browser that starts it.
 
         Raises:
+            RunError: If it needs more memory than there is, or the owner's queue is full.
             StoreError: If it cannot be recorded.
         """
         self._check_open()
+        check_fits(config)
+        check_room(self.store.queue(), owner)
         run_id = self.store.create_run(config, name, owner)
         self._dispatch()
         return run_id
 
-    def resume(self, run_id: str) -> None:
+    def resume(
+        self, run_id: str, config: AnyConfig | None = None, begin_again: bool = False
+    ) -> None:
         """Let an ended run go on from its last checkpoint, as soon as there is room.
 
+        Args:
+            run_id: The run.
+            config: Its config with a larger budget, see `extended`; None to leave it as it is.
+            begin_again: Whether to begin again, without what it recorded, where no checkpoint is.
+
         Raises:
-            RunError: If it has not ended, or there is nothing left to do.
+            RunError: If it has not ended, there is nothing left to do, or no checkpoint is left.
         """
         self._check_open()
-        run = self.store.run(run_id)
-        if run.status == "ended" and not run.resumable:
-            raise RunError(
-                f"Run {run_id} has {run.outcome}; there is nothing to resume. Duplicate it with "
-                "a larger budget or other settings instead."
-            )
-        if not self.store.requeue(run_id):
-            raise RunError(f"Run {run_id} has not ended; it is {run.status}.")
+        requeue(self.store, run_id, config=config, begin_again=begin_again)
         self._dispatch()
+
+    def back(
+        self, run_id: str, step: int | None, turned: Mapping[str, Any], owner: str = ""
+    ) -> str:
+        """Go back to a saved step of an ended run, as a new run; return its id.
+
+        Args:
+            run_id: The ended run.
+            step: One of its saved steps; None for the last good one.
+            turned: Settings to change there, field → value.
+            owner: Cookie of the browser that asks.
+
+        Raises:
+            RunError: If nothing was saved at that step.
+        """
+        self._check_open()
+        check_room(self.store.queue(), owner)
+        new_id = back(self.store, run_id, step, turned, owner)
+        self._dispatch()
+        return new_id
 
     def control(self, run_id: str, control: Control) -> None:
         """Send a command to a run; it obeys within 0.2 s or at the end of its current step.
 
         Raises:
-            RunError: If the run has ended.
+            RunEndedError: If the run has ended.
             ConfigError: If a "set" has a value out of range.
         """
         if control.action == "set":
             SettingsChange.parse(control.values)
         run = self.store.run(run_id)
         if run.status == "ended":
-            raise RunError(f"Run {run_id} has ended; it takes no more commands.")
-        if run.status == "queued" and control.action == "stop":
-            with self._lock:
-                if self.store.run(run_id).status == "queued":
-                    self.store.end(run_id, "stopped", "Stopped before it began.")
-                    return
-        self.store.put_control(run_id, control)
+            raise RunEndedError(run_id)
+        if control.action == "stop":
+            stop(self.store, run_id)
+        else:
+            self.store.put_control(run_id, control)
+
+    def give_up(self, run_id: str) -> None:
+        """End the process of a run that shows no sign of life, and the run as interrupted.
+
+        Raises:
+            RunError: If it answers after all, or belongs to another machine or person.
+        """
+        with self._lock:  # or its worker's death would be told instead
+            give_up(self.store, run_id)
 
     def delete(self, run_id: str) -> None:
-        """Put a run in the bin, stopping it first if it goes on."""
-        if self.store.run(run_id).status != "ended":
-            with contextlib.suppress(RunError):
-                self.control(run_id, Control("stop"))
+        """Put a run in the bin, stopped if it goes on, given up if it shows no sign of life."""
+        run = self.store.run(run_id)
+        with contextlib.suppress(RunError):
+            if run.stale and time.time() - (run.heartbeat or 0.0) > _SILENT:
+                self.give_up(run_id)
+            elif run.status != "ended":
+                stop(self.store, run_id)
         self.store.delete(run_id)
 
     def status(self) -> ServiceStatus:
@@ -173,9 +215,14 @@ class RunService:
         with self._lock:
             running = tuple(self._workers)
             warm = self._warm is not None and self._warm.ready
-        queue = self.store.queue()
+        queue = self._queue(running)
         entries = waiting(self.store, queue, running, self.concurrency) if queue else ()
-        return ServiceStatus(self.concurrency, running, entries, warm, self._trouble)
+        return ServiceStatus(self.concurrency, running, entries, warm, self.trouble)
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the store, in words; empty where nothing is."""
+        return self._damage or self._trouble
 
     def shutdown(self) -> None:
         """Interrupt all workers after a checkpoint each and wait for their end; safe to repeat."""
@@ -199,7 +246,7 @@ class RunService:
             raise RunError("The server is shutting down; start the run again once it is back.")
 
     def _watch(self) -> None:
-        look_around, empty_bin = 0.0, time.monotonic() + 60.0  # when to do so next
+        look_around, sweep = 0.0, time.monotonic() + _SWEEP_DELAY  # when to do so next
         while not self._closing.wait(_TICK):
             try:
                 self._settle()
@@ -208,23 +255,38 @@ class RunService:
                 if (now := time.monotonic()) >= look_around:
                     look_around = now + _LOOK_AROUND
                     self._end_orphans()
-                if now >= empty_bin:
-                    empty_bin = now + _HOUR
+                if now >= sweep:
+                    sweep = now + _HOUR
                     self.store.empty_bin()
+                    for pattern in ("**/.*.part", *TEMPORARY):
+                        delete_abandoned(self.store.home, pattern)
             except Exception as error:  # whatever it is, the next round may go well
                 self._trouble = str(error)
             else:
                 self._trouble = ""
+
+    def _examine(self) -> None:
+        """Look for damage in the store; of a large one that takes a while."""
+        with contextlib.suppress(StoreError):
+            self._damage = self.store.damage()
 
     def _dispatch(self) -> None:
         """Give queued runs to workers while there is room."""
         with self._lock:
             while len(self._workers) < self.concurrency and not self._closing.is_set():
                 # A resumed run whose former process is still on its way out waits for that.
-                ready = [run.id for run in self.store.queue() if run.id not in self._workers]
+                queue = self._queue(tuple(self._workers))
+                ready = [run.id for run in queue if run.id not in self._workers]
                 if not ready:
                     return
                 self._launch(ready[0])
+
+    def _queue(self, running: tuple[str, ...]) -> list[Run]:
+        """Return the queued runs, next one first."""
+        queue = self.store.queue()
+        if len({run.owner for run in queue}) < 2:
+            return queue  # nobody to take turns with
+        return in_turn(queue, [run.owner for run in self.store.get(running).values()])
 
     def _launch(self, run_id: str) -> None:
         worker, self._warm = self._warm, None
@@ -250,25 +312,15 @@ class RunService:
                     killed, cause = worker.cause_of_death()
                     if not killed:
                         cause += f" Look into {paths.log(run.id, self.store.home)}."
-                    self._end(run, "interrupted" if killed else "failed", cause)
+                    outcome: Outcome = "interrupted" if killed else "failed"
+                    self.store.end_for(run, outcome, cause)
                 worker.close()
                 del self._workers[run_id]
 
-    def _end(self, run: Run, outcome: Outcome, cause: str) -> None:
-        """End a run that cannot do so itself."""
-        saved = self.store.checkpoints(run.id)
-        where = f"continues from step {saved[0].step}" if saved else "begins again"
-        rest = f"Everything up to step {run.step} is kept; Resume {where}."
-        self.store.end(run.id, outcome, f"{cause} {rest}")
-
     def _end_orphans(self) -> None:
-        """End runs whose process is gone: left by a server, a machine or a terminal that died."""
-        for deleted in (False, True):
-            live = self.store.runs(status=("starting", "running", "paused"), deleted=deleted)
-            for run in live:
-                with self._lock:
-                    if run.id not in self._workers and not run.alive:
-                        self._end(run, "interrupted", GONE)
+        """End runs whose process is gone."""
+        with self._lock:
+            self.store.end_orphans(self._workers)
 
     def _keep_warm(self) -> None:
         """Start the next warm worker, but not while it would slow down a run's first second."""

@@ -7,25 +7,49 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from proxprop import paths
+from proxprop.runs.chunks import chunk_row, grouped
 from proxprop.runs.errors import RunError, UnknownRunError
 from proxprop.runs.process import Process
 from proxprop.runs.reading import Reading
-from proxprop.runs.record import AXES, RecordedEvent, head, kind_of, pack, to_json
+from proxprop.runs.record import (
+    GONE,
+    LIVE,
+    RecordedEvent,
+    Run,
+    head,
+    kind_of,
+    run_of,
+    to_json,
+)
+from proxprop.runs.thinning import joined_columns, kept_rows
 from proxprop.spec.config import AnyConfig
 from proxprop.spec.controls import Control
 from proxprop.spec.events import Artifact, Ended, Outcome, Point
 from proxprop.spec.plain import strict_json
 
 BIN_DAYS = 7.0
+_DAY = 86_400.0
 _ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without look-alikes
 _FIELDS = {"status", "words", "step", "epoch", "seconds", "progress", "started_info", "heartbeat"}
 
-# Member, table, columns.
-_Key = tuple[int, str, tuple[str, ...]]
+# A chunk's place in the store; None for the next one.
+_PUT_CHUNK = (
+    "INSERT INTO chunks (run_id, member, tbl, first_step, last_step, rows, columns, data, seq) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_PUT_CONTROL = "INSERT INTO controls (run_id, created, payload) VALUES (?, ?, ?)"
+# What a branch of a run begins with: table, columns, condition with the step.
+_COPIED = (
+    ("chunks", "member, tbl, first_step, last_step, rows, columns, data", "first_step <= ?"),
+    ("events", "member, time, step, kind, payload", "step <= ? AND kind <> 'ended'"),
+)
+MOST_NUMBERS = 200_000  # of a table of points that is thinned out: 1.6 MB
 
 
 class Store(Reading):
@@ -60,7 +84,12 @@ class Store(Reading):
 
     def delete(self, run_id: str) -> None:
         """Put a run in the bin, from which `restore` brings it back for some days."""
-        self._set(run_id, "deleted", time.time())
+        changed = self._write(
+            "UPDATE runs SET deleted = ?1, binned = 0, counted = ?1 WHERE id = ?2",
+            (time.time(), run_id),
+        )
+        if not changed:
+            raise UnknownRunError(run_id)
 
     def restore(self, run_id: str) -> None:
         """Take a run out of the bin."""
@@ -79,13 +108,21 @@ class Store(Reading):
         paths.log(run_id, self.home).unlink(missing_ok=True)
 
     def empty_bin(self, older_than_days: float = BIN_DAYS) -> list[str]:
-        """Delete for good what has been in the bin for longer; return the ids."""
-        limit = time.time() - older_than_days * 86_400
-        old = [
-            run.id
-            for run in self.runs(deleted=True)
-            if run.deleted is not None and run.deleted <= limit and not run.alive
-        ]
+        """Delete for good what has been in the bin for longer; return the ids.
+
+        The time since the bin was looked at last counts for a day at most: a clock that jumps ahead
+        costs no run its week.
+        """
+        self._write(
+            "UPDATE runs SET binned = binned + max(0, min(?1 - coalesce(counted, deleted), ?2)), "
+            "counted = ?1 WHERE deleted IS NOT NULL",
+            (time.time(), _DAY),
+        )
+        rows = self._rows(
+            "SELECT * FROM runs WHERE deleted IS NOT NULL AND binned >= ?",
+            (older_than_days * _DAY,),
+        )
+        old = [run.id for run in map(run_of, rows) if not run.alive]
         for run_id in old:
             self.purge(run_id)
         return old
@@ -95,6 +132,9 @@ class Store(Reading):
             raise UnknownRunError(run_id)
 
     # -- a run's beginning, end and resumption ------------------------------------------------
+
+    def _new_id(self) -> str:
+        return "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
 
     def create_run(
         self,
@@ -113,7 +153,7 @@ class Store(Reading):
             process: The process that runs it already; None to queue it.
             tags: Labels.
         """
-        run_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
+        run_id = self._new_id()
         text, labels, now = config.model_dump_json(), json.dumps(list(tags)), time.time()
         with self._writing() as connection:
             connection.execute(
@@ -124,6 +164,51 @@ class Store(Reading):
             if process is not None:
                 _claim(connection, run_id, process)
         return run_id
+
+    def branch(
+        self,
+        run: Run,
+        step: int,
+        link: Callable[[str], str],
+        owner: str = "",
+        controls: Sequence[Control] = (),
+        process: Process | None = None,
+    ) -> str:
+        """Add a run that goes on from a checkpoint of another one, with its curve; return its id.
+
+        Args:
+            run: The other one.
+            step: Step of the checkpoint.
+            link: Gives the new run, by its id, the checkpoint's file; returns its path.
+            owner: Cookie of the browser that asks.
+            controls: Commands that the new run obeys before its first step.
+            process: The process that takes it at once; None to queue it.
+        """
+        notes = f"Goes on from step {step} of run {run.id}."
+        new_id = self._new_id()
+        path, now = link(new_id), time.time()
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO runs (id, kind, name, config, digest, status, owner, tags, notes, "
+                "created, queued, resume, step, started_info) SELECT ?, kind, name, config, "
+                "digest, 'queued', ?, tags, ?, ?, ?, 1, ?, started_info FROM runs WHERE id = ?",
+                (new_id, owner, notes, now, now, step, run.id),
+            )
+            for table, columns, condition in _COPIED:
+                connection.execute(
+                    f"INSERT INTO {table} (run_id, {columns}) SELECT ?, {columns} FROM {table} "
+                    f"WHERE run_id = ? AND {condition} ORDER BY seq",
+                    (new_id, run.id, step),
+                )
+            for control in controls:
+                connection.execute(_PUT_CONTROL, (new_id, now, to_json(control)))
+            connection.execute(
+                "INSERT INTO checkpoints VALUES (?, ?, ?, ?)", (new_id, step, path, now)
+            )
+            if process is not None:
+                _claim(connection, new_id, process)
+        self.truncate_after(new_id, step)
+        return new_id
 
     def claim(self, run_id: str, process: Process) -> bool:
         """Take a queued run for `process`; False if another one was faster or it is not queued."""
@@ -150,11 +235,27 @@ class Store(Reading):
         Returns:
             False if the run had ended before, with another's words.
         """
+        return self._end(run_id, "status <> 'ended'", outcome, words, summary, member)
+
+    def cancel(self, run_id: str) -> bool:
+        """Take a run out of the queue, as stopped; False if it does not wait there (any more)."""
+        return self._end(run_id, "status = 'queued'", "stopped", "Stopped before it began.")
+
+    def _end(
+        self,
+        run_id: str,
+        condition: str,
+        outcome: Outcome,
+        words: str,
+        summary: Mapping[str, float] | None = None,
+        member: int = 0,
+    ) -> bool:
+        """Write down how a run ended, if its row meets a condition; return whether it does."""
         now = time.time()
         with self._writing() as connection:
             changed = connection.execute(
                 "UPDATE runs SET status = 'ended', outcome = ?, words = ?, ended = ?, resume = 0, "
-                "summary = coalesce(?, summary) WHERE id = ? AND status <> 'ended'",
+                f"summary = coalesce(?, summary) WHERE id = ? AND {condition}",
                 (outcome, words, now, None if summary is None else to_json(dict(summary)), run_id),
             ).rowcount
             if changed:
@@ -165,8 +266,34 @@ class Store(Reading):
                 _add_event(connection, run_id, now, ended)
         return bool(changed)
 
+    def end_for(self, run: Run, outcome: Outcome, cause: str) -> None:
+        """End a run that cannot do so itself, and say what is kept."""
+        saved = self.checkpoints(run.id)
+        rest = "Resume begins again."
+        if run.step > 0:
+            onward = "no state was saved, so it can only begin again"
+            if saved:
+                onward = f"Resume continues from step {saved[0].step}"
+            rest = f"Everything up to step {run.step} is kept; {onward}."
+        self.end(run.id, outcome, f"{cause} {rest}")
+
+    def end_orphans(self, spared: Collection[str] = ()) -> None:
+        """End runs whose process is gone: left by a server, a machine or a terminal that died.
+
+        Args:
+            spared: Ids of runs that somebody else looks after.
+        """
+        for deleted in (False, True):
+            for run in self.runs(status=LIVE, deleted=deleted):
+                if run.id not in spared and not run.alive:
+                    self.end_for(run, "interrupted", GONE)
+
     def requeue(
-        self, run_id: str, process: Process | None = None, config: AnyConfig | None = None
+        self,
+        run_id: str,
+        process: Process | None = None,
+        config: AnyConfig | None = None,
+        begin_again: bool = False,
     ) -> bool:
         """Put an ended run back in the queue, to go on from its last checkpoint.
 
@@ -176,6 +303,7 @@ class Store(Reading):
             run_id: The run.
             process: A process that takes it at once; None to leave it in the queue.
             config: Replaces its config: the same with another budget.
+            begin_again: Whether what it recorded may be thrown away where no checkpoint is left.
 
         Returns:
             False if it was not ended.
@@ -184,8 +312,8 @@ class Store(Reading):
         with self._writing() as connection:
             changed = connection.execute(
                 "UPDATE runs SET status = 'queued', outcome = NULL, words = '', ended = NULL, "
-                "queued = ?, resume = 1, heartbeat = NULL WHERE id = ? AND status = 'ended'",
-                (now, run_id),
+                "queued = ?, resume = ?, heartbeat = NULL WHERE id = ? AND status = 'ended'",
+                (now, 2 if begin_again else 1, run_id),
             ).rowcount
             if changed:
                 _drop_controls(connection, run_id)
@@ -223,9 +351,7 @@ class Store(Reading):
             raise ValueError(f"fields must be among {sorted(_FIELDS)}, got {sorted(unknown)}")
         with self._writing() as connection:
             connection.executemany(
-                "INSERT INTO chunks (run_id, member, tbl, first_step, last_step, rows, columns, "
-                "data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (_chunk(run_id, key, rows) for key, rows in _grouped(points)),
+                _PUT_CHUNK, ((*chunk_row(run_id, key, rows), None) for key, rows in grouped(points))
             )
             for moment, event in events:
                 _add_event(connection, run_id, moment, event)
@@ -273,6 +399,37 @@ class Store(Reading):
             ).fetchone()[0]
         return revision
 
+    def thin(self, run_id: str, most: int = MOST_NUMBERS) -> bool:
+        """Thin out tables of points that have grown beyond `most` numbers; say whether any had.
+
+        Of every so many steps remain the points with the least and the greatest first value, and of
+        the whole the last point. The revision grows, so that readers start over.
+        """
+        with self._writing() as connection:
+            tables: dict[tuple[int, str], list[sqlite3.Row]] = {}
+            for row in connection.execute(
+                "SELECT * FROM chunks WHERE run_id = ? ORDER BY seq", (run_id,)
+            ):
+                tables.setdefault((row["member"], row["tbl"]), []).append(row)
+            thinned = False
+            for (member, table), chunks in tables.items():
+                joined = joined_columns([(row["columns"], row["data"]) for row in chunks])
+                kept = kept_rows(joined, most // len(joined))
+                if kept is None:
+                    continue
+                thinned = True
+                rows = np.stack(list(joined.values()), axis=1)[kept].tolist()
+                where = (run_id, member, table)
+                connection.execute(
+                    "DELETE FROM chunks WHERE run_id = ? AND member = ? AND tbl = ?", where
+                )
+                chunk = chunk_row(run_id, (member, table, tuple(joined)), rows)
+                connection.execute(_PUT_CHUNK, (*chunk, chunks[-1]["seq"]))
+            if thinned:
+                bump = "UPDATE runs SET revision = revision + 1 WHERE id = ?"
+                connection.execute(bump, (run_id,))
+        return thinned
+
     def add_checkpoint(self, run_id: str, step: int, path: str) -> None:
         """Note a complete checkpoint file at `path`, relative to the data directory."""
         self._write(
@@ -288,10 +445,7 @@ class Store(Reading):
 
     def put_control(self, run_id: str, control: Control) -> None:
         """Leave a command for the process of a run."""
-        self._write(
-            "INSERT INTO controls (run_id, created, payload) VALUES (?, ?, ?)",
-            (run_id, time.time(), to_json(control)),
-        )
+        self._write(_PUT_CONTROL, (run_id, time.time(), to_json(control)))
 
     def take_controls(self, run_id: str) -> list[Control]:
         """Return the commands not yet obeyed, oldest first, and mark them as taken."""
@@ -328,28 +482,6 @@ def _add_event(
         "INSERT INTO events (run_id, member, time, step, kind, payload) VALUES (?, ?, ?, ?, ?, ?)",
         (run_id, event.member, moment, step, kind_of(event), to_json(event)),
     )
-
-
-def _grouped(points: Iterable[Point]) -> list[tuple[_Key, list[tuple[float, ...]]]]:
-    """Group points by member and table; a change of columns begins a new group."""
-    groups: list[tuple[_Key, list[tuple[float, ...]]]] = []
-    latest: dict[tuple[int, str], int] = {}
-    for point in points:
-        key: _Key = (point.member, point.table, (*AXES, *point.values))
-        at = latest.get(key[:2])
-        if at is None or groups[at][0] != key:
-            at = latest[key[:2]] = len(groups)
-            groups.append((key, []))
-        groups[at][1].append((point.step, point.epoch, point.seconds, *point.values.values()))
-    return groups
-
-
-def _chunk(run_id: str, key: _Key, rows: list[tuple[float, ...]]) -> tuple[object, ...]:
-    """Return a row of `chunks`."""
-    member, table, names = key
-    steps = [row[0] for row in rows]
-    first, last = min(steps), max(steps)
-    return run_id, member, table, first, last, len(rows), json.dumps(names), pack(rows)
 
 
 def _cut(connection: sqlite3.Connection, row: sqlite3.Row, last_step: int) -> None:

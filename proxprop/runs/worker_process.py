@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from proxprop.runs.threads import child_environment
 EXIT_STORE = 74  # the store could not be written; sysexits.h: input/output error
 EXIT_STUCK = 75  # asked to end, the loop did not stop in time
 
-READY = "ready"  # a line on its standard output: torch is loaded
+READY = "ready"  # a line on its standard output: torch is loaded; why it failed may follow
 
 
 class WorkerProcess:
@@ -46,6 +47,7 @@ class WorkerProcess:
         self.process = Process.of(self._child.pid)
         self.given = 0.0
         self._ready = False
+        self._output = ""
 
     @property
     def exit_code(self) -> int | None:
@@ -88,9 +90,20 @@ class WorkerProcess:
             self._child.kill()
             self._child.wait()
 
+    def _said(self) -> str:
+        """Return its standard output so far, without waiting for more.
+
+        It is kept: whoever could not store the cause of its end asks again.
+        """
+        assert self._child.stdout is not None
+        os.set_blocking(self._child.stdout.fileno(), False)
+        self._output += (self._child.stdout.read() or b"").decode(errors="replace")
+        return self._output
+
     def cause_of_death(self) -> tuple[bool, str]:
         """Return whether it was killed (rather than failed), and how in words."""
         code = self._child.returncode
+        last_words = self._said().removeprefix(READY).strip()
         if code < 0:
             name = signal.Signals(-code).name
             hint = " Often that is the system running out of memory." if name == "SIGKILL" else ""
@@ -98,7 +111,7 @@ class WorkerProcess:
             verb = "crashed" if crash else "was killed"
             return not crash, f"Its process {verb} ({name}).{hint}"
         if code == EXIT_STORE:
-            return False, "The run store could not be written any more (disk full or locked)."
+            return False, last_words
         if code == EXIT_STUCK:
             return True, "Its process was told to end and did not stop in time."
-        return False, f"Its process ended with exit status {code}."
+        return False, last_words or f"Its process ended with exit status {code}."

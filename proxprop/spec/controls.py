@@ -21,12 +21,18 @@ class Control:
     Attributes:
         action: "pause", "resume", "stop", "step" (one batch, then pause), "epoch" (to the end
             of the epoch, then pause), "set" (change settings) or "checkpoint".
-        values: For "set": any of lr, explicit_lr, tau, cg_steps, solver, instruments
-            ("off", "cheap" or "full").
+        values: For "set": any of lr, explicit_lr, tau, cg_steps, solver, gram,
+            decay, refresh, instruments ("off", "cheap" or "full"). For "epoch": none, or "until",
+            how many epochs are done when it pauses; who has done as many pauses at once.
     """
 
     action: Literal["pause", "resume", "stop", "step", "epoch", "set", "checkpoint"]
     values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it holds for members that begin later just as for those under way."""
+        return "until" in self.values
 
 
 class Controls(Protocol):
@@ -95,6 +101,10 @@ class ControlState:
         if self.wanted == "run" and self._pause_at is not None and step >= self._pause_at:
             self.wanted, self._pause_at = "pause", None
 
+    def arrives(self, step: int) -> bool:
+        """Return whether "one batch" or "one epoch" ends at `step`."""
+        return self._pause_at == step
+
     def _take(self, control: Control, step: int) -> None:
         action = control.action
         if action == "set":
@@ -106,8 +116,8 @@ class ControlState:
         elif action == "stop":
             self.wanted = "stop"
         else:
-            epoch = step // self._steps_per_epoch
-            targets = {"step": step + 1, "epoch": (epoch + 1) * self._steps_per_epoch}
+            epochs = control.values.get("until", step // self._steps_per_epoch + 1)
+            targets = {"step": step + 1, "epoch": epochs * self._steps_per_epoch}
             self.wanted, self._pause_at = "run", targets.get(action)
 
 

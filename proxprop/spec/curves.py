@@ -35,6 +35,8 @@ MEASURES: tuple[Measure, ...] = (
     "validation_accuracy",
 )
 
+RISING_FACTOR = 3.0  # a loss so many times the first one may be about to diverge
+
 
 @dataclass(frozen=True)
 class Stat:

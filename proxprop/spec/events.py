@@ -43,7 +43,7 @@ class Started:
         layers: Names of the layers with a weight, first to last.
         implicit: Which of them take proximal directions.
         train_samples: Training set size.
-        device: "cpu" or the GPU's name.
+        device: "cpu" or the GPU's name; "2 × cpu" where two processes share the run.
         versions: Package name → version.
         member: Whom it announces. `WHOLE` announces all members of a sweep at once: `total_steps`
             is each one's, `step` the sum over those that were through before a resume.
@@ -108,7 +108,8 @@ class Artifact:
     """A picture or table of the current state that replaces its predecessor of the same name.
 
     Attributes:
-        name: "samples", "boundary" (2-D data), "predictions" (images) or "confusion".
+        name: "samples", "boundary" (2-D data), "predictions" (images), "activations" (where layers
+            are measured) or "confusion".
         step: Step it shows.
         payload: JSON-able plain data; each layout is in `proxprop.engine.training.pictures`.
     """
@@ -166,6 +167,20 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Rewound:
+    """What members did after some step is void: they go on from there once more.
+
+    A loop that is itself resumed is cut by whoever resumes it; this tells of members that begin
+    again while the others go on.
+
+    Attributes:
+        steps: Member → last step that counts; −1 for none.
+    """
+
+    steps: dict[int, int]
+
+
+@dataclass(frozen=True)
 class Ended:
     """The loop is over.
 
@@ -187,4 +202,4 @@ class Ended:
     member: int = 0
 
 
-Event = Started | Point | Mark | Artifact | Notice | State | Snapshot | Ended
+Event = Started | Point | Mark | Artifact | Notice | State | Snapshot | Rewound | Ended

@@ -5,6 +5,7 @@ What is in force at a moment is the run's config with every change so far applie
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 from proxprop.spec.config import RunConfig, SettingsChange
@@ -16,7 +17,11 @@ LIVE = {
     "direction.tau": "tau",
     "direction.cg_steps": "cg_steps",
     "direction.solver": "solver",
+    "direction.gram": "gram",
+    "direction.decay": "decay",
+    "direction.refresh": "refresh",
     "instruments.tier": "instruments",
+    "pace": "pace",
 }
 SYMBOLS = {
     "optimizer.lr": "η",
@@ -24,17 +29,18 @@ SYMBOLS = {
     "direction.tau": "τ",
     "direction.cg_steps": "k",
     "direction.solver": "direction",
+    "direction.gram": "Gram",
+    "direction.decay": "decay",
+    "direction.refresh": "refresh",
     "instruments.tier": "instruments",
+    "pace": "steps a second",
 }
+NONE = {"optimizer.explicit_lr": "as η", "pace": "any"}  # what the absence of a value is called
 
 
 def live_values(config: RunConfig) -> dict[str, Any]:
     """Return field → value of the settings that may be turned."""
-    values = {}
-    for field in LIVE:
-        part, _, leaf = field.partition(".")
-        values[field] = getattr(getattr(config, part), leaf)
-    return values
+    return {field: reduce(getattr, field.split("."), config) for field in LIVE}
 
 
 def changed(config: RunConfig, change: SettingsChange) -> RunConfig:
@@ -57,12 +63,12 @@ def describe(before: RunConfig, after: RunConfig) -> str:
     """Return a change as a chart shows it, for example "τ 0.05 → 0.5"."""
     old = live_values(before)
     return ", ".join(
-        f"{SYMBOLS[field]} {_shown(old[field])} → {_shown(value)}"
+        f"{SYMBOLS[field]} {_shown(field, old[field])} → {_shown(field, value)}"
         for field, value in difference(before, after).items()
     )
 
 
-def _shown(value: object) -> str:
+def _shown(field: str, value: object) -> str:
     if value is None:
-        return "as η"
+        return NONE[field]
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -29,6 +29,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
+from statistics import geometric_mean
 from typing import Any, Literal, TypedDict
 
 from proxprop.spec.config import SweepConfig
@@ -83,7 +84,7 @@ class LimitPoint(TypedDict):
     Attributes:
         lr: η there.
         tau: τ there; None for an explicit method.
-        s: The same on the common axis, see `MethodPayload`.
+        s: The same as step size s, see `MethodPayload`.
     """
 
     lr: float
@@ -118,10 +119,10 @@ class MethodPayload(TypedDict):
         optimizer: Name in `proxprop.spec.catalog.optimizers`.
         varies: ["lr"], ["tau"] or ["lr", "tau"].
         shape: [values of η, values of τ]; cells run over η (outer) by τ (inner).
-        axis: What the common axis s is for this method: "lr" (s = η) or "lr_tau" (s = η·τ).
+        axis: What the step size s is for this method: "lr" (s = η) or "lr_tau" (s = η·τ).
         lr: η.
         tau: τ; of no effect for "explicit".
-        s: Place on the common axis.
+        s: The step size s, by which methods are compared.
         members: Per seed: the member whose points are this run's.
         outcomes: Per seed: "finished", "diverged", "collapsed", or None while pending.
         losses: Per seed: full training loss after the last step; None where pending or diverged.
@@ -171,6 +172,17 @@ class MapPayload(TypedDict):
     constant_loss: float
     initial_losses: list[float | None]
     methods: list[MethodPayload]
+
+
+def predicted_step(method: MethodPayload) -> float | None:
+    """Return the step size s below which a method is predicted stable: geometric mean over seeds.
+
+    None where nothing is predicted, or where both η and τ vary.
+    """
+    limits = [limit for limit in method["limits"] if limit is not None and limit["points"]]
+    if not limits or len(method["varies"]) != 1:
+        return None
+    return geometric_mean(limit["points"][0]["s"] for limit in limits)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from safetensors.torch import load_file
 
 from proxprop import paths
 from proxprop.runs.checkpoints import Checkpoints
-from proxprop.runs.errors import StoreFullError
+from proxprop.runs.errors import RunError, StoreFullError
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.process import Process
+from proxprop.runs.steering import requeue
 from proxprop.runs.store import Store
 from proxprop.spec.config import Contender, RaceConfig, RunConfig
 from proxprop.spec.controls import Control, Loop
@@ -67,11 +68,53 @@ def test_a_stopped_run_goes_on_where_it_stopped(store: Store, carry_out) -> None
 
 def test_a_run_without_a_checkpoint_begins_again(store: Store, carry_out) -> None:  # type: ignore[no-untyped-def]
     run_id = carry_out(loops.raises)
-    store.requeue(run_id, Process.current())
+    with pytest.raises(RunError, match="the 1 steps it recorded are thrown away"):
+        requeue(store, run_id)
+    requeue(store, run_id, Process.current(), begin_again=True)
     execute(store, run_id, Mailbox(store, run_id), finishing)
     assert store.points(run_id, "steps")["step"].tolist() == list(range(1, 101))
-    notices = [row.event.text for row in store.events(run_id) if isinstance(row.event, Notice)]
-    assert "There was no checkpoint: the run began again." in notices
+    assert warnings(store, run_id) == ["No saved state was left: begun again."]
+
+
+def warnings(store: Store, run_id: str) -> list[str]:
+    notices = [row.event for row in store.events(run_id) if isinstance(row.event, Notice)]
+    return [notice.text for notice in notices if notice.level == "warning"]
+
+
+def test_a_curve_whose_checkpoints_are_damaged_is_kept_until_its_owner_lets_it_go(
+    store: Store,
+    carry_out,  # type: ignore[no-untyped-def]
+) -> None:
+    run_id = carry_out(loops.finishes)
+    checkpoints = Checkpoints(store, run_id)
+    checkpoints.save(Snapshot(90, {"model/w": torch.full((3,), 90.0)}, {}, "asked"))
+    for row in store.checkpoints(run_id):
+        (store.home / row.path).write_bytes(b"rubbish")
+    store.requeue(run_id, Process.current())
+    ended = execute(store, run_id, Mailbox(store, run_id), finishing)
+    assert ended.outcome == "failed"
+    assert "Checkpoint 0000000100.safetensors cannot be read" in ended.words
+    assert f"proxprop runs resume {run_id} --begin-again" in ended.words
+    assert store.points(run_id, "steps")["step"].tolist() == list(range(1, 101))
+    assert (paths.checkpoints(run_id, store.home) / "weights.safetensors").exists()
+    with pytest.raises(RunError, match="the 100 steps it recorded are thrown away"):
+        requeue(store, run_id)
+    requeue(store, run_id, Process.current(), begin_again=True)
+    assert execute(store, run_id, Mailbox(store, run_id), finishing).outcome == "finished"
+    assert store.points(run_id, "steps")["step"].tolist() == list(range(1, 101))
+    assert warnings(store, run_id) == ["No saved state was left: begun again."]
+
+
+def test_weights_of_an_earlier_end_are_gone_once_the_run_goes_on(
+    store: Store,
+    carry_out,  # type: ignore[no-untyped-def]
+) -> None:
+    run_id = carry_out(loops.finishes, Control("stop"))
+    weights = paths.checkpoints(run_id, store.home) / "weights.safetensors"
+    assert load_file(weights)["w"].tolist() == [1.0] * 3
+    store.requeue(run_id, Process.current())
+    execute(store, run_id, Mailbox(store, run_id), lambda: {"run": loops.raises})
+    assert (store.run(run_id).outcome, weights.exists()) == ("failed", False)
 
 
 def test_an_interruption_is_no_stop(store: Store) -> None:

@@ -74,6 +74,7 @@ def weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
     return load_file(paths.checkpoints(run_id, store.home) / "weights.safetensors")
 
 
+@pytest.mark.slow
 def test_a_killed_run_keeps_its_points_and_resumes_to_the_same_numbers(
     store: Store, serve: Serve
 ) -> None:
@@ -237,6 +238,44 @@ def test_a_warm_worker_takes_the_run(store: Store, serve: Serve) -> None:
     assert store.run(second).pid != first
 
 
+@pytest.mark.slow
+def test_a_held_worker_is_given_up_and_frees_its_place(store: Store, serve: Serve) -> None:
+    service = serve(concurrency=1)
+    held, waiting = service.start(ENDLESS), service.start(ENDLESS)
+    reach(store, held, 5)
+    with pytest.raises(RunError, match="answers; stop it instead"):
+        service.give_up(held)
+    pid = kill(store, held, signal.SIGSTOP)
+    until(lambda: store.run(held).stale, "no sign of life")
+    assert store.run(waiting).status == "queued"
+    service.give_up(held)
+    until(lambda: not Process.of(pid).token.rpartition(":")[2], "its process is gone")
+    run = store.run(held)
+    assert (run.outcome, "no sign of life" in run.words) == ("interrupted", True)
+    assert "SIGKILL" not in run.words
+    reach(store, waiting, 1)
+
+
+def test_what_killed_processes_left_unfinished_is_swept(
+    store: Store, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxprop.runs.service._SWEEP_DELAY", 0.0)
+    old = [
+        store.home / "checkpoints" / "abc" / ".0000000100.safetensors.1a2b.part",
+        store.home / "uploads" / "abc" / ".mine.csv.1a2b.part",
+        store.home / ".backup-x" / "proxprop.db",
+    ]
+    new = store.home / "checkpoints" / "abc" / ".0000000200.safetensors.1a2b.part"
+    for path in (*old, new):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    for path in (*old, old[-1].parent):
+        os.utime(path, (0, 0))
+    serve()
+    until(lambda: not any(path.exists() for path in old), "the old ones are gone")
+    assert new.exists()
+
+
 @pytest.mark.parametrize("text", ["0", "many", "1.5"])
 def test_a_senseless_concurrency_is_refused(
     store: Store, monkeypatch: pytest.MonkeyPatch, text: str
@@ -249,7 +288,7 @@ def test_a_senseless_concurrency_is_refused(
 def test_a_finished_run_is_not_resumed(store: Store, serve: Serve) -> None:
     run_id = store.create_run(ENDLESS, process=Process.current())
     store.end(run_id, "finished", "done")
-    with pytest.raises(RunError, match="nothing to resume"):
+    with pytest.raises(RunError, match="cannot be resumed: it is finished"):
         serve().resume(run_id)
 
 

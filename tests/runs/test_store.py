@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -60,6 +61,8 @@ def test_points_keep_order_tables_members_and_odd_numbers(store: Store) -> None:
     assert frame["loss"][3] == -math.inf
     assert store.points(run_id, "steps", member=1)["step"].tolist() == [1, 2]
     assert store.points(run_id, "evaluations")["step"].tolist() == [2]
+    assert store.last_point(run_id, "steps") == frame.iloc[-1].to_dict()
+    assert store.last_point(run_id, "layers") == {}
     assert store.points(run_id, "layers").empty
     assert store.members(run_id) == [0, 1]
 
@@ -192,9 +195,9 @@ def test_runs_are_found_by_everything_a_person_remembers(store: Store) -> None:
     assert [run.id for run in store.runs(order="oldest")] == [a, b]
     assert [run.id for run in store.runs(search="monday ALPHA")] == [a]
     assert [run.id for run in store.runs(search='"adam"')] == [b]
-    assert [run.id for run in store.runs(outcome="finished")] == [b]
+    assert [run.id for run in store.runs(status="ended")] == [b]
     assert [run.id for run in store.runs(status=["queued", "running"])] == [a]
-    assert [run.id for run in store.runs(tags=["blue", "talk"])] == [b]
+    assert [run.id for run in store.runs(search="blue talk")] == [b]
     assert [run.id for run in store.runs(kind="race")] == []
     assert [run.id for run in store.runs(search="100% _x")] == []
     assert store.tags() == ["blue", "talk"]
@@ -220,10 +223,40 @@ def test_deleting_can_be_undone_and_purging_cannot(store: Store) -> None:
     assert store.chunks_after([run_id]) == []
 
 
+def test_a_clock_that_jumps_ahead_does_not_empty_the_bin(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = store.create_run(RunConfig())
+    store.delete(run_id)
+    day, now = 86_400, time.time()
+    monkeypatch.setattr("proxprop.runs.store.time.time", lambda: now)
+    now += 8 * day
+    assert [store.empty_bin() for _ in range(3)] == [[], [], []]
+    now -= 8 * day  # set right again
+    for _ in range(5):
+        assert store.empty_bin() == []
+        now += day
+    now += 9 * day
+    assert store.empty_bin() == []
+    now += day
+    assert store.empty_bin() == [run_id]
+
+
 def test_a_living_run_cannot_be_purged(store: Store) -> None:
     run_id = store.create_run(RunConfig(), process=Process.current())
     with pytest.raises(RunError, match="still running"):
         store.purge(run_id)
+
+
+@pytest.mark.parametrize(("status", "stale"), [("starting", False), ("running", True)])
+def test_a_worker_that_still_loads_torch_is_not_called_silent(
+    store: Store, status: str, stale: bool
+) -> None:
+    run_id = store.create_run(RunConfig(), process=Process.current())
+    store.append(run_id, fields={"status": status, "heartbeat": time.time() - 10})
+    assert store.run(run_id).stale is stale
+    store.append(run_id, fields={"heartbeat": time.time() - 600})
+    assert store.run(run_id).stale
 
 
 def test_a_reused_pid_is_not_taken_for_the_process(store: Store) -> None:

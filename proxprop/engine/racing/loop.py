@@ -16,7 +16,7 @@ from proxprop.engine.racing.scheduler import ContenderLoop, Scheduler
 from proxprop.engine.training.device import resolve_device
 from proxprop.engine.training.session import Session
 from proxprop.engine.training.snapshot import check_format, flatten, unflatten
-from proxprop.spec.config import RaceConfig
+from proxprop.spec.config import RaceConfig, RunConfig
 from proxprop.spec.controls import Controls, Report
 from proxprop.spec.events import (
     WHOLE,
@@ -33,9 +33,11 @@ from proxprop.spec.racing.contenders import member_of, place_of, race_labels
 from proxprop.spec.racing.search import (
     ARTIFACT,
     SearchPayload,
+    Trial,
     as_raced,
     candidates,
     empty_search,
+    next_trial,
     with_result,
 )
 
@@ -96,7 +98,7 @@ class _Race:
 
     def events(self) -> Iterator[Event]:
         """Yield the whole race."""
-        yield State("running", self._steps)
+        yield State("running", self._state.steps)
         yield from self._state.ended.values()
         if self._asked.search is not None:
             yield from self._search()
@@ -108,7 +110,7 @@ class _Race:
                 yield from self._round(seed_index)
         if self._scheduler.stopping:
             yield self._capture("asked")
-        yield self._ended()
+        yield self._state.whole(self._raced, self._scheduler.stopping)
 
     # -- search ------------------------------------------------------------------------------
 
@@ -116,8 +118,8 @@ class _Race:
         payload = self._state.search or empty_search(self._asked)
         began, first = time.monotonic(), len(payload["results"])
         while (done := len(payload["results"])) < payload["total"]:
-            yield _progress(payload["total"], done, first, time.monotonic() - began)
-            trial = self._trial(done)
+            yield search_progress(payload["total"], done, first, time.monotonic() - began)
+            trial = self._trial(payload)
             yield from self._scheduler.run([trial], silent=True)
             assert trial.ended is not None
             if trial.ended.outcome == "stopped":
@@ -129,20 +131,8 @@ class _Race:
             yield Notice("info", f"Searched: {payload['total']} trials.", 1.0)
             yield self._capture("asked")  # a search is dear: no crash shall repeat it
 
-    def _trial(self, index: int) -> ContenderLoop:
-        search = self._asked.search
-        assert search is not None
-        trial, contender = divmod(index, len(self._asked.contenders))
-        tried = candidates(self._asked.contenders[contender], search.trials, self._asked.seed)
-        config = self._asked.run(contender).replace(
-            **{
-                "direction": tried[trial].direction.model_dump(),
-                "optimizer": tried[trial].optimizer.model_dump(),
-                "budget": {"epochs": search.epochs},
-                "evaluation": {"every": search.epochs, "train": search.criterion == "train_loss"},
-                "instruments.tier": "off",
-            }
-        )
+    def _trial(self, payload: SearchPayload) -> ContenderLoop:
+        config = trial_run(self._asked, next_trial(payload, self._asked))
         return ContenderLoop(WHOLE, "search", config, self._dataset, self._scheduler.listen)
 
     # -- race --------------------------------------------------------------------------------
@@ -180,22 +170,6 @@ class _Race:
         }
         # What is still in `_saved` are members of a resumed race whose turn has not come again.
         return self._state.capture({**self._saved, **under_way}, reason)
-
-    # -- end ---------------------------------------------------------------------------------
-
-    @property
-    def _steps(self) -> int:
-        return sum(end.step for end in self._state.ended.values())
-
-    def _ended(self) -> Ended:
-        ends = self._state.ended.values()
-        outcome: Outcome = "stopped" if self._scheduler.stopping else "finished"
-        words, summary = _verdict(self._raced, self._state.ended)
-        if outcome == "stopped":
-            words = f"stopped after {self._steps} steps in all"
-        epoch = max((end.epoch for end in ends), default=0.0)
-        seconds = sum(end.seconds for end in ends)
-        return Ended(outcome, self._steps, epoch, seconds, words, summary, WHOLE)
 
 
 class RaceState:
@@ -249,6 +223,27 @@ class RaceState:
         }
         return Snapshot(sum(max(0, step) for step in steps.values()), tensors, extra, reason)
 
+    @property
+    def steps(self) -> int:
+        """Steps of all members that have ended."""
+        return sum(end.step for end in self.ended.values())
+
+    def whole(self, raced: RaceConfig, stopping: bool) -> Ended:
+        """Return the end of the whole race.
+
+        Args:
+            raced: The race, at the step sizes that a search has found.
+            stopping: Whether it was told to stop.
+        """
+        outcome: Outcome = "stopped" if stopping else "finished"
+        words, summary = _verdict(raced, self.ended)
+        if stopping:
+            words = f"stopped after {self.steps} steps in all"
+        ends = self.ended.values()
+        epoch = max((end.epoch for end in ends), default=0.0)
+        seconds = sum(end.seconds for end in ends)
+        return Ended(outcome, self.steps, epoch, seconds, words, summary, WHOLE)
+
     def restore(self, snapshot: Snapshot) -> dict[int, Snapshot]:
         """Take over what `capture` returned; return the members under way.
 
@@ -277,7 +272,32 @@ class RaceState:
         return under_way
 
 
-def _progress(total: int, done: int, first: int, elapsed: float) -> Notice:
+def trial_run(config: RaceConfig, trial: Trial) -> RunConfig:
+    """Return the run that is a trial of a race's search."""
+    search = config.search
+    assert search is not None
+    contender = config.contenders[trial.contender]
+    tried = candidates(contender, search.trials, config.seed)[trial.trial]
+    return config.run(trial.contender, trial.seed).replace(
+        **{
+            "direction": tried.direction.model_dump(),
+            "optimizer": tried.optimizer.model_dump(),
+            "budget": {"epochs": search.epochs},
+            "evaluation": {"every": search.epochs, "train": search.criterion == "train_loss"},
+            "instruments.tier": "off",
+        }
+    )
+
+
+def search_progress(total: int, done: int, first: int, elapsed: float) -> Notice:
+    """Return how far a search is.
+
+    Args:
+        total: Trials in all.
+        done: Trials that are through.
+        first: How many of them were so when it began or went on.
+        elapsed: Seconds since then.
+    """
     message = f"Searching step sizes: trial {done + 1} of {total}"
     if done > first:
         left = elapsed / (done - first) * (total - done)

@@ -18,6 +18,7 @@ from proxprop.spec.events import (
     Notice,
     Point,
     Reason,
+    Rewound,
     Snapshot,
     Started,
     State,
@@ -81,7 +82,7 @@ class ContenderLoop:
         self._released = False
         self._limit: int | None = None
         self._budget = config.budget
-        lasting = config.replace(**{"checkpoint.seconds": _NEVER})
+        lasting = config.replace(**{"checkpoint.seconds": _NEVER, "checkpoint.along": 0})
         self._events = train(lasting, self, snapshot=snapshot, dataset=dataset)
 
     @property
@@ -154,6 +155,8 @@ class ContenderLoop:
             return None
         if isinstance(event, Artifact) and event.name == "samples" and self.member > 0:
             return None
+        if isinstance(event, Rewound):  # a run by itself has none
+            return None
         if isinstance(event, Notice):
             return replace(event, text=f"{self._label}: {event.text}", member=self.member)
         event = replace(event, member=self.member)
@@ -191,7 +194,9 @@ class Scheduler:
         self._capture = capture
         self._cadence = cadence
         self._contenders: Sequence[ContenderLoop] = ()
+        self._silent = False
         self._pausing = False
+        self._until: list[Control] = []  # the epoch at whose end members hold, if one was told
         self._wants_checkpoint = False
         self._refused: list[str] = []
         self._saved_at = time.monotonic()
@@ -209,7 +214,10 @@ class Scheduler:
             contenders: Who runs.
             silent: Whether their events are kept back: trials of a search are no members.
         """
-        self._contenders = contenders
+        self._contenders, self._silent = contenders, silent
+        for contender in contenders if not silent else ():
+            for control in self._until:
+                contender.send(control)
         if self.stopping or self._pausing:  # commanded while nobody was running
             for contender in contenders:
                 contender.send(Control("stop" if self.stopping else "pause"))
@@ -269,10 +277,13 @@ class Scheduler:
             return
         if action == "stop":
             self.stopping = True
+        elif control.lasting:
+            self._until, self._pausing = [control], False
         elif action != "set":
+            self._until = []
             self._pausing = action != "resume"  # a batch or an epoch ends in a pause
         for contender in self._contenders:
-            if contender.ended is None:
+            if contender.ended is None and not (control.lasting and self._silent):
                 contender.send(control)
 
     def _refusals(self) -> Iterator[Notice]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch import Tensor
 from proxprop.core.copies import cg_copies, exact_copies, explicit_copies
 from proxprop.data.dataset import Batches, Dataset, Split
 from proxprop.engine.sweeping.copies import CopiedNetwork, CopiedOptimizer, Pass, chosen_classes
+from proxprop.engine.sweeping.jobs import CurvePoint, Found
 from proxprop.engine.sweeping.plan import Block
 from proxprop.engine.training import train
 from proxprop.engine.training.device import DTYPES
@@ -33,14 +34,6 @@ _STEPS_BETWEEN_LOOKS = {"cpu": 1, "cuda": 10}
 _PIECE_FLOPS = 2e9
 # A run by itself measures whole sets at the start and the end only.
 _QUIET: dict[str, Any] = {"instruments.tier": "off", "evaluation.every": 1e4}
-
-
-class CurvePoint(NamedTuple):
-    """The mini-batch loss of one run before one step."""
-
-    member: int
-    step: int
-    loss: float
 
 
 class BlockRun:
@@ -130,8 +123,12 @@ class BlockRun:
             self.results[self.members[place]] = self._result(place, values, sound)
         self._alive = self._alive[:0]
 
-    def points(self) -> list[CurvePoint]:
-        """Return the points of all curves that came in since the last call."""
+    def found(self) -> Found:
+        """Return what has come in since the last call."""
+        return Found(self._points(), {**self.results})
+
+    def _points(self) -> list[CurvePoint]:
+        """Return the new points of all curves."""
         if self._reported == self._step:
             return []
         stride = -(-self._config.steps // CURVE_POINTS)
@@ -261,7 +258,7 @@ class AloneRun:
                 self.results[member] = RunResult(event.outcome, event.words, event.step, **columns)
             yield
 
-    def points(self) -> list[CurvePoint]:
-        """Return the points of the curve that came in since the last call."""
+    def found(self) -> Found:
+        """Return what has come in since the last call."""
         points, self._points = self._points, []
-        return points
+        return Found(points, {**self.results})

@@ -10,8 +10,8 @@ import torch
 
 from proxprop.data.dataset import Dataset, load
 from proxprop.engine.sweeping.block import AloneRun, BlockRun
-from proxprop.engine.sweeping.jobs import Job, JobThreads, threads_on
-from proxprop.engine.sweeping.plan import Block, plan, reason_alone
+from proxprop.engine.sweeping.jobs import Advance, Job, Jobs, threads_on
+from proxprop.engine.sweeping.plan import Block, Prediction, Task, plan, reason_alone
 from proxprop.engine.sweeping.predictions import Predictions
 from proxprop.engine.training.device import device_label, resolve_device, versions
 from proxprop.engine.training.outcomes import constant_loss
@@ -28,6 +28,7 @@ from proxprop.spec.events import (
     Outcome,
     Point,
     Reason,
+    Rewound,
     Snapshot,
     Started,
     State,
@@ -67,63 +68,111 @@ def sweep(
     """
     device = resolve_device(config.device)
     dataset = load(config.data, device=device, progress=progress)
-    config.check_fit(dataset.shape, len(dataset.classes), len(dataset.train))
-    run = _Sweep(config, controls, dataset, device)
-    if snapshot is not None:
-        run.resume(snapshot)
-    with threads_on(device) as threads:
+    run = Sweep(config, controls, dataset, device.type, device_label(device), snapshot)
+    cancelled = threading.Event()
+
+    def make(task: Task) -> Job:
+        return job_of(config, task, dataset, device, cancelled)
+
+    with threads_on(device, make) as threads:
         try:
             yield from run.events(threads)
         finally:
-            run.cancelled.set()
+            cancelled.set()
 
 
-class _Sweep:
-    """One sweep; each method yields the events of one part of it."""
+def job_of(
+    config: SweepConfig,
+    task: Task,
+    dataset: Dataset,
+    device: torch.device,
+    cancelled: threading.Event,
+) -> Job:
+    """Return the job that carries out a task of a sweep.
+
+    Args:
+        config: The sweep.
+        task: One of its tasks.
+        dataset: Its data, on `device`.
+        device: Where to compute.
+        cancelled: Set from elsewhere to stop.
+    """
+    if isinstance(task, Prediction):
+        layers = config.model.layers(dataset.shape, len(dataset.classes))
+        return Predictions(config, task.seed_index, dataset, device, layers, cancelled)
+    if task.stacked:
+        constant = constant_loss(dataset.train.targets, len(dataset.classes))
+        return BlockRun(config, task, dataset, device, constant)
+    return AloneRun(config, task, dataset)
+
+
+class Sweep:
+    """One sweep; each method yields the events of one part of it.
+
+    Args:
+        config: The sweep.
+        controls: See `sweep`.
+        dataset: Its data.
+        kind: "cpu" or "cuda": what it is computed on.
+        label: What a person calls that.
+        snapshot: Where to continue; None to start.
+
+    Raises:
+        ConfigError: If the config does not fit this data.
+        ValueError: If the snapshot was written by another version.
+    """
 
     def __init__(
-        self, config: SweepConfig, controls: Controls, dataset: Dataset, device: torch.device
+        self,
+        config: SweepConfig,
+        controls: Controls,
+        dataset: Dataset,
+        kind: str,
+        label: str,
+        snapshot: Snapshot | None,
     ) -> None:
+        config.check_fit(dataset.shape, len(dataset.classes), len(dataset.train))
         self.config = config
-        self.cancelled = threading.Event()
         self._controls = controls
         self._dataset = dataset
-        self._device = device
+        self._kind = kind
+        self._label = label
         self._control_state = ControlState(steps_per_epoch=1)
         self._layers = config.model.layers(dataset.shape, len(dataset.classes))
-        self._constant = constant_loss(dataset.train.targets, len(dataset.classes))
-        self._board = Board(config, self._constant)
+        self._board = Board(config, constant_loss(dataset.train.targets, len(dataset.classes)))
         self._settled: set[int] = set()
         self._per_epoch = -(-len(dataset.train) // config.batch_size)
         self._seconds = 0.0
         self._resumed = False
         self._drawn_at = 0.0
+        if snapshot is not None:
+            self._resume(snapshot)
 
-    def resume(self, snapshot: Snapshot) -> None:
-        """Go on from `snapshot` instead of the start."""
+    def _resume(self, snapshot: Snapshot) -> None:
         check_format(snapshot.extra, "format", FORMAT)
         self._board.load(snapshot.extra["board"])
         self._settled = set(self._board.results)
         self._seconds = snapshot.extra["seconds"]
         self._resumed = True
 
-    def events(self, threads: JobThreads) -> Iterator[Event]:
-        """Yield the whole sweep."""
+    def events(self, jobs: Jobs) -> Iterator[Event]:
+        """Yield the whole sweep, carried out by `jobs`."""
         yield from self._opening()
-        waiting = self._jobs()
+        waiting = self._tasks()
         upcoming = next(waiting, None)
-        while upcoming is not None or threads.busy:
-            yield from self._obey()
+        while upcoming is not None or jobs.busy:
+            yield from self._obey(jobs)
             if self._control_state.stopping:
                 break
-            while upcoming is not None and threads.free:
-                threads.add(upcoming)
+            while upcoming is not None and jobs.free:
+                jobs.add(upcoming)
                 upcoming = next(waiting, None)
             began = time.perf_counter()
-            over = threads.go_on(_POLL_SECONDS)
+            advances = jobs.go_on(_POLL_SECONDS)
             self._seconds += time.perf_counter() - began
-            for job, ended in over:
-                yield from self._news(job, ended)
+            for advance in advances:
+                yield from self._news(advance)
+            yield from jobs.events()
         yield self._ended()
 
     def _opening(self) -> Iterator[Event]:
@@ -139,7 +188,7 @@ class _Sweep:
             layers=names,
             implicit=(names if every else names[:-1]) if implicit else (),
             train_samples=len(self._dataset.train),
-            device=device_label(self._device),
+            device=self._label,
             versions=versions(),
             member=WHOLE,
         )
@@ -152,8 +201,8 @@ class _Sweep:
         yield State("running", self._steps_done)
         yield self._map()
 
-    def _jobs(self) -> Iterator[Job]:
-        """What there is to do, each made when its turn comes."""
+    def _tasks(self) -> Iterator[Task]:
+        """What there is to do, in order."""
         methods = range(len(self.config.methods))
         known = self._board.limits
         first_of = {
@@ -161,48 +210,46 @@ class _Sweep:
             for seed in range(self.config.seeds)
             if not all((method, seed) in known for method in methods)
         }
-        for block in plan(self.config, self._layers, self._device.type):
+        for block in plan(self.config, self._layers, self._kind):
             # A block whose runs have partly ended is not resumed: its runs are settled together.
             if not self._settled.issuperset(block.members):
-                yield self._training(block)
+                yield block
             if block.seed_index in first_of:  # its first cells come before what is predicted
                 first_of.discard(block.seed_index)
-                yield Predictions(
-                    self.config,
-                    block.seed_index,
-                    self._dataset,
-                    self._device,
-                    self._layers,
-                    self.cancelled,
-                )
-
-    def _training(self, block: Block) -> BlockRun | AloneRun:
-        if block.stacked:
-            return BlockRun(self.config, block, self._dataset, self._device, self._constant)
-        return AloneRun(self.config, block, self._dataset)
+                yield Prediction(block.seed_index)
 
     # -- what has been computed --------------------------------------------------------------
 
-    def _news(self, job: Job, ended: bool) -> Iterator[Event]:
-        """Yield what is new of a job whose slice is over."""
-        if isinstance(job, Predictions):
-            for number, limit in job.limits.items():
-                self._board.limits[number, job.seed_index] = limit
-            if job.initial_loss is not None:
-                self._board.initial_losses[job.seed_index] = job.initial_loss
-        elif isinstance(job, BlockRun | AloneRun):
-            for member, step, loss in job.points():
-                yield self._point("steps", step, {"loss": loss}, member)
-            for member, result in job.results.items():
-                if member not in self._board.results:
-                    self._board.results[member] = result
-                    yield self._point("evaluations", result.step, result.columns, member)
-            if ended:
-                self._settled.update(job.members)
+    def _news(self, advance: Advance) -> Iterator[Event]:
+        """Yield what is new of a task that has come further."""
+        task, found, ended, lost = advance
+        if lost:
+            yield from self._void(task, lost)
+        if isinstance(task, Prediction):
+            for number, limit in found.limits.items():
+                self._board.limits[number, task.seed_index] = limit
+            if found.initial_loss is not None:
+                self._board.initial_losses[task.seed_index] = found.initial_loss
+        for member, step, loss in found.points:
+            yield self._point("steps", step, {"loss": loss}, member)
+        for member, result in found.results.items():
+            if member not in self._board.results:
+                self._board.results[member] = result
+                yield self._point("evaluations", result.step, result.columns, member)
+        if ended and isinstance(task, Block):
+            self._settled.update(task.members)
         if ended or time.monotonic() - self._drawn_at >= _SECONDS_BETWEEN_MAPS:
             yield self._map()
         if ended:
             yield self._snapshot("cadence")
+
+    def _void(self, task: Task, lost: str) -> Iterator[Event]:
+        """Forget what a task had found: it begins again."""
+        if isinstance(task, Block):
+            for member in task.members:
+                self._board.results.pop(member, None)
+            yield Rewound(dict.fromkeys(task.members, -1))
+        yield Notice("warning", lost)
 
     def _point(self, table: Table, step: int, values: dict[str, float], member: int) -> Point:
         return Point(table, step, step / self._per_epoch, self._seconds, values, member)
@@ -231,10 +278,11 @@ class _Sweep:
 
     # -- controls ----------------------------------------------------------------------------
 
-    def _obey(self) -> Iterator[Event]:
+    def _obey(self, jobs: Jobs) -> Iterator[Event]:
         self._control_state.take(self._controls.poll(), 0)
         yield from self._answer()
         if self._control_state.holding:
+            jobs.hold()
             yield State("paused", self._steps_done)
             yield self._snapshot("paused")
             for _ in self._control_state.wait(self._controls, 0):

@@ -43,6 +43,19 @@ class Block(NamedTuple):
     stacked: bool
 
 
+class Prediction(NamedTuple):
+    """The predictions of one seed.
+
+    Attributes:
+        seed_index: Counted from the config's.
+    """
+
+    seed_index: int
+
+
+Task = Block | Prediction  # what a sweep consists of
+
+
 def plan(config: SweepConfig, layers: list[LayerRow], device: str) -> list[Block]:
     """Return the blocks of a sweep in the order they are trained.
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from proxprop.analysis.curvature import NetworkCurvature, NetworkLimit
 from proxprop.conversion import convert
 from proxprop.data.dataset import Dataset
+from proxprop.engine.sweeping.jobs import Found
 from proxprop.engine.training.device import DTYPES, autocast_for
 from proxprop.engine.training.session import SetEvaluation, forward_flops, piece_size
 from proxprop.models import build_model
@@ -107,6 +108,10 @@ class Predictions:
                 self.limits[number] = {**limit, "words": f"{limit['words']}{whose}"}
         except Cancelled:
             return
+
+    def found(self) -> Found:
+        """Return what is known so far."""
+        return Found(limits={**self.limits}, initial_loss=self.initial_loss)
 
     def _initial_loss(self) -> Iterator[None]:
         config, dataset = self._config, self._dataset

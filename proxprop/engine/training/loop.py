@@ -7,10 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from proxprop.analysis.recorder import LayerRecorder
 from proxprop.conversion import iter_prox_layers
 from proxprop.data.dataset import Dataset, load
-from proxprop.engine.training.device import device_label, resolve_device, versions
+from proxprop.engine.training.device import resolve_device, versions
 from proxprop.engine.training.outcomes import constant_loss, verdict
 from proxprop.engine.training.pictures import Pictures
 from proxprop.engine.training.session import Session
@@ -18,7 +17,7 @@ from proxprop.engine.training.snapshot import capture, restore
 from proxprop.engine.training.stopwatch import StepReport
 from proxprop.models import weight_layers
 from proxprop.spec.config import ConfigError, RunConfig, SettingsChange
-from proxprop.spec.controls import Controls, ControlState, Report
+from proxprop.spec.controls import WAIT_SECONDS, Controls, ControlState, Report
 from proxprop.spec.events import (
     Ended,
     Event,
@@ -32,6 +31,10 @@ from proxprop.spec.events import (
     Table,
 )
 from proxprop.spec.settings import changed, describe, difference
+
+_FIRST_SAVED = 2  # before, to begin again costs as little
+_SAVING_SHARE = 0.05  # what saving on top of the cadence may take of the time,
+_SAVING_SECONDS = 0.02  # unless it takes no more than this
 
 
 def train(
@@ -65,13 +68,13 @@ def train(
     if dataset is None:
         dataset = load(config.data, device=device, progress=progress)
     config.check_fit(dataset.shape, len(dataset.classes), len(dataset.train))
-    run = _Run(config, controls, Session(config, dataset, device))
+    run = TrainingRun(config, controls, Session(config, dataset, device))
     if snapshot is not None:
         run.resume(snapshot)
     yield from run.events()
 
 
-class _Run:
+class TrainingRun:
     """One run; each method yields the events of one part of it."""
 
     def __init__(self, config: RunConfig, controls: Controls, session: Session) -> None:
@@ -80,17 +83,20 @@ class _Run:
         self.session = session
         self.control_state = ControlState(session.steps_per_epoch)
         self._pictures = Pictures(session)
-        self._recorder = LayerRecorder(session.model)
+        self._recorder = session.recorder()
         self._planned = list(config.changes)
-        self._resumed = False
+        self._resumed = self._changed = False
         self._saved_at = time.monotonic()
+        self._saved_step = 0
+        self._saving_seconds = 0.0
+        self._stepped_at = -math.inf
         self._warned: set[str] = set()
 
     def resume(self, snapshot: Snapshot) -> None:
         """Go on from `snapshot` instead of the start."""
         restore(snapshot, self.session)
         self._planned = [change for change in self._planned if change.step > snapshot.step]
-        self._resumed = True
+        self._resumed, self._saved_step = True, snapshot.step
 
     def events(self) -> Iterator[Event]:
         """Yield the whole run."""
@@ -101,7 +107,8 @@ class _Run:
             yield from self._obey()
             if self.control_state.stopping or self.session.spent or self.session.watch.divergence:
                 break
-            yield from self._advance()
+            if not self._held_back():
+                yield from self._advance()
         yield from self._settle()
         yield from self._finish()
 
@@ -116,7 +123,7 @@ class _Run:
             layers=tuple(weight_layers(session.model)),
             implicit=proximal if session.settings.direction.solver != "explicit" else (),
             train_samples=len(session.dataset.train),
-            device=device_label(session.device),
+            device=session.place,
             versions=versions(),
         )
         if self._resumed:
@@ -125,22 +132,43 @@ class _Run:
             yield self._settings()
         for reason in session.optimizer.ignored:
             yield Notice("warning", reason)
+        if grams := session.grams:
+            yield Notice("info", grams)
         yield State("running", self.session.step)
         yield from self._pictures.opening()
 
     # -- steps -------------------------------------------------------------------------------
 
+    def _held_back(self) -> bool:
+        """Wait for the next step as its speed limit asks, or for a command; say whether it did."""
+        pace, step = self.session.settings.pace, self.session.step
+        if pace is None or self.control_state.arrives(step + 1):
+            return False
+        left = self._stepped_at + 1 / pace - time.monotonic()
+        if left <= 0:
+            return False
+        self.control_state.take(self.controls.wait(min(left, WAIT_SECONDS)), step)
+        return True
+
     def _advance(self) -> Iterator[Event]:
+        self._stepped_at = time.monotonic()
         recorder = self._recorder if self._recording_due() else None
         yield from self._report(self.session.advance(recorder))
         if recorder is not None:
+            self._changed = False
             yield from self._settle()
             yield self._point("layers", recorder.values())
+            self._pictures.measured(recorder)
         yield from self._pictures.latest()
 
     def _recording_due(self) -> bool:
         step, every = self.session.step + 1, self.config.instruments.every
-        return self.session.settings.instruments.tier != "off" and (step == 1 or step % every == 0)
+        # Who goes step by step, or has just changed a setting, wants to see what that did, and who
+        # asks why a run diverged, what came before.
+        asked = self._changed or self.control_state.arrives(step) or self.session.watch.rising
+        early = step < every and _is_power_of_two(step)  # 1, 2, 4, …: most that diverge do so soon
+        due = early or step % every == 0 or asked
+        return self.session.settings.instruments.tier != "off" and due
 
     def _settle(self) -> Iterator[Event]:
         """Report what an accelerator still holds back; nothing on the CPU."""
@@ -230,8 +258,23 @@ class _Run:
             yield from self._hold()
         if self.control_state.wants_checkpoint:
             yield from self._save("asked")
-        elif time.monotonic() - self._saved_at >= self.config.checkpoint.seconds:
+        elif self._saving_due():
             yield from self._save("cadence")
+
+    def _saving_due(self) -> bool:
+        step, since = self.session.step, time.monotonic() - self._saved_at
+        along = step >= _FIRST_SAVED and _is_power_of_two(step) and self._keeps_along
+        return along or since >= self.config.checkpoint.seconds
+
+    @property
+    def _keeps_along(self) -> bool:
+        """Whether a state worth going back to may be saved now, on top of the cadence."""
+        since = time.monotonic() - self._saved_at
+        return (
+            self.config.checkpoint.along > 0
+            and self.session.step > self._saved_step
+            and self._saving_seconds <= max(_SAVING_SECONDS, _SAVING_SHARE * since)
+        )
 
     def _hold(self) -> Iterator[Event]:
         """Wait, still obeying, until the run may move on."""
@@ -267,15 +310,22 @@ class _Run:
             return
         if after != before:
             self.session.apply(after)
+            self._changed = True
             yield self._mark("set", describe(before, after), difference(before, after))
             yield self._settings()
+            if after.direction.gram != before.direction.gram and self.session.grams:
+                yield Notice("info", self.session.grams)
+            if self._keeps_along and not self.control_state.holding:
+                yield from self._save("cadence")  # a person may want to go back to this moment
 
     def _save(self, reason: Reason) -> Iterator[Event]:
         yield from self._settle()
         self.control_state.wants_checkpoint = False
+        began = time.monotonic()
         if not self.session.watch.divergence:
             yield capture(self.session, reason)
-        self._saved_at = time.monotonic()
+        self._saved_at, self._saved_step = time.monotonic(), self.session.step
+        self._saving_seconds = self._saved_at - began
 
     # -- end ---------------------------------------------------------------------------------
 
@@ -326,3 +376,7 @@ class _Run:
     ) -> Mark:
         session = self.session
         return Mark(session.step, session.epoch, session.seconds, kind, label, changes or {})
+
+
+def _is_power_of_two(step: int) -> bool:
+    return step > 0 and step & (step - 1) == 0

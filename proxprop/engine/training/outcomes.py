@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from proxprop.spec.curves import RISING_FACTOR
 from proxprop.spec.events import Outcome
 
 DIVERGED_FACTOR = 1e3
@@ -28,6 +29,14 @@ class LossWatch:
         self.initial = initial
         self.last = last
         self.divergence = ""
+        self._highest = -math.inf
+
+    @property
+    def rising(self) -> bool:
+        """Whether the latest loss is far above the first, and the highest so far."""
+        if self.initial is None or self.last is None:
+            return False
+        return self.last > RISING_FACTOR * self.initial and self.last >= self._highest
 
     def take(self, step: int, loss: float) -> None:
         """Take the loss of the mini-batch of `step`."""
@@ -35,7 +44,7 @@ class LossWatch:
             self.initial = loss
         self.take_whole_set(step, loss)
         if not self.divergence:
-            self.last = loss
+            self.last, self._highest = loss, max(self._highest, loss)
 
     def take_whole_set(self, step: int, loss: float) -> None:
         """Take the loss of a whole set after `step`; the bound is the mini-batches'."""

@@ -9,6 +9,9 @@
   digits.
 - "confusion": `{"classes", "split": "validation", "counts": [[…]]}`; row = true class, column =
   predicted class.
+- "activations": `{"classes", "targets": [i], "moments": [{"step", "layers": {name: {"values",
+  "change"}}}]}` of the probe batch, samples by units after a step and by how much it changed them,
+  as small pictures (`proxprop.analysis.slow_motion.pictures`). Only where layers are measured.
 
 Rows of more than two numbers have a "confusion" only. `png` is base64 of a PNG at the image's own
 size: `data:image/png;base64,…` shows it.
@@ -26,6 +29,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from proxprop.analysis.recorder import LayerRecorder
+from proxprop.engine.training.history import ActivationHistory
 from proxprop.engine.training.session import Session
 from proxprop.spec.events import Artifact
 
@@ -41,6 +46,7 @@ class Pictures:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._history: ActivationHistory | None = None
         self._shown_at = self._confusion_at = -float("inf")
         self._shown_step = -1
         self._is_plane = session.dataset.shape == (2,)
@@ -62,8 +68,17 @@ class Pictures:
         payload = samples(train.inputs[chosen], train.targets[chosen], classes)
         yield Artifact("samples", self._session.step, payload)
 
+    def measured(self, recorder: LayerRecorder) -> None:
+        """Take in that `recorder` has just measured the session's last step."""
+        if self._history is None and recorder.probe is not None:
+            self._history = ActivationHistory(recorder.probe, self._session.dataset.classes)
+        if self._history is not None:
+            self._history.take(self._session.step)
+
     def latest(self, force: bool = False) -> Iterator[Artifact]:
-        """Yield the boundary or the predictions, if the last ones are old enough."""
+        """Yield activations, and the boundary or the predictions, if the last are old enough."""
+        if self._history is not None and (payload := self._history.latest(force)):
+            yield Artifact("activations", self._session.step, payload)
         now, step = time.perf_counter(), self._session.step
         if step == self._shown_step or not (force or now - self._shown_at >= _SECONDS_BETWEEN):
             return

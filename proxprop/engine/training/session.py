@@ -12,12 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from proxprop.analysis.recorder import LayerRecorder
+from proxprop.analysis.activations import ActivationProbe, Probe
+from proxprop.analysis.recorder import LayerRecorder, Tier
 from proxprop.conversion import convert, iter_prox_layers, set_prox
 from proxprop.core.solvers.cholesky import FALLBACK
-from proxprop.data.dataset import Batches, Dataset, Split
+from proxprop.cost import choose_grams, step_cost
+from proxprop.data.dataset import Batches, Dataset, Split, few_of_each
 from proxprop.diagnostics import SolveRecord
-from proxprop.engine.training.device import DTYPES, autocast_for
+from proxprop.engine.training.device import DTYPES, autocast_for, device_label
 from proxprop.engine.training.outcomes import LossWatch, Summary
 from proxprop.engine.training.stopwatch import Moments, StepReport, stopwatch_for
 from proxprop.models import build_model
@@ -72,6 +74,11 @@ class Session:
         self._set_lr()
 
     @property
+    def place(self) -> str:
+        """Where it computes: "cpu" or the GPU's name."""
+        return device_label(self.device)
+
+    @property
     def epoch(self) -> float:
         """Passes through the training set done."""
         return self.step / self.steps_per_epoch
@@ -99,9 +106,18 @@ class Session:
     def apply(self, settings: RunConfig) -> None:
         """Put the settings of a config in force from the next step on."""
         self.settings, direction = settings, settings.direction
+        automatic = direction.gram == "auto"
         set_prox(
-            self.model, tau=direction.tau, solver=direction.solver, cg_steps=direction.cg_steps
+            self.model,
+            tau=direction.tau,
+            solver=direction.solver,
+            cg_steps=direction.cg_steps,
+            gram="batch" if automatic else direction.gram,
+            decay=direction.decay,
+            refresh=direction.refresh,
         )
+        if automatic:
+            choose_grams(self.model, self._example)
         self._observe_solves()
         self._set_lr()
 
@@ -116,7 +132,8 @@ class Session:
         self._solve_seconds = 0.0
         self._recorder = recorder
         if recorder is not None:
-            recorder.begin("full" if self.settings.instruments.tier == "full" else "cheap")
+            tier: Tier = "full" if self.settings.instruments.tier == "full" else "cheap"
+            recorder.begin(tier, self.optimizer.step_size)
         reports = self._closure_step() if self.optimizer.spec.closure else self._plain_step()
         if recorder is not None:
             recorder.measure_updates()
@@ -143,6 +160,13 @@ class Session:
         return SetEvaluation(
             self.model, getattr(self.dataset, split), self.prepare, self._piece, self.autocast
         )
+
+    def recorder(self) -> LayerRecorder:
+        """Return what measures the layers, on a probe batch that the seed has chosen."""
+        train, size = self.dataset.train, self.config.batch_size
+        chosen = few_of_each(train.targets, self.config.seed)
+        probe = Probe(self.prepare(train.inputs[chosen]), train.targets[chosen], size)
+        return LayerRecorder(self.model, ActivationProbe(self.model, probe))
 
     def prepare(self, inputs: Tensor) -> Tensor:
         """Return stored samples as the model sees them."""
@@ -215,6 +239,27 @@ class Session:
         optimizer, factor = self.settings.optimizer, self.factor
         self.optimizer.set_lr(optimizer.lr * factor, optimizer.last_lr * factor)
 
+    @property
+    def grams(self) -> str:
+        """What each layer's Gram was chosen to be and what a step costs; empty if none was."""
+        if self.settings.direction.gram == "batch" or self.settings.direction.solver != "exact":
+            return ""
+        cost = step_cost(self.model, self._example)
+        batch = [layer.name for layer in cost.layers if layer.gram == "batch"]
+        parts = [
+            f"{what} in {', '.join(names)}"
+            for what, names in (("running Gram", cost.running), ("this batch's", batch))
+            if names
+        ]
+        return (
+            f"{'; '.join(parts)}. By its arithmetic a step costs {cost.ratio:.2f} plain ones, "
+            f"{cost.batch_ratio:.2f} with this batch's Gram throughout."
+        )
+
+    @property
+    def _example(self) -> Tensor:
+        return self.prepare(self._batches.at(0)[0])
+
     def _convert(self) -> None:
         direction = self.config.direction
         convert(
@@ -223,11 +268,15 @@ class Session:
             solver=direction.solver,
             cg_steps=direction.cg_steps,
             cg_rtol=direction.cg_rtol,
-            gram=direction.gram,
+            gram="batch" if direction.gram == "auto" else direction.gram,
             decay=direction.decay,
             refresh=direction.refresh,
             skip_last=direction.layers == "hidden",
         )
+        if direction.gram == "auto":
+            choose_grams(self.model, self._example)
+        for _, layer in iter_prox_layers(self.model):
+            layer.synchronise = False  # whatever else goes on in this process, it trains alone
 
     def _observe_solves(self) -> None:
         def observer_of(name: str) -> Any:
@@ -280,14 +329,21 @@ class SetEvaluation:
     @torch.no_grad()
     def advance(self) -> None:
         """Evaluate the next piece."""
-        piece = slice(self._at, self._at + self._size)
+        self._take(*self._measured(self._at))
         self._at += self._size
+
+    def _measured(self, start: int) -> tuple[Tensor, Tensor]:
+        """Summed loss, and counts of true and predicted classes, of the piece that starts there."""
+        piece = slice(start, start + self._size)
         targets = self._split.targets[piece]
         with self._autocast():
             scores = self._model(self._prepare(self._split.inputs[piece]))
-            self._loss += F.cross_entropy(scores, targets, reduction="sum").double()
+            loss = F.cross_entropy(scores, targets, reduction="sum").double()
         classes = scores.shape[1]
-        pairs = torch.bincount(targets * classes + scores.argmax(1), minlength=classes**2)
+        return loss, torch.bincount(targets * classes + scores.argmax(1), minlength=classes**2)
+
+    def _take(self, loss: Tensor, pairs: Tensor) -> None:
+        self._loss += loss
         self._confusion = pairs if self._confusion is None else self._confusion + pairs
 
     @property

@@ -10,19 +10,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from proxprop.spec.config.base import Config, ConfigError, Problem, validating
+from proxprop.spec.config.base import ConfigError, Problem, validating
 from proxprop.spec.config.parts import (
-    BudgetConfig,
-    CheckpointConfig,
     Contender,
     DataConfig,
     DirectionConfig,
-    EvaluationConfig,
-    InstrumentsConfig,
     ModelConfig,
     OptimizerConfig,
-    ScheduleConfig,
     SettingsChange,
+    Tracker,
 )
 from proxprop.spec.config.query import from_query, to_query
 from proxprop.spec.config.race import RaceConfig, SearchConfig
@@ -49,6 +45,49 @@ def load_config(values: dict[str, Any]) -> RunConfig | RaceConfig | SweepConfig:
         return _ADAPTER.validate_python({"kind": "run", **values})
 
 
+_ROUNDS = 20  # what stands behind a refused field may be refused in turn
+
+
+def load_known(
+    values: dict[str, Any],
+) -> tuple[RunConfig | RaceConfig | SweepConfig | None, tuple[Problem, ...]]:
+    """Return the config of another version as far as this one knows it, and what it does not.
+
+    Fields that are refused are left out, and so get their defaults.
+
+    Args:
+        values: Nested fields.
+
+    Returns:
+        None for the config where no part can be read.
+    """
+    unknown: list[Problem] = []
+    for _ in range(_ROUNDS):
+        try:
+            return load_config(values), tuple(unknown)
+        except ConfigError as error:
+            unknown += error.problems
+            for problem in error.problems:
+                values = _without(values, problem.field.split("."))
+    return None, tuple(unknown[:1])
+
+
+def _without(values: Any, path: list[str]) -> Any:
+    """Return nested fields without the one at `path`; as they are where there is none."""
+    name, *rest = path
+    if isinstance(values, list) and name.isdecimal() and rest:
+        return [
+            _without(value, rest) if index == int(name) else value
+            for index, value in enumerate(values)
+        ]
+    if not isinstance(values, dict) or name not in values:
+        return values
+    inner = values[name]
+    if rest and (changed := _without(inner, rest)) != inner:
+        return {**values, name: changed}
+    return {field: value for field, value in values.items() if field != name}
+
+
 __all__ = [
     # whole descriptions
     "AnyConfig",
@@ -56,27 +95,23 @@ __all__ = [
     "RaceConfig",
     "SweepConfig",
     "load_config",
+    "load_known",
     "from_query",
     "to_query",
     # parts
-    "BudgetConfig",
     "Cell",
     "Change",
-    "CheckpointConfig",
     "Contender",
     "DataConfig",
     "DirectionConfig",
-    "EvaluationConfig",
     "Grid",
-    "InstrumentsConfig",
     "ModelConfig",
     "OptimizerConfig",
-    "ScheduleConfig",
     "SearchConfig",
     "SettingsChange",
     "SweepMethod",
+    "Tracker",
     # errors
-    "Config",
     "ConfigError",
     "Problem",
 ]

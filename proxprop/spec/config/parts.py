@@ -6,14 +6,7 @@ import math
 from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    SerializationInfo,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, model_serializer, model_validator
 
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import ACTIVATIONS, INITS, MODELS, LayerRow, layer_table
@@ -23,7 +16,9 @@ from proxprop.spec.config.base import Config, FieldError
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-FOR_DIGEST = {"for": "digest"}  # context in which a config is written to be hashed
+Gram = Literal["batch", "running", "auto"]
+Pace = Annotated[float, Field(ge=0.01, le=1000)]
+Tracker = Literal["off", "tensorboard", "wandb", "trackio"]
 Width = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -130,7 +125,8 @@ class DirectionConfig(Config):
         cg_steps: CG iterations k per layer and step.
         cg_rtol: Relative residual at which CG stops early; 0 runs all k steps, as in the paper.
         layers: "hidden" (the last layer stays explicit, as in the paper) or "all".
-        gram: "batch" (the paper's), or "running": a decayed average over the steps, for "exact".
+        gram: "batch" (the paper's); "running": a decayed average over the steps, for "exact"; or
+            "auto": for each layer the one of the two whose step takes fewer FLOPs.
         decay: What is kept of the running Gram when it is refreshed.
         refresh: Steps from one refresh of the running Gram to the next.
     """
@@ -140,7 +136,7 @@ class DirectionConfig(Config):
     cg_steps: Annotated[int, Field(ge=1, le=1000)] = 3
     cg_rtol: Fraction = 0.0
     layers: Literal["hidden", "all"] = "hidden"
-    gram: Literal["batch", "running"] = "batch"
+    gram: Gram = "batch"
     decay: Fraction = 0.7
     refresh: Annotated[int, Field(ge=1, le=100_000)] = 10
 
@@ -148,31 +144,27 @@ class DirectionConfig(Config):
     def _running_needs_exact(self) -> Self:
         if self.gram == "running" and self.solver == "cg":
             raise FieldError(
-                "gram", "must be 'batch' with solver 'cg', got 'running'; choose solver 'exact'"
+                "gram",
+                "must be 'batch' with solver 'cg', got 'running': CG knows this batch's alone; or "
+                "choose the exact step",
             )
         return self
 
-    @model_serializer(mode="wrap")
-    def _written(
-        self, write: SerializerFunctionWrapHandler, info: SerializationInfo
-    ) -> dict[str, Any]:
-        """Every field, but in a digest none that version 0.1.0 did not have and that is unused."""
-        values: dict[str, Any] = write(self)
-        if info.context == FOR_DIGEST and self.gram == "batch":
-            for name in ("gram", "decay", "refresh"):
-                values.pop(name, None)
-        return values
+    @property
+    def as_before(self) -> set[str]:
+        """Fields that version 0.1.0 did not have, while none is in use: no digest counts them."""
+        return {"gram", "decay", "refresh"} if self.gram == "batch" else set()
 
     @property
     def running(self) -> bool:
-        """Whether a running Gram is in use."""
-        return self.gram == "running" and self.solver == "exact"
+        """Whether a running Gram is in use, or may be."""
+        return self.gram != "batch" and self.solver == "exact"
 
     @property
     def label(self) -> str:
         """What a person calls it, for example "explicit", "implicit (CG 3)"."""
         if self.running:
-            return "implicit (running)"
+            return f"implicit ({self.gram})"
         return solver_label(self.solver, self.cg_steps)
 
 
@@ -290,24 +282,54 @@ class Contender(Config):
         return self
 
 
+LIMITS = ("epochs", "seconds", "steps")
+
+
 class BudgetConfig(Config):
-    """When a run is finished: at the first limit reached; at least one is set.
+    """When a run is finished: at the first limit reached, of which one is set, or never.
 
     Attributes:
         epochs: Passes through the training set.
         seconds: Training seconds (evaluation, drawing and pauses excluded).
         steps: Optimizer steps.
+        endless: Whether it goes on until it is stopped; no limit is set then.
     """
 
     epochs: Annotated[float, Field(gt=0, le=1e6)] | None = 200.0
     seconds: Annotated[float, Field(gt=0, le=1e7)] | None = None
     steps: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    endless: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_epochs_by_default(cls, values: Any) -> Any:
+        """Leave the default epochs out where "endless" is all that is said."""
+        endless = isinstance(values, dict) and values.get("endless") is True
+        return {"epochs": None, **values} if endless else values
 
     @model_validator(mode="after")
     def _some_limit(self) -> Self:
-        if self.epochs is None and self.seconds is None and self.steps is None:
+        limits = {n: v for n in LIMITS if (v := getattr(self, n)) is not None}
+        if self.endless and limits:
+            name, value = next(iter(limits.items()))
+            raise FieldError("endless", f"must be off beside a limit, got {name} {value:g}")
+        if not (self.endless or limits):
             raise FieldError("epochs", "set epochs, seconds or steps: a run needs an end")
         return self
+
+    @property
+    def as_before(self) -> set[str]:
+        """The field that version 0.1.0 did not have, while it is off: no digest counts it."""
+        return set() if self.endless else {"endless"}
+
+    def check_ends(self) -> None:
+        """Refuse an endless budget where several are to come to an end together.
+
+        Raises:
+            ValueError: If it is endless.
+        """
+        if self.endless:
+            raise FieldError("budget.endless", "must be off for a race: its contenders need an end")
 
     def step_limit(self, steps_per_epoch: int) -> int | None:
         """Return how many steps are allowed, or None where seconds alone decide."""
@@ -354,7 +376,7 @@ class InstrumentsConfig(Config):
     """
 
     tier: Literal["off", "cheap", "full"] = "cheap"
-    every: Annotated[int, Field(ge=1, le=10**6)] = 20
+    every: Annotated[int, Field(ge=1, le=10**6)] = 25
 
 
 class CheckpointConfig(Config):
@@ -362,9 +384,12 @@ class CheckpointConfig(Config):
 
     Attributes:
         seconds: Wall-clock seconds between checkpoints.
+        along: How many are kept along the run beside the last two, to go back to; so that there are
+            some, it is saved at every power of two of its steps, too, and where it is turned.
     """
 
     seconds: Annotated[float, Field(gt=0, le=86_400)] = 10.0
+    along: Annotated[int, Field(ge=0, le=100)] = 6
 
 
 class SettingsChange(Config):
@@ -376,7 +401,11 @@ class SettingsChange(Config):
         tau: New proximal step τ.
         cg_steps: New number of CG iterations.
         solver: New direction.
+        gram: New kind of Gram.
+        decay: New share that a refresh keeps of the running Gram.
+        refresh: New number of steps between its refreshes.
         instruments: New tier of the instruments.
+        pace: New speed limit; None for none.
     """
 
     lr: Positive | None = None
@@ -384,11 +413,15 @@ class SettingsChange(Config):
     tau: Positive | None = None
     cg_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
     solver: Solver | None = None
+    gram: Gram | None = None
+    decay: Fraction | None = None
+    refresh: Annotated[int, Field(ge=1, le=100_000)] | None = None
     instruments: Literal["off", "cheap", "full"] | None = None
+    pace: Pace | None = None
 
     @model_validator(mode="after")
     def _none_only_where_it_means_something(self) -> Self:
-        for name in sorted(self.model_fields_set - {"explicit_lr"}):
+        for name in sorted(self.model_fields_set - {"explicit_lr", "pace"}):
             if getattr(self, name) is None:
                 raise FieldError(name, "must have a value, got None; leave it out to keep it")
         return self

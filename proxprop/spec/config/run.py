@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import MODELS
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config.base import Config, ConfigError, FieldError, Problem
 from proxprop.spec.config.parts import (
-    FOR_DIGEST,
     BudgetConfig,
     CheckpointConfig,
     DataConfig,
@@ -20,11 +20,14 @@ from proxprop.spec.config.parts import (
     InstrumentsConfig,
     ModelConfig,
     OptimizerConfig,
+    Pace,
     SettingsChange,
+    Tracker,
 )
 
 TOY_SAMPLES = 1000
 MAX_SEED = 2**32 - 1
+MAX_DEVICES = 1024
 TEST_FRACTION = 0.1  # set aside where a data set has no official test split
 
 
@@ -82,13 +85,15 @@ class Setting(Config):
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     evaluation: EvaluationConfig = EvaluationConfig()
 
-    not_in_digest: ClassVar[dict[str, Any]] = {}
+    @property
+    def not_in_digest(self) -> dict[str, Any]:
+        """What determines no numbers, as pydantic excludes it."""
+        return {"data": self.data.as_before}
 
     @property
     def digest(self) -> str:
         """Short hash of everything that determines the numbers (not labels, nor the cadence)."""
-        excluded = {**self.not_in_digest, "data": self.data.as_before}
-        text = self.model_dump_json(exclude=excluded, context=FOR_DIGEST)
+        text = self.model_dump_json(exclude=self.not_in_digest)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @model_validator(mode="after")
@@ -166,27 +171,49 @@ class RunConfig(Setting):
 
     Attributes:
         kind: Always "run"; tells the config kinds apart in the store.
+        devices: Processes that share every batch out among them; the step stays the same.
         direction: Which update direction replaces the gradient.
         optimizer: What the direction is handed to.
         budget: When the run is finished.
         instruments: Which layerwise measures are recorded.
         checkpoint: How often the run is saved.
+        pace: Steps a second at most, so that one can talk meanwhile; None for no such limit.
+        log: Where its points are logged, too: "off", "tensorboard", "wandb" or "trackio".
         changes: Changes of settings along the way, in order of their steps.
     """
 
     kind: Literal["run"] = "run"
+    devices: Annotated[int, Field(ge=1, le=MAX_DEVICES)] = 1
     direction: DirectionConfig = DirectionConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     budget: BudgetConfig = BudgetConfig()
     instruments: InstrumentsConfig = InstrumentsConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
+    pace: Pace | None = None
+    log: Tracker = "off"
     changes: tuple[Change, ...] = ()
 
-    not_in_digest: ClassVar[dict[str, Any]] = {"checkpoint": True}
+    @property
+    def not_in_digest(self) -> dict[str, Any]:
+        """What determines no numbers: how it is saved, logged and shared, how fast it may go."""
+        parts = {"direction": self.direction.as_before, "budget": self.budget.as_before}
+        own = {"checkpoint": True, "pace": True, "log": True, "devices": True, **parts}
+        return super().not_in_digest | own
 
     @model_validator(mode="after")
     def _pairing_allowed(self) -> Self:
         self.optimizer.check(self.direction)
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_shared_out(self) -> Self:
+        if self.devices > self.batch_size:
+            rule = f"must be at most the {self.batch_size} samples of a batch, got {self.devices}"
+            raise FieldError("devices", rule)
+        spec = OPTIMIZERS[self.optimizer.name]
+        if self.devices > 1 and spec.torch_name == "HessianFree":
+            rule = f"must be 1 with {spec.label}, whose products take a whole batch in one process"
+            raise FieldError("devices", f"{rule}, got {self.devices}")
         return self
 
     @property

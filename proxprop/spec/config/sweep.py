@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -97,7 +97,7 @@ class SweepMethod(Contender):
 
     @property
     def axis(self) -> Literal["lr", "lr_tau"]:
-        """What the explicit limit of its steps is, the map's common axis s.
+        """What the explicit limit of its steps is, the map's step size s.
 
         η·τ for proximal directions, unless the optimizer's step does not scale with the direction.
         """
@@ -105,7 +105,7 @@ class SweepMethod(Contender):
         return "lr" if rescales or self.direction.solver == "explicit" else "lr_tau"
 
     def place(self, lr: float, tau: float) -> float:
-        """Return where (η, τ) lies on the common axis."""
+        """Return where (η, τ) lies on the map's step size s."""
         return lr * tau if self.axis == "lr_tau" else lr
 
 
@@ -156,6 +156,12 @@ class SweepConfig(Setting):
                 "seeds",
             )
         return self
+
+    @property
+    def not_in_digest(self) -> dict[str, Any]:
+        """What determines no numbers."""
+        each = [{"direction": method.direction.as_before} for method in self.methods]
+        return super().not_in_digest | {"methods": dict(enumerate(each))}
 
     @property
     def budget(self) -> BudgetConfig:

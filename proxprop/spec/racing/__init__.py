@@ -39,25 +39,19 @@ one). Nothing here loads torch.
 """
 
 from proxprop.spec.racing.contenders import (
-    Place,
-    label_of,
     labels,
-    member_of,
     members_of,
     place_of,
     race_labels,
 )
 from proxprop.spec.racing.presets import RACE_PRESETS, RacePreset, default_race
-from proxprop.spec.racing.search import SearchPayload, TrialPayload, as_raced, candidates, space_of
+from proxprop.spec.racing.search import SearchPayload, as_raced
 from proxprop.spec.racing.table import Row, as_frame, rows
 
 __all__ = [
     # members and their names
-    "Place",
-    "member_of",
     "members_of",
     "place_of",
-    "label_of",
     "labels",
     "race_labels",
     # configs to start from
@@ -65,11 +59,8 @@ __all__ = [
     "RACE_PRESETS",
     "RacePreset",
     # the search
-    "space_of",
-    "candidates",
     "as_raced",
     "SearchPayload",
-    "TrialPayload",
     # the table
     "rows",
     "as_frame",

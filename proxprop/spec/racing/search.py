@@ -1,18 +1,21 @@
 """A search of step sizes: which it tries, what its artifact holds, the race that follows.
 
-It tries as many for every contender, spread evenly over its space.
+It tries as many for every contender, spread evenly over its space, and repeats the best of each
+with further seeds.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from typing import TypedDict, cast
+from collections.abc import Sequence
+from typing import NamedTuple, NotRequired, TypedDict, cast
 
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import Contender, RaceConfig
 from proxprop.spec.events import Ended
 from proxprop.spec.plain import finite_or_none
+from proxprop.spec.settings import LIVE, SYMBOLS
 
 ARTIFACT = "search"
 
@@ -20,6 +23,9 @@ ARTIFACT = "search"
 DECADES = 2
 LOWEST, HIGHEST = 1e-4, 100.0
 TAU = 0.05
+END = 0.1  # of a range on its logarithmic scale: a best value so near its end may lie beyond
+
+_SYMBOLS = {short: SYMBOLS[field] for field, short in LIVE.items()}
 
 Space = dict[str, tuple[float, float]]
 
@@ -116,6 +122,7 @@ class TrialPayload(TypedDict):
     Attributes:
         contender: Whose it is.
         trial: 0 is the contender's own settings.
+        seed: 0 is the race's first; missing in searches of version 0.1.0, which had no other.
         lr: η.
         tau: τ; None for explicit directions.
         explicit_lr: η of the explicit layers (= η where they have none of their own).
@@ -128,6 +135,7 @@ class TrialPayload(TypedDict):
 
     contender: int
     trial: int
+    seed: NotRequired[int]
     lr: float
     tau: float | None
     explicit_lr: float
@@ -145,10 +153,13 @@ class SearchPayload(TypedDict):
         criterion: "validation_loss" or "train_loss", what the best trial minimises.
         epochs: Length of a trial.
         trials: Trials per contender.
-        total: Trials in all.
+        total: Trials in all, the repeated ones among them.
         spaces: Per contender: step size ("lr", "tau", "explicit_lr") → [low, high], logarithmic.
-        results: Trials done, in order: trial 0 of every contender, then trial 1, …
-        winners: Per contender: number of its best trial so far; None before one has a score.
+        results: Trials done, in order: trial 0 of every contender, then trial 1, …; then the best
+            of each with the second seed and the third, then the second best, …
+        winners: Per contender: number of its best trial so far; None before one has a score. Once
+            finalists have been repeated, the one of the lowest mean score that diverged with no
+            seed.
     """
 
     criterion: str
@@ -169,7 +180,7 @@ def empty_search(config: RaceConfig) -> SearchPayload:
         "criterion": search.criterion,
         "epochs": search.epochs,
         "trials": search.trials,
-        "total": search.trials * count,
+        "total": search.runs * count,
         "spaces": [
             {name: list(bounds) for name, bounds in space_of(contender).items()}
             for contender in config.contenders
@@ -179,10 +190,34 @@ def empty_search(config: RaceConfig) -> SearchPayload:
     }
 
 
+class Trial(NamedTuple):
+    """What a search does next: a contender's trial of that number with that seed."""
+
+    contender: int
+    trial: int
+    seed: int
+
+
+def next_trial(payload: SearchPayload, config: RaceConfig, number: int | None = None) -> Trial:
+    """Return which trial comes after those that are done, or that of a number.
+
+    Which trials are repeated is known once each has been made.
+    """
+    search, count = config.search, len(config.contenders)
+    done = len(payload["results"]) if number is None else number
+    assert search is not None, "the config asks for no search"
+    if done < search.trials * count:
+        trial, contender = divmod(done, count)
+        return Trial(contender, trial, 0)
+    place, rest = divmod(done - search.trials * count, count * (search.seeds - 1))
+    contender, seed = divmod(rest, search.seeds - 1)
+    return Trial(contender, _ranked(payload["results"], contender)[place], seed + 1)
+
+
 def with_result(payload: SearchPayload, config: RaceConfig, ended: Ended) -> SearchPayload:
     """Return the search after its next trial has ended."""
     count = len(config.contenders)
-    trial, contender = divmod(len(payload["results"]), count)
+    contender, trial, seed = next_trial(payload, config)
     tried = candidates(config.contenders[contender], payload["trials"], config.seed)[trial]
     summary = ended.summary
     score = math.nan if ended.outcome == "diverged" else summary.get(payload["criterion"], math.nan)
@@ -190,6 +225,7 @@ def with_result(payload: SearchPayload, config: RaceConfig, ended: Ended) -> Sea
     result: TrialPayload = {
         "contender": contender,
         "trial": trial,
+        "seed": seed,
         "lr": tried.optimizer.lr,
         "tau": None if tried.direction.solver == "explicit" else tried.direction.tau,
         "explicit_lr": tried.optimizer.last_lr,
@@ -220,6 +256,75 @@ def as_raced(config: RaceConfig, payload: SearchPayload | None) -> RaceConfig:
     return RaceConfig.parse({**config.model_dump(), "contenders": contenders})
 
 
+def doubts(
+    payload: SearchPayload, config: RaceConfig, contender: int, outcomes: Sequence[str] = ()
+) -> list[str]:
+    """Return why a contender's winning step sizes may not be its best, a sentence each.
+
+    Args:
+        payload: The search, through.
+        config: The race as it was asked for.
+        contender: Whose.
+        outcomes: How its members ended in the race at these step sizes, as far as they have.
+    """
+    winner, results = payload["winners"][contender], payload["results"]
+    if winner is None:
+        return ["none of its trials came to an end: its present step sizes are raced"]
+    won = [r for r in results if (r["contender"], r["trial"]) == (contender, winner)]
+    sentences = [
+        sentence
+        for name, (low, high) in payload["spaces"][contender].items()
+        if (value := cast(float | None, won[0][name])) is not None  # type: ignore[literal-required]
+        if (sentence := _at_the_end(name, value, low, high))
+    ]
+    if any(result["outcome"] == "collapsed" for result in won):
+        sentences.append("its best trial collapsed: it guesses the class frequencies")
+    first = _ranked(results, contender)[0]
+    if first != winner and any(r["score"] is None for r in _of(results, contender, first)):
+        sentences.append("the best of its trials diverged with another seed and was passed over")
+    for outcome in ("diverged", "collapsed"):
+        if outcome in outcomes:
+            sentences.append(
+                f"at the step sizes of its search it {outcome} in the race: trials of "
+                f"{payload['epochs']:g} epochs were too short to show it"
+            )
+    return sentences
+
+
+def _at_the_end(name: str, value: float, low: float, high: float) -> str:
+    share = math.log(value / low) / math.log(high / low)
+    if END < share < 1 - END:
+        return ""
+    end, further = ("lower", "smaller") if share <= END else ("upper", "larger")
+    return (
+        f"its best {_SYMBOLS[name]}, {value:.3g}, lies at the {end} end of what was searched, "
+        f"{low:.3g} to {high:.3g}: a {further} one may be better"
+    )
+
+
+def _of(results: list[TrialPayload], contender: int, trial: int) -> list[TrialPayload]:
+    return [r for r in results if (r["contender"], r["trial"]) == (contender, trial)]
+
+
+def _ranked(results: list[TrialPayload], contender: int) -> list[int]:
+    """Return a contender's trials by their score with the first seed, those without one last."""
+    own = [r for r in results if r["contender"] == contender and not r.get("seed")]
+    return [r["trial"] for r in sorted(own, key=lambda r: _or_infinite(r["score"]))]
+
+
 def _winner(results: list[TrialPayload], contender: int) -> int | None:
-    scored = [r for r in results if r["contender"] == contender and r["score"] is not None]
-    return min(scored, key=lambda r: cast(float, r["score"]))["trial"] if scored else None
+    best, *_ = [*_ranked(results, contender), None]
+    if best is None or _of(results, contender, best)[0]["score"] is None:
+        return None
+    own = [r for r in results if r["contender"] == contender]
+    repeated = {r["trial"] for r in own if r.get("seed")}
+    scores = {
+        trial: [_or_infinite(r["score"]) for r in own if r["trial"] == trial] for trial in repeated
+    }
+    means = {trial: sum(values) / len(values) for trial, values in scores.items()}
+    steady = {trial: mean for trial, mean in means.items() if math.isfinite(mean)}
+    return min(steady, key=steady.__getitem__) if steady else best
+
+
+def _or_infinite(score: float | None) -> float:
+    return math.inf if score is None else score

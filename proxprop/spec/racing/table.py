@@ -160,7 +160,10 @@ def _numbers(
             math.nan if target is None else target,
             rises(measure),
         )
-    durations = np.diff(_column(steps, "seconds"), prepend=0.0)
+    # Of an endless run some steps only are kept.
+    durations = np.diff(_column(steps, "seconds"), prepend=0.0) / np.maximum(
+        1.0, np.diff(_column(steps, "step"), prepend=0.0)
+    )
     numbers["step_seconds"] = float(np.median(durations)) if durations.size else math.nan
     numbers["test_accuracy"] = ended.summary.get("test_accuracy", math.nan) if ended else math.nan
     return numbers

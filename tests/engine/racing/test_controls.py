@@ -61,6 +61,27 @@ def test_one_batch_or_epoch_of_every_contender(action: str, steps: int) -> None:
     assert [len(losses(events, member)) for member in (0, 1)] == [2 * steps, 2 * steps]
 
 
+def test_all_epochs_up_to_one_whatever_was_searched_before() -> None:
+    search = {"trials": 2, "epochs": 2.0}
+    desk = Scripted()
+    desk.send("epoch", until=1)
+    events = run(small(EXPLICIT, EXACT, search=search, **LONG), desk)
+    assert [state.state for state in of(events, State)] == ["running", "paused"]
+    assert [len(losses(events, member)) for member in (0, 1)] == [6, 6]
+
+
+def test_who_is_past_the_epoch_asked_for_holds_at_once() -> None:
+    config = small(EXPLICIT, EXACT, **LONG)
+    desk = Scripted()
+    desk.send("epoch", until=2)
+    snapshot = of(run(config, desk), Snapshot)[-1]
+    for until, steps in ((1, 0), (2, 0), (3, 6)):
+        desk = Scripted()
+        desk.send("epoch", until=until)
+        events = run(config, desk, snapshot=snapshot)
+        assert [len(losses(events, member)) for member in (0, 1)] == [steps, steps]
+
+
 def test_a_paused_race_is_resumed_from_its_snapshot() -> None:
     config = small(EXPLICIT, EXACT, seeds=2)
     desk = Scripted([Control("epoch")])

@@ -9,7 +9,7 @@ from proxprop.engine.racing import scheduler
 from proxprop.engine.training.session import Session
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.events import Artifact, Started, State
-from proxprop.spec.racing import member_of
+from proxprop.spec.racing.contenders import member_of
 from tests.engine.training import driver as training
 from tests.engine.training.driver import of
 

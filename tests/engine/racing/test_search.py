@@ -12,14 +12,15 @@ from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import ConfigError, Contender, RaceConfig
 from proxprop.spec.controls import Control
 from proxprop.spec.events import Artifact, Ended, Event, Notice, Point, Snapshot
-from proxprop.spec.racing import as_raced, candidates, space_of
+from proxprop.spec.racing import as_raced
+from proxprop.spec.racing.search import candidates, doubts, empty_search, space_of, with_result
 from tests.engine.training import driver as training
 from tests.engine.training.driver import Desk, of, run_until
 
 from .driver import EXACT, EXPLICIT, HOPELESS, losses, run, small
 from .test_controls import Scripted
 
-SEARCH = {"trials": 3, "epochs": 2.0}
+SEARCH = {"trials": 3, "epochs": 2.0, "seeds": 1}
 
 
 def contender(solver: str = "explicit", optimizer: str = "nesterov", **more: Any) -> Contender:
@@ -149,7 +150,7 @@ def test_progress_is_told_with_the_time_left() -> None:
 
 
 def test_contenders_whose_every_trial_diverges_keep_their_settings() -> None:
-    config = small(HOPELESS, EXACT, search={"trials": 1, "epochs": 1.0})
+    config = small(HOPELESS, EXACT, search={"trials": 1, "epochs": 1.0, "seeds": 1})
     *_, payload = searches(run(config))
     assert payload["winners"] == [None, 0]
     assert payload["results"][0]["score"] is None
@@ -203,3 +204,85 @@ def test_a_pause_and_a_stop_during_the_search() -> None:
 def test_a_search_by_validation_needs_validation_samples() -> None:
     with pytest.raises(ConfigError, match=r"must be 'train_loss' where data\.validation is 0"):
         RaceConfig.parse({"contenders": [{}, {}], "search": {}, "data": {"validation": 0}})
+
+
+FINALS = {"trials": 3, "epochs": 1.0, "finalists": 2, "seeds": 3}
+
+
+def searched(config: RaceConfig, *scores: float) -> Any:
+    """Return a search whose trials came to these losses, in order; NaN where one diverged."""
+    payload = empty_search(config)
+    for score in scores:
+        outcome = "diverged" if math.isnan(score) else "finished"
+        ended = Ended(outcome, 9, 1.0, 0.1, "", {payload["criterion"]: score})
+        payload = with_result(payload, config, ended)
+    return payload
+
+
+def test_the_best_trials_of_each_are_repeated_with_further_seeds() -> None:
+    config = small(EXPLICIT, EXACT, search=FINALS)
+    *_, payload = searches(run(config))
+    assert payload["total"] == len(payload["results"]) == 2 * (3 + 2 * 2)
+    for who in (0, 1):
+        own = [r for r in payload["results"] if r["contender"] == who]
+        first = {r["trial"]: r["score"] for r in own if r["seed"] == 0}
+        best = sorted(first, key=first.__getitem__)[:2]
+        assert [(r["trial"], r["seed"]) for r in own[3:]] == [(t, s) for t in best for s in (1, 2)]
+        means = {t: sum(r["score"] for r in own if r["trial"] == t) / 3 for t in best}
+        assert payload["winners"][who] == min(means, key=means.__getitem__)
+    again = training.run(
+        config.run(0, 2).replace(
+            **{
+                "optimizer.lr": payload["results"][-7]["lr"],
+                "optimizer.explicit_lr": payload["results"][-7]["explicit_lr"],
+                "budget.epochs": 1.0,
+            }
+        )
+    )
+    assert payload["results"][-7]["contender"] == 0
+    assert payload["results"][-7]["seed"] == 2
+    assert payload["results"][-7]["score"] == again[-1].summary["validation_loss"]
+
+
+def test_what_one_seed_chose_is_passed_over_where_it_diverges_with_another() -> None:
+    config = small(EXPLICIT, EXACT, search={**FINALS, "seeds": 2})
+    # Three trials of each in turn, then the best of each with the second seed, the second best.
+    payload = searched(config, 1.0, 1.0, 0.1, 0.5, 0.5, 0.4, math.nan, 0.45, 0.55, 0.2)
+    assert payload["winners"] == [2, 1]
+    assert doubts(payload, config, 0)[-1] == (
+        "the best of its trials diverged with another seed and was passed over"
+    )
+    assert not [words for words in doubts(payload, config, 1) if "passed over" in words]
+
+
+def test_the_mean_over_seeds_decides() -> None:
+    config = small(EXPLICIT, EXACT, search={**FINALS, "seeds": 2})
+    payload = searched(config, 1.0, 1.0, 0.1, 0.5, 0.2, 0.4, 0.5, 0.45, 0.2, 0.9)
+    assert payload["winners"] == [2, 2]  # 0.2 before (0.1 + 0.5) / 2; 0.425 before 0.7
+
+
+def test_a_best_value_at_the_end_of_its_range_is_doubted() -> None:
+    hot = contender(lr=4.9)  # of 0.0005 to 5
+    config = small(hot, contender(lr=0.05), search={"trials": 1, "epochs": 1.0, "seeds": 1})
+    payload = searched(config, 0.5, 0.5)
+    assert doubts(payload, config, 0) == [
+        "its best η, 4.9, lies at the upper end of what was searched, 0.0005 to 5: a larger one "
+        "may be better"
+    ]
+    assert doubts(payload, config, 1) == []
+    assert "trials of 1 epochs were too short" in doubts(payload, config, 1, ("diverged",))[0]
+    assert "it collapsed in the race" in doubts(payload, config, 1, ("collapsed",))[0]
+    none = searched(config, math.nan, 0.5)
+    assert "present step sizes are raced" in doubts(none, config, 0)[0]
+
+
+def test_a_search_of_further_seeds_needs_them() -> None:
+    last = {"contenders": [{}, {}], "seed": 2**32 - 1, "search": {"seeds": 2}}
+    with pytest.raises(ConfigError, match="must leave room for 2 seeds"):
+        RaceConfig.parse(last)
+
+
+def test_settings_that_repeat_nothing_leave_the_digest_of_before() -> None:
+    one = small(EXPLICIT, EXACT, search={"trials": 3, "seeds": 1})
+    assert one.digest == one.replace(**{"search.finalists": 5}).digest
+    assert one.digest != one.replace(**{"search.seeds": 2}).digest

@@ -13,7 +13,7 @@ from proxprop.engine import load_loops
 from proxprop.runs.execution import execute
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.process import Process
-from proxprop.runs.results import race_table, raced_config
+from proxprop.runs.results import race_results, race_table
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig
@@ -43,6 +43,7 @@ def stored_losses(store: Store, run_id: str, member: int) -> list[float]:
     return store.points(run_id, "steps", member)["loss"].tolist()
 
 
+@pytest.mark.slow
 def test_a_killed_race_is_resumed_to_the_numbers_of_an_uninterrupted_one(store: Store) -> None:
     config = small(
         EXPLICIT, EXACT, HOPELESS, seeds=2, budget__epochs=100.0, checkpoint__seconds=0.05,
@@ -91,7 +92,7 @@ def test_pause_and_stop_through_the_service(store: Store) -> None:
 
 
 def test_what_is_stored_is_what_the_package_says(store: Store) -> None:
-    config = small(EXPLICIT, EXACT, seeds=2, search={"trials": 2, "epochs": 1.0})
+    config = small(EXPLICIT, EXACT, seeds=2, search={"trials": 2, "epochs": 1.0, "seeds": 1})
     run_id = carried_out(store, config)
     ended = store.run(run_id)
     assert store.members(run_id) == [0, 1, 2, 3]
@@ -107,7 +108,7 @@ def test_what_is_stored_is_what_the_package_says(store: Store) -> None:
     payload = store.artifact(run_id, 0, "search")
     assert payload is not None
     assert payload.step == 4
-    raced = raced_config(store, ended)
+    raced = race_results(store, ended).config
     for contender, winner in enumerate(payload.payload["winners"]):
         result = payload.payload["results"][winner * 2 + contender]
         assert raced.contenders[contender].optimizer.lr == result["lr"]

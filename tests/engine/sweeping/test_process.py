@@ -41,6 +41,7 @@ def settled(store: Store, run_id: str) -> int:
     return 0 if found is None else found["finished"]
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_resumes_to_the_same_map(service: RunService, store: Store) -> None:
     config: SweepConfig = default_sweep(points=9, seeds=2, steps=150).replace(device="cpu")
     run_id = service.start(config)

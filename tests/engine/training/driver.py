@@ -23,6 +23,7 @@ SMALL: dict[str, Any] = {
     "instruments.tier": "off",
     "budget.epochs": 2.0,
     "checkpoint.seconds": 86_400,
+    "checkpoint.along": 0,
 }
 
 
@@ -91,8 +92,8 @@ def weights(events: Iterable[Event]) -> dict[str, torch.Tensor]:
     return {k: v for k, v in last.tensors.items() if k.startswith("model/")}
 
 
-def data_of(config: RunConfig) -> Dataset:
-    return load(config.data)
+def data_of(config: RunConfig, device: str = "cpu") -> Dataset:
+    return load(config.data, device=device)
 
 
 def made_up(inputs: torch.Tensor, targets: torch.Tensor, classes: int) -> Dataset:

@@ -39,6 +39,22 @@ def test_one_batch_then_holds():
     assert [s.step for s in of(events, State) if s.state == "paused"] == [0, 1, 2]
 
 
+def test_layers_are_measured_wherever_one_batch_ends():
+    desk = Desk()
+    desk.send("pause")
+    desk.while_paused = [Control(action) for action in ("step", "step", "step", "stop")]
+    events = run(small(instruments__tier="cheap", instruments__every=100), desk)
+    assert [p.step for p in points(events, "layers")] == [1, 2, 3]
+
+
+def test_layers_are_measured_right_after_a_change():
+    desk = Desk()
+    events = train(small(instruments__tier="cheap", instruments__every=100), desk)
+    run_until(events, at_step(5))
+    desk.send("set", tau=0.7)
+    assert [p.step for p in points(list(events), "layers")] == [6, 8]  # those before are past
+
+
 def test_one_epoch_then_holds_at_its_end():
     desk = Desk()
     events = train(small(budget__epochs=4.0), desk)
@@ -132,6 +148,42 @@ def test_a_live_change_equals_the_planned_one_bit_for_bit():
     assert losses(live) != losses(run(small()))
 
 
+def test_the_running_gram_is_turned_as_the_run_goes_on_and_replayed_bit_for_bit():
+    desk = Desk()
+    events = train(small(budget__epochs=4.0), desk)
+    live = run_until(events, at_step(3))
+    for step, change in (
+        (6, {"gram": "running", "decay": 0.5, "refresh": 2}),
+        (9, {"tau": 0.5, "decay": 0.2}),
+        (13, {"gram": "auto", "refresh": 4}),
+        (16, {"gram": "batch"}),
+        (20, {"gram": "running"}),
+    ):
+        desk.send("set", **change)
+        live += run_until(events, at_step(step))
+    live += list(events)
+    marks = of(live, Mark)
+    assert marks[0].label == "Gram batch → running, decay 0.7 → 0.5, refresh 10 → 2"
+    config = small(budget__epochs=4.0)
+    replayed = run(config.replace(changes=tuple(replaying(mark) for mark in marks)))
+    assert losses(replayed) == losses(live)
+    plain = losses(run(config))
+    assert losses(live)[:4] == plain[:4]
+    assert losses(live)[5:] != plain[5:]
+    told = [notice.text for notice in of(live, Notice)]
+    assert len(told) == 3  # at each change to a Gram that is not the batch's throughout
+    assert told[0].startswith("running Gram in linear1, linear2. By its arithmetic a step costs ")
+
+
+def test_cg_with_a_running_gram_is_refused_in_words_and_the_run_goes_on():
+    desk = Desk()
+    desk.send("set", solver="cg")
+    events = run(small(direction__gram="running"), desk)
+    warning = of(events, Notice)[-1]
+    assert warning.text.startswith("not changed: must be 'batch' with solver 'cg'")
+    assert losses(events) == losses(run(small(direction__gram="running")))
+
+
 @pytest.mark.parametrize("solver", ["explicit", "exact", "cg"])
 def test_a_run_switched_before_its_first_step_equals_one_begun_so(solver):
     start = "exact" if solver == "explicit" else "explicit"
@@ -158,6 +210,9 @@ def test_explicit_layers_follow_their_own_step_size_or_eta_again():
         ({"lr": float("nan")}, "lr: must be finite"),
         ({"cg_steps": 0}, "cg_steps: must be finite and ≥ 1, got 0"),
         ({"solver": "magic"}, "solver: must be one of"),
+        ({"gram": "magic"}, "gram: must be one of"),
+        ({"decay": 1.0}, "decay: must be finite and < 1, got 1.0"),
+        ({"refresh": 0}, "refresh: must be finite and ≥ 1, got 0"),
         ({"temperature": 3}, "temperature: is not a field"),
     ],
 )

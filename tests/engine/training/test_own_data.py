@@ -30,7 +30,7 @@ def table(tmp_path: Path, width: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("width", "pictures"),
-    [(2, {"samples", "boundary", "confusion"}), (5, {"confusion"})],
+    [(2, {"samples", "boundary", "confusion", "activations"}), (5, {"confusion", "activations"})],
 )
 def test_a_table_is_learned_and_shown_as_what_it_is(
     tmp_path: Path, width: int, pictures: set[str]

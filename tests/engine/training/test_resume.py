@@ -83,6 +83,17 @@ def test_a_running_gram(refresh, model, tmp_path):
     assert any(name.startswith("running/") for name in snapshot.tensors)
 
 
+@pytest.mark.parametrize("first", ["running", "auto"])
+def test_a_running_gram_turned_on_the_way(first, tmp_path):
+    changes = [
+        {"step": 5, "values": {"gram": first, "decay": 0.5, "refresh": 4}},
+        {"step": 12, "values": {"gram": "batch"}},
+        {"step": 25, "values": {"gram": "running", "tau": 0.3}},
+    ]
+    config = small(budget__epochs=None, budget__steps=STEPS).replace(changes=changes)
+    assert_resumes(config, tmp_path)
+
+
 def test_the_clock_and_the_counters_go_on():
     config = small()
     before, snapshot = snapshot_at(config, 6)

@@ -67,7 +67,10 @@ def test_cg_with_a_running_gram_is_refused_in_words() -> None:
         RunConfig.parse({"direction": {"solver": "cg", "gram": "running"}})
 
 
-RACE = {"contenders": [{"label": "a"}, {"label": "b", "direction": {"solver": "explicit"}}]}
+RACE = {
+    "contenders": [{"label": "a"}, {"label": "b", "direction": {"solver": "explicit"}}],
+    "instruments": {"tier": "off", "every": 20},  # the defaults of then
+}
 SWEEP = {"methods": [{"lr": {"low": 0.1, "high": 1, "count": 3}}]}
 
 

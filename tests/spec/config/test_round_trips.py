@@ -14,6 +14,8 @@ from proxprop.spec.catalog.optimizers import OPTIMIZERS, SOLVERS
 from proxprop.spec.config import (
     ConfigError,
     DataConfig,
+    DirectionConfig,
+    OptimizerConfig,
     RaceConfig,
     RunConfig,
     SweepConfig,
@@ -69,6 +71,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "model.bias": st.booleans(),
     "batch_size": st.integers(1, SMALLEST_TRAINING_SET),
     "seed": seeds,
+    "devices": st.integers(1, 4),
     "device": st.sampled_from(["auto", "cpu", "cuda"]),
     "precision": st.sampled_from(["float32", "float64", "bfloat16"]),
     "evaluation.every": st.floats(1e-3, 1e4),
@@ -98,6 +101,9 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "budget.steps": st.none() | st.integers(1, 10**9),
     "instruments.tier": st.sampled_from(["off", "cheap", "full"]),
     "checkpoint.seconds": st.floats(1e-3, 86_400),
+    "checkpoint.along": st.integers(0, 100),
+    "pace": st.none() | st.floats(0.01, 1000),
+    "log": st.sampled_from(["off", "tensorboard", "wandb", "trackio"]),
     "changes": st.lists(CHANGE, max_size=3).map(tuple),
 }
 DATA_CHOICE = st.one_of(
@@ -113,6 +119,12 @@ def runs(draw: st.DrawFn) -> RunConfig:
     chosen = draw(st.fixed_dictionaries({}, optional=FIELDS)) | draw(DATA_CHOICE)
     if chosen.get("direction.solver") == "cg":
         chosen.pop("direction.gram", None)  # CG refuses a running Gram
+    solver = chosen.get("direction.solver", DirectionConfig().solver)
+    name = chosen.get("optimizer.name", OptimizerConfig().name)
+    if OPTIMIZERS[name].pairing(solver).support == "no":  # some take no proximal directions
+        del chosen["optimizer.name"]
+    if chosen.get("optimizer.name") == "hessian-free" or chosen.get("batch_size", 100) < 4:
+        chosen.pop("devices", None)  # cannot be shared out
     return RunConfig.parse(nest(chosen))
 
 

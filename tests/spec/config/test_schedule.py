@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from proxprop.spec.config import BudgetConfig, ScheduleConfig
+from proxprop.spec.config.parts import BudgetConfig, ScheduleConfig
 
 PER_EPOCH = 10
 

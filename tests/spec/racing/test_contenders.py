@@ -15,11 +15,11 @@ from proxprop.spec.racing import (
     as_raced,
     default_race,
     labels,
-    member_of,
     members_of,
     place_of,
     race_labels,
 )
+from proxprop.spec.racing.contenders import member_of
 from tests.engine.racing.driver import CG, EXACT, EXPLICIT, small
 
 
@@ -101,7 +101,8 @@ def test_the_default_race() -> None:
 def test_what_a_page_needs_loads_without_torch() -> None:
     script = (
         "import sys\n"
-        "from proxprop.spec.racing import as_raced, candidates, default_race, labels\n"
+        "from proxprop.spec.racing import as_raced, default_race, labels\n"
+        "from proxprop.spec.racing.search import candidates\n"
         "from proxprop.runs.results import race_table\n"
         "default_race(); assert 'torch' not in sys.modules\n"
         "from proxprop.engine.racing import race\n"
