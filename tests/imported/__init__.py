@@ -1,0 +1,1 @@
+"""Exports of other tools and of our own, read back as curves."""
