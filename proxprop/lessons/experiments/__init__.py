@@ -1,0 +1,1 @@
+"""One experiment for each lesson; each returns what it measured and what that must be."""
