@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from proxprop import __version__
-from proxprop.cli import paper, runs, serve, starting
+from proxprop.cli import backups, lessons, paper, runs, serve, starting
 
 
 class _Entry(TyperGroup):
@@ -52,7 +52,11 @@ def common(
     """Implicit instead of explicit gradient steps: train, look after runs, open the dashboard."""
 
 
-for command in (starting.train, starting.race, starting.sweep, paper.paper, serve.serve):
+for command in (
+    *(starting.train, starting.race, starting.sweep),
+    *(paper.paper, lessons.lessons, serve.serve),
+    *(backups.backup, backups.restore),
+):
     app.command()(command)
 app.add_typer(runs.app, name="runs")
 

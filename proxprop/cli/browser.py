@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import webbrowser
 
@@ -24,7 +25,8 @@ def open_when_ready(url: str) -> None:
 def is_healthy(url: str) -> bool:
     """Return whether a dashboard answers at `url`."""
     try:
-        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as response:
+        health = urllib.parse.urljoin(url, "/_stcore/health")
+        with urllib.request.urlopen(health, timeout=2) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, cast
 
@@ -24,24 +25,17 @@ from rich.progress import (
 from rich.text import Text
 
 from proxprop.cli.reports import duration
-from proxprop.engine import load_loops
-from proxprop.runs.errors import RunError
+from proxprop.cluster import chosen_loops
 from proxprop.runs.execution import execute
+from proxprop.runs.fits import check_fits
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.process import Process
 from proxprop.runs.progress import Progress as Budget
-from proxprop.runs.record import Run
+from proxprop.runs.steering import requeue
 from proxprop.runs.store import Store
 from proxprop.runs.threads import wait_politely
-from proxprop.spec.config import (
-    AnyConfig,
-    ConfigError,
-    Problem,
-    RaceConfig,
-    RunConfig,
-    SweepConfig,
-)
-from proxprop.spec.controls import Control
+from proxprop.spec.config import AnyConfig, RaceConfig, SweepConfig
+from proxprop.spec.controls import Control, Report
 from proxprop.spec.events import Artifact, Ended, Event, Notice, Point, Started
 from proxprop.spec.racing import place_of
 from proxprop.spec.sweeping import MapPayload
@@ -54,51 +48,26 @@ _SAME_PRESS = 0.5  # seconds
 Steer = Callable[[Event, Mailbox], None]
 
 
-def begin(store: Store, config: AnyConfig | None, name: str, resume: str | None) -> str:
+def begin(
+    store: Store,
+    config: AnyConfig | None,
+    name: str,
+    resume: str | None,
+    begin_again: bool = False,
+) -> str:
     """Add a run that this process carries out, or take over an ended one; return its id.
 
-    An ended run goes on by `config` where there is one, see `extended`.
+    An ended run goes on by `config` where there is one, see `steering.extended`.
 
     Raises:
         RunError: If the run to resume cannot go on.
     """
-    if config is not None and resume is None:
+    if resume is None:
+        assert config is not None
+        check_fits(config)
         return store.create_run(config, name, process=Process.current())
-    run = store.run(resume or "")
-    resumable = run.resumable or config is not None
-    if not resumable or not store.requeue(run.id, Process.current(), config):
-        state = run.outcome or run.status
-        hint = ""
-        if state == "finished" and run.kind == "run":
-            hint = f" A larger budget continues it: proxprop train --resume {run.id} --epochs N"
-        raise RunError(f"Run {run.id} cannot be resumed: it is {state}.{hint}")
-    return run.id
-
-
-def extended(run: Run, budget: Mapping[str, Any]) -> RunConfig:
-    """Return the config of an ended run with another budget, which must not be spent yet.
-
-    Args:
-        run: The run.
-        budget: Dotted field → value; the run's own limits go.
-
-    Raises:
-        ConfigError: If the run has no budget of its own, or has done as much already.
-    """
-    config = run.config
-    if not isinstance(config, RunConfig):
-        rule = f"run {run.id} is a {run.kind}, whose budget cannot grow"
-        raise ConfigError([Problem("--resume", rule)])
-    limits = dict.fromkeys(("epochs", "seconds", "steps"))
-    given = {field.removeprefix("budget."): value for field, value in budget.items()}
-    config = config.replace(budget={**limits, **given})
-    began = run.started_info
-    total = None if began is None else config.budget.step_limit(began.steps_per_epoch)
-    if config.budget.share(run.step, run.seconds, total) == 1.0:
-        done = f"{run.epoch:g} epochs, {run.step} steps and {run.seconds:.3g} seconds"
-        rule = f"run {run.id} has done {done} already; give a larger one"
-        raise ConfigError([Problem(next(iter(budget)), rule)])
-    return config
+    requeue(store, resume, Process.current(), config, begin_again)
+    return resume
 
 
 def follow(
@@ -107,7 +76,6 @@ def follow(
     quiet: bool = False,
     steer: Steer | None = None,
     title: str = "",
-    whole: Everything | None = None,
 ) -> tuple[Ended, bool]:
     """Carry out a run to its end; return how it ended and whether Ctrl-C stopped it.
 
@@ -117,18 +85,97 @@ def follow(
         quiet: Whether to show nothing on the way.
         steer: Called with every event and the run's mailbox, where it may leave commands.
         title: What it is called on the way; its id stands beside it.
-        whole: What it is a part of, shown too.
     """
-    wait_politely(os.environ)
-    mailbox = Mailbox(store, run_id)
-    console = Console(stderr=True, quiet=quiet)
-    config = store.run(run_id).config
-    with (
-        _signals(mailbox, console) as pressed,
-        Display(
-            console, config, f"{title} ({run_id})" if title else f"run {run_id}", whole
-        ) as shown,
-    ):
+    with Following(store, Console(stderr=True, quiet=quiet)) as following:
+        ended = following.follow(run_id, steer, title)
+    return ended, following.stopped
+
+
+class Following:
+    """The runs that this process carries out: their lines in the terminal, and what Ctrl-C means.
+
+    Stops them cleanly at Ctrl-C, at once at the second; treats a closed terminal as an
+    interruption.
+
+    Args:
+        store: The run store.
+        console: Where to draw.
+        whole: What they are parts of; None where there is one alone.
+
+    Attributes:
+        stopped: Whether Ctrl-C was pressed.
+    """
+
+    def __init__(self, store: Store, console: Console, whole: Everything | None = None) -> None:
+        self.stopped = False
+        self._store = store
+        self._console = console
+        self._whole = whole
+        self._pressed = 0.0
+        self._interruption = ""
+        self._mailboxes: dict[str, Mailbox] = {}
+        self._lines = bars(console)
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Following:
+        handlers: dict[int, Any] = {signal.SIGINT: self._stop, signal.SIGTERM: self._interrupt}
+        if hasattr(signal, "SIGHUP"):
+            handlers[signal.SIGHUP] = self._interrupt
+        self._before = {n: signal.signal(n, handler) for n, handler in handlers.items()}
+        self._lines.start()
+        if self._whole is not None:
+            self._whole.show(self._lines)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._lines.stop()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @property
+    def ending(self) -> bool:
+        """Whether no more runs shall begin."""
+        return self.stopped or bool(self._interruption)
+
+    @contextmanager
+    def line(self, title: str) -> Iterator[Report]:
+        """Show a line for something that is no run; yields what reports how far it is."""
+        line = self._lines.add_task(title, total=None, numbers="")
+
+        def report(message: str, fraction: float | None) -> None:
+            total = None if fraction is None else 1.0
+            self._lines.update(line, description=message, total=total, completed=fraction or 0.0)
+
+        try:
+            yield report
+        finally:
+            self._lines.remove_task(line)
+
+    def follow(
+        self,
+        run_id: str,
+        steer: Steer | None = None,
+        title: str = "",
+        portion: Portion | None = None,
+    ) -> Ended:
+        """Carry out a run to its end; several threads may do so at once.
+
+        Args:
+            run_id: A run that this process has begun.
+            steer: Called with every event and the run's mailbox, where it may leave commands.
+            title: What it is called on the way; its id stands beside it.
+            portion: Its part of the whole.
+        """
+        wait_politely(os.environ)
+        store = self._store
+        mailbox = self._mailboxes[run_id] = Mailbox(store, run_id)
+        config = store.run(run_id).config
+        title = f"{title} ({run_id})" if title else f"run {run_id}"
+        shown = Display(self._lines, config, title, portion)
+        if self._interruption:
+            mailbox.interrupt(self._interruption)
+        elif self.stopped:
+            mailbox.put(Control("stop"))
 
         def watch(event: Event) -> None:
             shown.take(event)
@@ -136,85 +183,82 @@ def follow(
                 steer(event, mailbox)
 
         try:
-            ended = execute(store, run_id, mailbox, load_loops, watch)
+            return execute(store, run_id, mailbox, chosen_loops(), watch)
         except KeyboardInterrupt:
-            message = "Ended at once by a second Ctrl-C. Resume continues from the checkpoint."
-            store.end(run_id, "interrupted", message)
-            run = store.run(run_id)
-            ended = Ended("interrupted", run.step, run.epoch, run.seconds, message)
-    return ended, bool(pressed)
+            return self.leave(run_id)
+        finally:
+            del self._mailboxes[run_id]
+            if portion is not None:
+                shown.close()
 
+    def leave(self, run_id: str) -> Ended:
+        """Write down that a run was left as it was."""
+        message = "Ended at once by a second Ctrl-C. Resume continues from the checkpoint."
+        self._store.end(run_id, "interrupted", message)
+        run = self._store.run(run_id)
+        return Ended("interrupted", run.step, run.epoch, run.seconds, message)
 
-@contextmanager
-def _signals(mailbox: Mailbox, console: Console) -> Iterator[list[float]]:
-    """Stop cleanly at Ctrl-C, at once at the second; treat a closed terminal as an interruption."""
-    pressed: list[float] = []
+    def leave_all(self) -> None:
+        """Write down that all runs of other threads were left as they were."""
+        for run_id in [*self._mailboxes]:
+            self.leave(run_id)
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if pressed and now - pressed[0] < _SAME_PRESS:
+        if self.stopped and now - self._pressed < _SAME_PRESS:
             return
-        if pressed:
+        if self.stopped:
             raise KeyboardInterrupt
-        pressed.append(now)
-        console.print("Stopping after this step; press Ctrl-C again to end at once.")
-        mailbox.put(Control("stop"))
+        self.stopped, self._pressed = True, now
+        self._console.print("Stopping after this step; press Ctrl-C again to end at once.")
+        for mailbox in [*self._mailboxes.values()]:
+            mailbox.put(Control("stop"))
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
-        mailbox.interrupt(f"Told to end ({name}). Resume continues from the checkpoint.")
+        self._interruption = f"Told to end ({name}). Resume continues from the checkpoint."
+        for mailbox in [*self._mailboxes.values()]:
+            mailbox.interrupt(self._interruption)
 
-    handlers = {signal.SIGINT: stop, signal.SIGTERM: interrupt}
-    if hasattr(signal, "SIGHUP"):
-        handlers[signal.SIGHUP] = interrupt
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield pressed
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+def bars(console: Console) -> Progress:
+    """Return what draws a line of progress for each run."""
+    return Progress(
+        TextColumn("{task.description}", style="bold", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[numbers]}", markup=False),
+        _Remaining(),
+        console=console,
+    )
 
 
 class Display:
-    """A run's progress and latest numbers in one line, and a second one for what it is a part of.
+    """A run's progress and latest numbers in one line.
 
     Args:
-        console: Where to draw.
+        lines: Where to draw.
         config: What is carried out; its kind decides which numbers are shown.
         title: Shown all along, so that the run can be found again.
-        whole: What it is a part of; None to leave the second line out.
+        portion: Its part of a whole; None where it is alone.
     """
 
     def __init__(
-        self, console: Console, config: AnyConfig, title: str, whole: Everything | None = None
+        self, lines: Progress, config: AnyConfig, title: str, portion: Portion | None = None
     ) -> None:
-        self._console = console
-        self._whole = whole
+        self._lines = lines
+        self._portion = portion
         self._budget = Budget(config)
         self._config = config
         # The latest of each: (table, member) → point, and the map of a sweep.
         self._points: dict[tuple[str, int], Point] = {}
         self._map: MapPayload | None = None
         self._drawn = 0.0
-        self._progress = Progress(
-            TextColumn("{task.description}", style="bold", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[numbers]}", markup=False),
-            _Remaining(),
-            console=console,
-        )
-        self._run = self._progress.add_task(title, total=1.0, numbers="loading …")
-        if whole is not None:
-            message = whole.message(0.0)
-            self._all = self._progress.add_task("everything", total=1.0, numbers=message, own=True)
+        self._run = lines.add_task(title, total=1.0, numbers="loading …")
 
-    def __enter__(self) -> Display:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._progress.stop()
+    def close(self) -> None:
+        """Take the run's line away."""
+        self._lines.remove_task(self._run)
 
     def take(self, event: Event) -> None:
         """Take in an event."""
@@ -238,16 +282,15 @@ class Display:
     def _notice(self, notice: Notice) -> None:
         if notice.progress is None:
             style = "yellow" if notice.level == "warning" else ""
-            self._console.print(notice.text, style=style, markup=False)
+            self._lines.console.print(notice.text, style=style, markup=False)
         else:
-            self._progress.update(self._run, numbers=f"{notice.text} {notice.progress:.0%}")
+            self._lines.update(self._run, numbers=f"{notice.text} {notice.progress:.0%}")
 
     def _draw(self) -> None:
         done = self._budget.fraction()
-        self._progress.update(self._run, completed=done, numbers=self._numbers())
-        if self._whole is not None:
-            fraction, message = self._whole.fraction(done or 0.0), self._whole.message(done or 0.0)
-            self._progress.update(self._all, completed=fraction, numbers=message)
+        self._lines.update(self._run, completed=done, numbers=self._numbers())
+        if self._portion is not None:
+            self._portion.reach(done or 0.0)
 
     def _numbers(self) -> str:
         if isinstance(self._config, SweepConfig):
@@ -303,7 +346,7 @@ class _Remaining(TimeRemainingColumn):
 
 
 class Everything:
-    """Several runs one after another: how much of them is done, and how long the rest will take.
+    """Several runs, after or beside one another: how much is done, how long the rest will take.
 
     Args:
         seconds: Estimated for each run, in order.
@@ -311,38 +354,67 @@ class Everything:
 
     def __init__(self, seconds: Sequence[float]) -> None:
         self._seconds = seconds
-        self._done = self._skipped = 0.0
+        self._done: dict[int, float] = {}  # run → seconds of its estimate
+        self._skipped = 0.0
         self._began: float | None = None
-        self._number = 0
-        self._share = 1.0
+        self._draw: Callable[[], None] = lambda: None
 
-    def begin(self, fraction: float, share: float = 1.0) -> None:
-        """Go on to the next run.
+    def show(self, lines: Progress) -> None:
+        """Draw a line, and again whenever a run has come further."""
+        line = lines.add_task("everything", total=1.0, numbers=self.message, own=True)
+        self._draw = lambda: lines.update(line, completed=self.fraction, numbers=self.message)
+
+    def begin(self, number: int, fraction: float, share: float = 1.0) -> Portion:
+        """Go on to a run.
 
         Args:
+            number: Which, from 0.
             fraction: What of its config's budget is spent already.
             share: What of it is asked for.
         """
-        self._number += 1
-        self._share = share
-        self._skipped += min(1.0, fraction / share) * self._seconds[self._number - 1]
+        portion = Portion(self, number, share)
+        portion.reach(fraction)
+        self._skipped += self._done[number]
         self._began = self._began or time.monotonic()
+        return portion
 
-    def end(self) -> None:
-        """Note that the run is done."""
-        self._done += self._seconds[self._number - 1]
+    def reach(self, number: int, fraction: float) -> None:
+        """Note what of a run is done."""
+        self._done[number] = min(1.0, fraction) * self._seconds[number]
+        self._draw()
 
-    def fraction(self, current: float) -> float:
-        """Return the fraction done, with that fraction of the current run's budget."""
-        whole = self._seconds[self._number - 1] if self._number else 0.0
-        return (self._done + min(1.0, current / self._share) * whole) / sum(self._seconds)
+    @property
+    def fraction(self) -> float:
+        """What is done of all."""
+        return sum([*self._done.values()]) / sum(self._seconds)
 
-    def message(self, current: float) -> str:
-        """Return which run it is and how long all the rest takes, at the pace so far."""
+    @property
+    def message(self) -> str:
+        """How many have begun and how long all the rest takes, at the pace so far."""
         total = sum(self._seconds)
-        done = self.fraction(current) * total
+        done = self.fraction * total
         here = done - self._skipped
         elapsed = time.monotonic() - (self._began or time.monotonic())
         # Until there is a pace, the estimates are all there is.
         pace = elapsed / here if here > 0.02 * total else 1.0
-        return f"{self._number} of {len(self._seconds)}, {duration((total - done) * pace)} left"
+        left = duration((total - done) * pace)
+        return f"{len(self._done)} of {len(self._seconds)}, {left} left"
+
+
+@dataclass(frozen=True)
+class Portion:
+    """A run as a part of several.
+
+    Attributes:
+        whole: All of them.
+        number: Which it is.
+        share: What of its config's budget is asked for.
+    """
+
+    whole: Everything
+    number: int
+    share: float
+
+    def reach(self, fraction: float) -> None:
+        """Note what of its config's budget is spent."""
+        self.whole.reach(self.number, fraction / self.share)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from proxprop.cluster.settings import ADDRESS, CORES, GPUS, ClusterSettings
 from proxprop.spec.catalog.optimizers import OPTIMIZERS
 from proxprop.spec.config import AnyConfig, ConfigError, Problem, RunConfig, load_config
 
@@ -53,7 +55,7 @@ SETTINGS = {
     "solver": Setting("direction.solver", str, "explicit, exact (implicit) or cg (implicit)."),
     "tau": Setting("direction.tau", float, "Proximal step τ > 0."),
     "cg_steps": Setting("direction.cg_steps", int, "CG iterations k ≥ 1."),
-    "gram": Setting("direction.gram", str, "batch, or running: an average over the steps."),
+    "gram": Setting("direction.gram", str, "batch, running (an average), or auto (the cheaper)."),
     "decay": Setting("direction.decay", float, "What a refresh keeps of a running Gram, 0 to 1."),
     "refresh": Setting("direction.refresh", int, "Steps between refreshes of a running Gram."),
     "optimizer": Setting("optimizer.name", str, "Optimizer, e.g. nesterov, adam."),
@@ -63,12 +65,16 @@ SETTINGS = {
     "epochs": Setting("budget.epochs", float, "Budget in passes through the data."),
     "seconds": Setting("budget.seconds", float, "Budget in training seconds."),
     "steps": Setting("budget.steps", int, "Budget in optimizer steps."),
+    "endless": Setting("budget.endless", bool, "No end: it goes on until it is stopped."),
+    "pace": Setting("pace", float, "Speed limit in steps a second."),
     "seed": Setting("seed", int, "Seed of initial weights and batch order; of several, the first."),
     "seeds": Setting("seeds", int, "How many seeds, 1 to 10."),
     "search": Setting("search.trials", int, "Trials per contender to find step sizes first."),
     "search_epochs": Setting("search.epochs", float, "Length of a trial in epochs."),
     "device": Setting("device", str, "auto, cpu or cuda."),
+    "devices": Setting("devices", int, "Processes that share every batch; the same step."),
     "precision": Setting("precision", str, "float32, float64 or bfloat16."),
+    "log": Setting("log", str, "Log live to tensorboard, wandb or trackio, too."),
 }
 
 
@@ -108,6 +114,38 @@ def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[...,
     return decorate
 
 
+_CLUSTER = {
+    "ray": (ADDRESS, str, "Ray cluster for the parts: HOST:PORT of its head, auto, or local."),
+    "ray_cores": (CORES, int, "Cores of each part on it; default 1."),
+    "ray_gpus": (GPUS, float, "GPUs of each part on it, e.g. 0.5; default 0."),
+}
+
+
+def takes_cluster(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a cluster; they are left in the environment, their other place.
+
+    What carries out runs looks there, in this process and in those it starts.
+    """
+    own = inspect.signature(command, eval_str=True)
+    parameters = [*own.parameters.values()]
+    for name, (variable, kind, help) in _CLUSTER.items():
+        hint = Annotated[kind | None, option(help=help, envvar=variable, show_envvar=False)]  # type: ignore[valid-type]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(name, keyword, default=None, annotation=hint))
+
+    @functools.wraps(command)
+    def wrapped(**typed: Any) -> None:
+        for name, (variable, _, _) in _CLUSTER.items():
+            value = typed.pop(name)
+            if value is not None:
+                os.environ[variable] = str(value)
+        ClusterSettings.chosen(os.environ)  # refused before anything is begun
+        command(**typed)
+
+    wrapped.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return wrapped
+
+
 def _numbers(text: str) -> list[int | str]:
     """Return "128,64" as numbers; what is none stays text, for the config to refuse by name."""
     parts = [part.strip() for part in text.replace("-", ",").split(",")]
@@ -124,6 +162,13 @@ def refuse_beside_resume(noun: str, resume: str | None, *choices: object) -> Non
         raise typer.BadParameter(
             f"a resumed {noun} keeps its settings; give --resume alone, or start a new {noun}."
         )
+
+
+def choice_problems(name: str, choice: str, known: Iterable[str]) -> list[Problem]:
+    """Return what is wrong with an option's value that is none of the known ones."""
+    known = list(dict.fromkeys(known))
+    rule = f"must be one of {', '.join(known)}, got {choice!r}"
+    return [] if choice in known else [Problem(name, rule)]
 
 
 def build(

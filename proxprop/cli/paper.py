@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +15,17 @@ from rich.table import Table
 from rich.text import Text
 
 from proxprop.cli.errors import without_traceback
-from proxprop.cli.options import option
+from proxprop.cli.options import choice_problems, option, takes_cluster
 from proxprop.cli.reports import Report, duration, show, table
-from proxprop.paper.claims import CLAIMS, assess
+from proxprop.cluster import hire
+from proxprop.cluster.asking import answers
+from proxprop.cluster.settings import ClusterSettings
+from proxprop.cluster.team import Part as ClusterPart
+from proxprop.paper.claims import assess
 from proxprop.paper.images import find_images
 from proxprop.paper.jobs import Task, find, is_done
 from proxprop.paper.plan import Part, plans
-from proxprop.paper.result import SCALES, read_folder, results_folder
+from proxprop.paper.result import SCALES, Provenance, read_folder, results_folder
 from proxprop.runs.store import Store
 from proxprop.runs.threads import wait_politely
 from proxprop.spec.config import ConfigError, DataConfig, Problem
@@ -33,6 +39,7 @@ _STYLES = {
 
 
 @without_traceback
+@takes_cluster
 def paper(
     experiment: Annotated[
         list[str] | None, option(help="mlp, convnet, stability or batch (repeatable); all without.")
@@ -54,8 +61,9 @@ def paper(
     """Carry out the experiments of the ProxProp paper on CIFAR-10, and weigh its claims.
 
     Every race and sweep is kept like any other and shows in the dashboard. Ctrl-C stops with a
-    checkpoint; the same command goes on from there and skips what is done. Exit status: 0 when
-    everything is done, 1 failed, 2 a setting was refused, 3 interrupted, 130 stopped by Ctrl-C.
+    checkpoint; the same command goes on from there and skips what is done. On a cluster as many
+    races go on at once as there is room for. Exit status: 0 when everything is done, 1 failed,
+    2 a setting was refused, 3 interrupted, 130 stopped by Ctrl-C.
     """
     images = find_images(data)
     parts = _chosen(experiment, part, scale, images.config, epochs, seeds)
@@ -67,10 +75,30 @@ def paper(
     wait_politely(os.environ)
     # Late: it loads torch, whose threads wait as the line above says.
     from proxprop.cli.paper_runs import PaperRuns
+    from proxprop.paper.measuring import provenance  # likewise
 
-    status = PaperRuns(store, images, folder, tasks, Console(stderr=True)).carry_out()
+    measure, beside = partial(provenance, "auto"), 1
+    if (settings := ClusterSettings.chosen(os.environ)) is not None:
+        measure, beside = partial(_machine, settings), _room(settings)
+    console = Console(stderr=True)
+    status = PaperRuns(store, images, folder, tasks, console, measure, beside).carry_out()
     show(status, lambda status: _claims(folder, parts, status), as_json=False)
     raise typer.Exit(status)
+
+
+def _room(settings: ClusterSettings) -> int:
+    """Return how many jobs a cluster carries at once."""
+    with closing(hire(settings)) as team:
+        return team.free
+
+
+def _machine(settings: ClusterSettings) -> Provenance:
+    """Return what one of a cluster's workers measures with, as if all were alike."""
+    part = ClusterPart(0, "what it computes with", "machine", settings.device)
+    with closing(hire(settings)) as team:
+        (found,) = answers(team, [part], lambda message: None)
+    assert isinstance(found, Provenance)
+    return found
 
 
 def _chosen(
@@ -86,9 +114,7 @@ def _chosen(
     Raises:
         ConfigError: If there is no such scale, experiment or part.
     """
-    problems = []
-    if scale not in SCALES:
-        problems.append(Problem("--scale", f"must be one of {', '.join(SCALES)}, got {scale!r}"))
+    problems = choice_problems("--scale", scale, SCALES)
     if epochs is not None and epochs < 1:
         problems.append(Problem("--epochs", f"must be ≥ 1, got {epochs}"))
     if not 1 <= seeds <= 10:
@@ -99,9 +125,7 @@ def _chosen(
         ("--part", names, [part.name for part in parts]),
     ):
         for choice in given or ():
-            if choice not in known:
-                rule = f"must be one of {', '.join(dict.fromkeys(known))}, got {choice!r}"
-                problems.append(Problem(name, rule))
+            problems += choice_problems(name, choice, known)
     chosen = [
         part
         for part in parts
@@ -139,17 +163,16 @@ def _claims(folder: Path, parts: Sequence[Part], status: int) -> Report:
     for problem in recorded.problems:
         yield Text(problem, style="yellow")
     places = {f"{part.experiment}-{part.name}" for part in parts}
-    asked = {claim.key for claim in CLAIMS if claim.place in places}
     grid = Table(title="Claim by claim", title_justify="left", show_lines=True)
     for heading in ("claim", "", "measured"):
         grid.add_column(heading, ratio=1 if heading else None)
-    for claim in assess(recorded.results, parts[0].scale):
-        if claim.key in asked:
-            basis = f"\n[dim]{claim.basis}[/]" if claim.basis else ""
+    for assessed in assess(recorded.results, parts[0].scale):
+        if assessed.claim.place in places:
+            basis = f"\n[dim]{assessed.basis}[/]" if assessed.basis else ""
             grid.add_row(
-                f"{claim.statement}\n[dim]{claim.source}[/]",
-                f"[{_STYLES[claim.verdict]}]{claim.verdict}[/]",
-                f"{claim.measured}{basis}",
+                f"{assessed.claim.statement}\n[dim]{assessed.claim.source}[/]",
+                f"[{_STYLES[assessed.verdict]}]{assessed.verdict}[/]",
+                f"{assessed.measured}{basis}",
             )
     yield grid
     yield f"Results are in {folder}."

@@ -15,20 +15,32 @@ from rich.table import Table
 from rich.text import Text
 
 from proxprop.runs.record import Run
-from proxprop.runs.results import race_table, sweep_map
+from proxprop.runs.results import race_table, raced, sweep_map
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.curves import Measure
 from proxprop.spec.plain import without_nan
 from proxprop.spec.racing import race_labels
-from proxprop.spec.sweeping import MethodPayload
+from proxprop.spec.racing.search import doubts
+from proxprop.spec.sweeping import MethodPayload, predicted_step
 
 Result = dict[str, Any]
 Report = Iterable[RenderableType]
 
 _ENDED = ("id", "outcome", "words")
 _DONE = ("step", "epoch", "seconds")
-_ABOUT = ("kind", "name", "status", "progress", "tags", "notes", "created", "started", "ended")
+_ABOUT = (
+    "kind",
+    "foreign",
+    "name",
+    "status",
+    "progress",
+    "tags",
+    "notes",
+    "created",
+    "started",
+    "ended",
+)
 
 _PAGE = 160  # characters in a line of a file
 
@@ -42,7 +54,7 @@ def show(result: Any, report: Callable[[Any], Report], as_json: bool) -> None:
         typer.echo(json.dumps(result))
         return
     console = Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
+    if not console.is_terminal and not os.environ.get("COLUMNS"):
         console.width = _PAGE  # nothing has to be broken where no window ends
     for part in report(result):
         if isinstance(part, str):
@@ -76,11 +88,14 @@ def duration(seconds: float) -> str:
 
 def run_result(store: Store, run_id: str) -> Result:
     """Return how a run ended."""
-    return _taken(store.run(run_id), *_ENDED, *_DONE, "summary")
+    run = store.run(run_id)
+    cause = {"cause": words} if (words := store.divergence(run)) else {}
+    return {**_taken(run, *_ENDED, *_DONE, "summary"), **cause}
 
 
 def everything(run: Run) -> Result:
     """Return all that is known of a run, a race or a sweep."""
+    run = run.as_it_stands
     return {
         **_taken(run, *_ENDED, *_DONE, "summary", *_ABOUT),
         "config": json.loads(run.config_json),
@@ -95,6 +110,8 @@ def run_report(result: Result) -> Report:
         for name, value in result["summary"].items()
     ]
     yield f"Run {result['id']}: {result['words']}"  # a reason of any length
+    if cause := result.get("cause"):
+        yield cause
     yield table("", ("measure", "value"), rows)
 
 
@@ -108,6 +125,7 @@ def race_result(
     run = store.run(run_id)
     config = run.config
     assert isinstance(config, RaceConfig)
+    _, search = raced(store, run)
     rows = race_table(store, run_id, target=target, measure=measure, baseline=baseline)
     return {
         **_taken(run, *_ENDED),
@@ -115,6 +133,12 @@ def race_result(
         "measure": measure,
         "baseline": race_labels(config)[baseline],
         "contenders": without_nan([asdict(row) for row in rows]),
+        "doubts": [
+            f"{row.label}: {sentence}"
+            for row in rows
+            if search is not None
+            for sentence in doubts(search, config, row.contender, row.outcomes)
+        ],
     }
 
 
@@ -124,7 +148,7 @@ def race_report(result: Result) -> Report:
     yield f"Race {result['id']}: {result['words']}"
     yield table(
         "",
-        ("contender", "training loss", "best", "validation accuracy", "step [ms]", "ratio"),
+        ("contender", "training loss", "best", "validation accuracy", "step [ms]", "÷ baseline"),
         [
             (
                 _named(row),
@@ -137,12 +161,16 @@ def race_report(result: Result) -> Report:
             for row in contenders
         ],
     )
+    for doubt in result["doubts"]:
+        yield Text(f"Warning: {doubt}.", style="yellow")
+    if len(contenders) > 1:
+        yield Text(f"Baseline: {result['baseline']}. Below 1× is faster.", style="dim")
     if result["target"] is None:
         return
     measure = result["measure"].replace("train", "training").replace("_", " ")
     yield table(
         f"To {measure} {result['target']:g}",
-        ("contender", "epochs", "ratio", "training time [s]", "ratio"),
+        ("contender", "epochs", "÷ baseline", "training time [s]", "÷ baseline"),
         [
             (
                 _named(row),
@@ -229,13 +257,21 @@ def _method_grid(method: MethodPayload, top: float) -> Table:
             grid.add_row(f"η {method['lr'][start]:.3g}", Text(symbols[start : start + columns]))
         grid.add_row("τ", f"{method['tau'][0]:.3g} … {method['tau'][-1]:.3g}")
     else:
-        axis = "η·τ" if method["axis"] == "lr_tau" else "η"
+        axis = "s = η·τ" if method["axis"] == "lr_tau" else "s = η"
         grid.columns[0].justify = "left"
         grid.add_row(Text(f"{method['s'][0]:.3g} {symbols} {method['s'][-1]:.3g}  {axis}"))
-    limits = dict.fromkeys(f"predicted: {limit['words']}" for limit in method["limits"] if limit)
-    for note in (_best(method), *limits):
+    for note in (_best(method), *_predicted(method)):
         grid.add_row(*[""] * (len(grid.columns) - 1), Text(note, style="dim"))
     return grid
+
+
+def _predicted(method: MethodPayload) -> Iterable[str]:
+    """Yield the predicted limit, or each seed's reason why there is none."""
+    if (limit := predicted_step(method)) is not None:
+        yield f"predicted s < {limit:.3g} at the initial weights"
+        return
+    for words in dict.fromkeys(limit["words"] for limit in method["limits"] if limit):
+        yield words if words.startswith("nothing") else f"predicted: {words}"
 
 
 def _symbol(outcomes: list[str | None], losses: list[float | None], top: float) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
 from proxprop import paths
 from proxprop.cli.errors import without_traceback
-from proxprop.cli.options import AsJson
+from proxprop.cli.options import AsJson, choice_problems, takes_settings
 from proxprop.cli.reports import (
     Report,
     Result,
@@ -22,12 +22,17 @@ from proxprop.cli.reports import (
     show,
     table,
 )
-from proxprop.cli.starting import carry_out
+from proxprop.cli.starting import carry_out, conclude
 from proxprop.runs.errors import RunError
+from proxprop.runs.process import Process
 from proxprop.runs.record import Status
+from proxprop.runs.replay import back as go_back
+from proxprop.runs.steering import continued, give_up, stop
 from proxprop.runs.store import Store
-from proxprop.spec.config import ConfigError, Problem
+from proxprop.spec.config import ConfigError
 from proxprop.spec.events import Outcome
+
+_OBEYS = 10.0  # seconds a run has to stop
 
 app = typer.Typer(help="Look after recorded runs.", invoke_without_command=True)
 
@@ -53,9 +58,8 @@ def list_runs(
 ) -> None:
     """List runs, newest first."""
     known = (*get_args(Status), *get_args(Outcome))
-    if status and status not in known:
-        rule = f"must be one of {', '.join(known)}, got {status!r}"
-        raise ConfigError([Problem("--status", rule)])
+    if status and (problems := choice_problems("--status", status, known)):
+        raise ConfigError(problems)
     found = [
         run
         for run in map(everything, Store().runs(search=search, deleted=deleted))
@@ -89,7 +93,7 @@ def export(
 ) -> None:
     """Export a run's config, points or final weights."""
     store = Store()
-    stored = store.run(run)
+    stored = store.run(run).as_it_stands
     if what == "weights":
         file = paths.checkpoints(run, store.home) / "weights.safetensors"
         if not file.is_file():
@@ -108,9 +112,41 @@ def export(
 
 @app.command()
 @without_traceback
-def resume(run: RunId, as_json: AsJson = False) -> None:
+def resume(
+    run: RunId,
+    begin_again: Annotated[
+        bool, typer.Option("--begin-again", help="Without what it recorded, if nothing was saved.")
+    ] = False,
+    devices: Annotated[
+        int | None, typer.Option(help="Processes that share it from now on.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Continue a run from its last checkpoint, in this process."""
-    carry_out(Store(), None, "", run, as_json)
+    store = Store()
+    plan = None if devices is None else continued(store.run(run), {}, devices)
+    carry_out(store, plan, "", run, as_json, begin_again=begin_again)
+
+
+@app.command()
+@without_traceback
+@takes_settings("lr", "explicit_lr", "tau", "cg_steps", "solver", "pace")
+def back(
+    run: RunId,
+    step: Annotated[
+        int | None, typer.Option(help="A step it was saved at; default the last good one.")
+    ] = None,
+    *,
+    options: dict[str, Any],
+    as_json: AsJson = False,
+) -> None:
+    """Go back to a saved step of a run that diverged, say: a new run goes on from there.
+
+    It goes on at the settings that led to that step, apart from those given here.
+    """
+    store = Store()
+    store.end_orphans()
+    conclude(store, go_back(store, run, step, options, process=Process.current()), as_json)
 
 
 @app.command()
@@ -120,18 +156,36 @@ def delete(
     purge: Annotated[bool, typer.Option(help="For good, with checkpoints; no way back.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Put a run in the bin, from which it can be restored for a week."""
+    """Put a run in the bin, stopped if it goes on; for a week it can be restored."""
     store = Store()
     stored = store.run(run)
     title = f"{run} {stored.name}".strip()
+    if purge and not yes:
+        typer.confirm(f"Delete run {title} for good?", abort=True)
+    _end(store, run)
     if purge:
-        if not yes:
-            typer.confirm(f"Delete run {title} for good?", abort=True)
         store.purge(run)
         typer.echo(f"Deleted {title} for good.")
     else:
         store.delete(run)
         typer.echo(f"Put {title} in the bin; bring it back with: proxprop runs restore {run}")
+
+
+def _end(store: Store, run_id: str) -> None:
+    """Stop a run that waits or goes on, and end one that does not obey."""
+    store.end_orphans()
+    if store.run(run_id).status == "ended":
+        return
+    stop(store, run_id)
+    deadline = time.monotonic() + _OBEYS
+    while (run := store.run(run_id)).status != "ended":
+        if time.monotonic() > deadline:
+            if not run.stale:
+                raise RunError(
+                    f"Run {run_id} was told to stop and is at a long step; try again once it has."
+                )
+            give_up(store, run_id)
+        time.sleep(0.1)
 
 
 @app.command()
@@ -179,6 +233,8 @@ def _states(run: Result) -> tuple[str, ...]:
 
 
 def _whole_report(run: Result) -> Report:
+    if run["foreign"]:
+        yield run["foreign"]
     report = race_report if "contenders" in run else run_report
     yield from report({**run, "words": run["words"] or run["status"]})
     yield json.dumps(run["config"], indent=2, ensure_ascii=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, NoReturn, cast
 
@@ -10,7 +11,7 @@ import typer
 
 from proxprop.cli import reports
 from proxprop.cli.errors import exit_code, without_traceback
-from proxprop.cli.following import begin, extended, follow
+from proxprop.cli.following import begin, follow
 from proxprop.cli.options import (
     AsJson,
     Assignments,
@@ -18,11 +19,16 @@ from proxprop.cli.options import (
     Name,
     Resume,
     build,
+    choice_problems,
     option,
     refuse_beside_resume,
+    takes_cluster,
     takes_settings,
 )
+from proxprop.data.errors import DataError
+from proxprop.data.preview import check_fit
 from proxprop.runs.results import find_sweep
+from proxprop.runs.steering import continued
 from proxprop.runs.store import Store
 from proxprop.spec.config import AnyConfig, ConfigError, Problem, RaceConfig, SweepConfig
 from proxprop.spec.curves import MEASURES, Measure
@@ -36,7 +42,11 @@ _STEP = ("solver", "tau", "cg_steps", *_GRAM, "optimizer", "lr", "explicit_lr", 
 
 
 @without_traceback
-@takes_settings(*_TASK, "data_path", "model", *_STEP, *_BUDGET, "seed", "device", "precision")
+@takes_cluster
+@takes_settings(
+    *(*_TASK, "data_path", "model", *_STEP, *_BUDGET),
+    *("endless", "pace", "seed", "device", "devices", "precision", "log"),
+)
 def train(
     config: ConfigFile = None,
     set_: Assignments = None,
@@ -48,29 +58,33 @@ def train(
 ) -> None:
     """Train a network, with proximal or plain steps; Ctrl-C stops with a checkpoint.
 
-    --resume with a larger budget, for example --epochs 40, continues a finished run, too.
+    --resume with a larger budget, for example --epochs 40, continues a finished run, too, and with
+    --devices in as many processes.
     Exit status: 0 when the run came to its end (a divergence is a result), 1 failed,
     2 a setting was refused, 3 interrupted, 130 stopped by Ctrl-C.
     """
     if "data.path" in options:
         options = {"data.name": "folder", **options}
     budget = {field: value for field, value in options.items() if field.startswith("budget.")}
-    refuse_beside_resume("run", resume, config, set_, options.keys() - budget.keys())
+    kept = {"devices", *budget}
+    refuse_beside_resume("run", resume, config, set_, options.keys() - kept)
     store = Store()
     plan: AnyConfig | None = None
-    if resume and budget:
-        plan = extended(store.run(resume), budget)
+    if resume and options:
+        plan = continued(store.run(resume), budget, options.get("devices"))
     elif not resume:
         plan = build(config, options, set_)
     carry_out(store, plan, name, resume, as_json, reports.run_result, reports.run_report)
 
 
 @without_traceback
-@takes_settings("data", *_BUDGET, "seed", "seeds", "search", "search_epochs", "device")
+@takes_cluster
+@takes_settings("data", *_BUDGET, "seed", "seeds", "search", "search_epochs", "device", "log")
 def race(
     config: ConfigFile = None,
     preset: Annotated[
-        str | None, option(help="default, paper, controls, torch, optimizers, tau or cg.")
+        str | None,
+        option(help="default, seconds, behind, paper, controls, torch, optimizers, tau or cg."),
     ] = None,
     set_: Assignments = None,
     *,
@@ -101,10 +115,7 @@ def race(
             problem = Problem("--resume", f"run {resume} is a {raced.kind}, not a race")
         raise ConfigError([problem])
     # What the table cannot be made of is refused before an hour is spent on the race.
-    problems = []
-    if measure not in MEASURES:
-        rule = f"must be one of {', '.join(MEASURES)}, got {measure!r}"
-        problems.append(Problem("--measure", rule))
+    problems = choice_problems("--measure", measure, MEASURES)
     if not 1 <= baseline <= len(raced.contenders):
         rule = f"must be in 1…{len(raced.contenders)}, got {baseline}"
         problems.append(Problem("--baseline", rule))
@@ -117,6 +128,7 @@ def race(
 
 
 @without_traceback
+@takes_cluster
 @takes_settings(*_TASK, "seed", "seeds", "device", "precision")
 def sweep(
     config: ConfigFile = None,
@@ -173,6 +185,7 @@ def carry_out(
     as_json: bool,
     result: Callable[[Store, str], reports.Result] = reports.run_result,
     report: Callable[[reports.Result], reports.Report] = reports.run_report,
+    begin_again: bool = False,
 ) -> NoReturn:
     """Begin or resume a run, follow it, show what came of it, and end with its exit status.
 
@@ -184,8 +197,22 @@ def carry_out(
         as_json: Whether the result is shown as JSON, and nothing on the way.
         result: Reads the result off the store.
         report: Makes something to read of it.
+        begin_again: Whether a resumed run may begin again where no checkpoint is left.
     """
-    run_id = begin(store, plan, name, resume)
+    if plan is not None:
+        with suppress(DataError):  # the run itself fails by it, and is kept
+            check_fit(plan)
+    conclude(store, begin(store, plan, name, resume, begin_again), as_json, result, report)
+
+
+def conclude(
+    store: Store,
+    run_id: str,
+    as_json: bool,
+    result: Callable[[Store, str], reports.Result] = reports.run_result,
+    report: Callable[[reports.Result], reports.Report] = reports.run_report,
+) -> NoReturn:
+    """Follow a run that this process has taken, as `carry_out` does."""
     ended, stopped = follow(store, run_id, quiet=as_json)
     reports.show(result(store, run_id), report, as_json)
     raise typer.Exit(exit_code(ended.outcome, stopped))
@@ -196,9 +223,8 @@ def _race_start(preset: str | None, file: object, options: dict[str, Any]) -> di
     configs = {known.name: known.config for known in RACE_PRESETS}
     if file and preset:
         raise ConfigError([Problem("--preset", "give a file or a preset, not both")])
-    if preset is not None and preset not in configs:
-        rule = f"must be one of {', '.join(configs)}, got {preset!r}"
-        raise ConfigError([Problem("--preset", rule)])
+    if preset is not None and (problems := choice_problems("--preset", preset, configs)):
+        raise ConfigError(problems)
     start = configs[preset or RACE_PRESETS[0].name].model_dump(mode="json")
     if any(field.startswith("budget.") for field in options):
         del start["budget"]  # "5 seconds" means that, not "or the preset's epochs"

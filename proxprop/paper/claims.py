@@ -42,17 +42,13 @@ class Assessment:
     """What our numbers say of a claim.
 
     Attributes:
-        key: The claim's.
-        source: Where it is made.
-        statement: What it says.
+        claim: The claim.
         verdict: What came out.
         measured: The figures behind it, in words; why there are none where it is not measured.
         basis: On what: scale, images, epochs, seeds, device.
     """
 
-    key: str
-    source: str
-    statement: str
+    claim: Claim
     verdict: Verdict
     measured: str
     basis: str
@@ -143,6 +139,16 @@ CLAIMS: tuple[Claim, ...] = (
         "Exact steps for convolutions, which the paper has none of, beat CG 10 per epoch.",
         "convnet-main", on_race(rules.faster_per_epoch, "adam-exact", "adam-cg10"),
     ),
+    *(
+        Claim(
+            f"{network}-tuned-{axis}", "ours (beyond the paper)",
+            f"With everyone's step sizes searched alike, Muon's too, the implicit step is ahead on "
+            f"the {title} by {words}.",
+            f"{network}-rivals", on_race(partial(rules.ahead_of_tuned, axis=axis, rivals=3)),
+        )
+        for network, title in (("mlp", "MLP"), ("convnet", "ConvNet"))
+        for axis, words in (("epoch", "epochs"), ("seconds", "training seconds"))
+    ),
     Claim(
         "batch-size", "ours (beyond the paper)",
         "The best τ depends on the batch size, since the Gram is a sum over the batch.",
@@ -164,10 +170,9 @@ def assess(results: Iterable[AnyResult], scale: Scale) -> tuple[Assessment, ...]
 
 def _assessed(claim: Claim, result: AnyResult | None) -> Assessment:
     decision = None if result is None else claim.decide(result)
-    about = (claim.key, claim.source, claim.statement)
     if result is None or decision is None:
         experiment, _, part = claim.place.partition("-")
         remedy = f"proxprop paper --experiment {experiment} --part {part} measures it"
-        return Assessment(*about, "not measured", remedy, "")
+        return Assessment(claim, "not measured", remedy, "")
     rests_on = rules.basis(result, decision.epochs)
-    return Assessment(*about, decision.verdict, decision.measured, rests_on)
+    return Assessment(claim, decision.verdict, decision.measured, rests_on)

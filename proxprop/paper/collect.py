@@ -22,9 +22,9 @@ from proxprop.paper.result import (
 )
 from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
-from proxprop.runs.results import sweep_map
+from proxprop.runs.results import raced, sweep_map
 from proxprop.runs.store import Store
-from proxprop.spec.config import RaceConfig, RunConfig, SweepConfig
+from proxprop.spec.config import RunConfig, SweepConfig
 from proxprop.spec.events import Artifact
 from proxprop.spec.racing import race_labels
 
@@ -119,7 +119,7 @@ def _contenders(
     store: Reading, job: Job, run: Run, test: Mapping[str, Sequence[float]], epochs: int
 ) -> Iterator[Contender]:
     """Yield the contenders of one race, with its one seed each."""
-    config = cast(RaceConfig, job.config)
+    config, _ = raced(store, run)
     labels = race_labels(config)
     for member, advance in enumerate(advances(store, job, run)):
         points = store.points(run.id, "evaluations", member)

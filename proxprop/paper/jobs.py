@@ -10,7 +10,7 @@ from proxprop.paper.plan import Part
 from proxprop.runs.errors import RunError
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.reading import Reading
-from proxprop.runs.record import Run
+from proxprop.runs.record import GONE, Run
 from proxprop.runs.store import Store
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import RaceConfig, SweepConfig
@@ -29,8 +29,6 @@ _IMAGE = {"paper-mlp": 4e-4, "paper-convnet": 1.5e-4, "mlp": 3e-5}
 # … of a step of one run of the sweep, trained in company, …
 _SWEPT_STEP = {"mlp": 0.012, "paper-mlp": 0.4}
 _BEGIN = 4.0  # … and to load data, warm up and save.
-
-_GONE = "Its process ended without a word. Resume continues from the checkpoint."
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,9 @@ class Job:
         steps = math.ceil(train / config.batch_size) * size
         evaluation = (train + validation) * _IMAGE[config.model.name]
         of = _STEP[config.model.name]
-        contenders = [steps * of[c.direction.solver] + evaluation for c in config.contenders]
-        return _BEGIN + epochs * sum(contenders)
+        epoch = sum(steps * of[c.direction.solver] + evaluation for c in config.contenders)
+        searched = config.search.trials * config.search.epochs if config.search else 0.0
+        return _BEGIN + (epochs + searched) * epoch
 
 
 @dataclass(frozen=True)
@@ -166,15 +165,15 @@ def make_resumable(store: Store, run: Run) -> Run:
         state = "waits in the queue" if run.status == "queued" else "is being carried out"
         raise RunError(f"Run {run.id} ({run.name}) {state} elsewhere; wait for it, or stop it.")
     if run.live:
-        store.end(run.id, "interrupted", _GONE)
+        store.end_for(run, "interrupted", GONE)
     return store.run(run.id)
 
 
 class EpochLimit:
     """Lets a race run to the end of an epoch, then stops it with a checkpoint.
 
-    Sent "to the end of the epoch" while all are in the last one, the contenders hold one by one,
-    each after its evaluation; when all do, the race pauses, and is stopped.
+    Told so when the race begins or goes on, the contenders hold one by one, each after its
+    evaluation; when all do, the race pauses, and is stopped.
 
     Args:
         advances: How far the contenders are already.
@@ -183,12 +182,12 @@ class EpochLimit:
     """
 
     def __init__(self, advances: Sequence[Advance], contenders: int, epochs: int) -> None:
-        self._last = float(epochs - 1)
+        self._limit = epochs
         self._epochs = dict.fromkeys(range(contenders), -1.0)
         self._epochs |= {member: advance.epoch for member, advance in enumerate(advances)}
         through = {member for member, advance in enumerate(advances) if advance.through(epochs)}
         self._active = set(range(contenders)) - through
-        self._holding = self._stopped = False
+        self._stopped = False
 
     def __call__(self, event: Event, mailbox: Mailbox) -> None:
         """Take in an event of the race; leave commands in its mailbox."""
@@ -196,10 +195,9 @@ class EpochLimit:
             self._epochs[event.member] = event.epoch
         elif isinstance(event, Ended):
             self._active.discard(event.member)
-        elif isinstance(event, State) and event.state == "paused" and self._holding:
-            if not self._stopped:
+        elif isinstance(event, State) and not self._stopped:
+            if event.state == "running":
+                mailbox.put(Control("epoch", {"until": self._limit}))
+            elif all(self._epochs[member] >= self._limit for member in self._active):
                 mailbox.put(Control("stop"))
-            self._stopped = True
-        if not self._holding and all(self._epochs[m] >= self._last for m in self._active):
-            self._holding = True
-            mailbox.put(Control("epoch"))
+                self._stopped = True

@@ -3,9 +3,11 @@
 Frerix et al. 2018 write τ for our η and τ_θ for our τ. The experiments:
 
 - mlp/main: figure 2; Nesterov 0.95 on 3072-4000-1000-4000-10, batch 500.
+- mlp/rivals, convnet/rivals: ours. Everyone at step sizes searched alike, Muon among them: the
+  paper's rivals are those of 2018, and its step sizes not the best of either kind.
 - mlp/controls, mlp/adam: ours. With η = 1 the paper's explicit last layer runs 20 times faster than
   in its plain rival; the controls tell the two apart.
-- convnet/main: figure 3, and exact steps, which the paper has none of.
+- convnet/main: figure 3; and beyond the paper exact steps, with the batch's and a running Gram.
 - stability/main: table 1, loss after a fixed number of steps against η at τ = 1.
 - batch/main: ours. The Gram is a sum over the batch, so the batch size scales τ's effect.
 """
@@ -41,10 +43,16 @@ _EPOCHS: dict[Scale, dict[str, int]] = {
         "mlp/main": 8,
         "mlp/controls": 6,
         "mlp/adam": 5,
+        "mlp/rivals": 5,
         "convnet/main": 20,
+        "convnet/rivals": 20,
         "batch/main": 8,
     },
-    "full": {},
+    "full": {"mlp/rivals": 20},
+}
+_SEARCHES: dict[Scale, dict[str, Any]] = {  # alike for everyone
+    "laptop": {"trials": 6, "epochs": 2, "seeds": 1},
+    "full": {"trials": 10, "epochs": 1, "seeds": 1},
 }
 _SWEPT: dict[Scale, dict[str, Any]] = {
     "laptop": {"model": {"name": "mlp", "widths": (128, 64)}, "steps": 72, "seeds": 2},
@@ -73,7 +81,7 @@ class Part:
 
     Attributes:
         experiment: Which experiment.
-        name: "main", "controls", "adam".
+        name: "main", "controls", "adam", "rivals".
         scale: At which scale.
         title: What a person reads.
         fields: Its races, none for the sweep.
@@ -112,10 +120,16 @@ def plans(scale: Scale, data: DataConfig) -> tuple[Part, ...]:
 
 
 def _parts(scale: Scale, data: DataConfig) -> Iterator[Part]:
-    def part(place: str, title: str, *entries: Entry, references: tuple[str, ...] = ()) -> Part:
+    def part(
+        place: str,
+        title: str,
+        *entries: Entry,
+        references: tuple[str, ...] = (),
+        search: dict[str, Any] | None = None,
+    ) -> Part:
         experiment, name = place.split("/")
         model = {"name": f"paper-{experiment}"}
-        only = _field(scale, place, data, model, BATCH, entries)
+        only = _field(scale, place, data, model, BATCH, entries, search)
         return Part(experiment, name, scale, title, (only,), references=references)  # type: ignore[arg-type]
 
     adam = partial(_entry, lr=ADAM_ETA, tau=ADAM_TAU, optimizer="adam", prefix="Adam, ")
@@ -128,7 +142,7 @@ def _parts(scale: Scale, data: DataConfig) -> Iterator[Part]:
     yield part(
         "convnet/main", "ConvNet, Adam on implicit directions (the paper's figure 3)",
         adam("adam", "explicit"), adam("adam-cg3", "cg"), adam("adam-cg10", "cg", steps=10),
-        adam("adam-exact", "exact"),
+        adam("adam-exact", "exact"), adam("adam-running", "exact", gram="running"),
     )  # fmt: skip
     yield part(
         "mlp/controls", "MLP: whose gain is it, the implicit step's or the last layer's?",
@@ -142,6 +156,25 @@ def _parts(scale: Scale, data: DataConfig) -> Iterator[Part]:
         "mlp/adam", "MLP, Adam on implicit directions",
         adam("adam", "explicit"), adam("adam-exact", "exact"), adam("adam-cg3", "cg"),
         references=("plain", "exact"),
+    )  # fmt: skip
+    tuned = partial(_entry, explicit_lr=PLAIN_ETA)
+    tuned_adam = partial(_entry, lr=ADAM_ETA, tau=ADAM_TAU, optimizer="adam")
+    rivals = (
+        _entry("nesterov", "explicit", PLAIN_ETA, label="Nesterov, explicit"),
+        tuned_adam("adam", "explicit", label="Adam, explicit"),
+        _entry("muon", "explicit", 0.02, ADAM_ETA, optimizer="muon", label="Muon + AdamW"),
+    )
+    yield part(
+        "mlp/rivals", "MLP: everyone at step sizes searched alike", *rivals,
+        tuned("exact", "exact", label="Nesterov, exact"),
+        tuned_adam("adam-exact", "exact", label="Adam, exact"),
+        search=_SEARCHES[scale],
+    )  # fmt: skip
+    yield part(
+        "convnet/rivals", "ConvNet: everyone at step sizes searched alike", *rivals,
+        tuned_adam("adam-exact", "exact", label="Adam, exact"),
+        tuned_adam("adam-running", "exact", gram="running", label="Adam, running"),
+        search=_SEARCHES[scale],
     )  # fmt: skip
     yield _stability(scale, data)
     yield _batches(scale, data)
@@ -199,6 +232,7 @@ def _field(
     model: dict[str, Any],
     batch: int,
     entries: tuple[Entry, ...],
+    search: dict[str, Any] | None = None,
 ) -> Field:
     keys, contenders = zip(*entries)
     config = RaceConfig.parse(
@@ -209,6 +243,7 @@ def _field(
             "contenders": contenders,
             "budget": {"epochs": _EPOCHS[scale].get(place, PAPER_EPOCHS)},
             "checkpoint": {"seconds": _CADENCE[scale]},
+            "search": search,
         }
     )
     return Field(keys, config)
@@ -222,16 +257,19 @@ def _entry(
     *,
     tau: float = TAU,
     steps: int = 3,
+    gram: str = "batch",
     optimizer: str = "nesterov",
     label: str = "",
     prefix: str = "",
 ) -> Entry:
     """Return a contender and its key; without a label it is called by its direction."""
-    direction = _direction(solver, tau, steps)
+    direction = _direction(solver, tau, steps, gram)
     chosen = {"name": optimizer, "lr": lr, "explicit_lr": explicit_lr}
     label = label or f"{prefix}{direction.label}"
     return key, Contender.parse({"label": label, "direction": direction, "optimizer": chosen})
 
 
-def _direction(solver: str, tau: float = TAU, steps: int = 3) -> DirectionConfig:
-    return DirectionConfig.parse({"solver": solver, "cg_steps": steps, "tau": tau})
+def _direction(
+    solver: str, tau: float = TAU, steps: int = 3, gram: str = "batch"
+) -> DirectionConfig:
+    return DirectionConfig.parse({"solver": solver, "cg_steps": steps, "tau": tau, "gram": gram})

@@ -209,6 +209,31 @@ def dearer(race: Race) -> Finding:
     return share_of([cost > _SAME_TIME for cost in costs]), measured
 
 
+def ahead_of_tuned(race: Race, axis: str, rivals: int) -> Finding:
+    """Compare when contenders are at the lowest loss at which one of the first `rivals` ends.
+
+    Confirmed where the best of the others is there in less than 1/1.1 of the way of that rival;
+    partly where it takes as long, or where not every seed of it gets there.
+    """
+    losses = race.losses()
+    target = min(losses[:rivals])
+    best_rival = race.entries[losses.index(target)]
+    way = {"epoch": race.epochs, "seconds": curves.seconds_at(best_rival, race.epochs)}[axis]
+    arrivals = {e.label: curves.arrival(e.seeds, target, axis) for e in race.entries[rivals:]}
+    there = {label: stat for label, stat in arrivals.items() if stat.n}
+    steps = race.listed("step sizes found", (e.run_config.optimizer.lr for e in race.entries))
+    measured = f"{best_rival.label} is the best rival, at {target:.3g}"
+    if not there:
+        return "not confirmed", f"{measured}; no other comes there. {race.final()}; {steps}"
+    label = min(there, key=lambda name: there[name].mean)
+    share, everyone = there[label].mean / way, there[label].n == len(race.entries[0].seeds)
+    whole = "epochs" if axis == "epoch" else "training time"
+    measured += f"; {label} is there after {share:.2g} of its {whole}. {race.final()}; {steps}"
+    if share < 1 / _SAME_TIME and everyone:
+        return "confirmed", measured
+    return "partly" if share <= _SAME_TIME else "not confirmed", measured
+
+
 # -- accuracy --------------------------------------------------------------------------------
 
 

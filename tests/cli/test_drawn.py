@@ -58,6 +58,18 @@ def _put(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
 @settings(max_examples=500, deadline=None)
 @given(data=st.data(), start=st.sampled_from(_STARTS))
 def test_a_config_with_anything_in_a_field_is_read_or_refused(data: Any, start: Any) -> None:
+    read_or_refuse(data, start)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(data=st.data(), start=st.sampled_from(_STARTS))
+def test_a_thousand_configs_are_read_or_refused(data: Any, start: Any) -> None:
+    read_or_refuse(data, start)
+
+
+def read_or_refuse(data: Any, start: Any) -> None:
+    """Put anything into a field of a config, and have it read."""
     path = data.draw(st.sampled_from(list(_places(start))))
     values = _put(start, path, data.draw(_VALUE))
     try:
@@ -77,6 +89,7 @@ _OPTIONS = st.sampled_from(
         *("--solver", "--optimizer", "--set", "--name", "--resume", "--config", "--json", "--x"),
         *("--preset", "--target", "--measure", "--baseline", "--points", "--plane", "--limit"),
         *("--status", "--version", "--help", "--momentum", "--model", "--batch-size"),
+        *("--begin-again", "--purge", "--yes"),
     ]
 )
 _WORDS = st.one_of(
@@ -87,19 +100,44 @@ _WORDS = st.one_of(
     st.sampled_from(["direction.tau=[[", "a.b.c=1", "seed=", "=", "1e999", "/", "nope", "failed"]),
 )
 _COMMANDS = [["train"], ["race"], ["sweep"], ["runs"], ["runs", "list"], ["runs", "show"]]
-_COMMANDS += [["runs", "export"], ["runs", "resume"], ["runs", "restore"], []]
+_COMMANDS += [
+    ["runs", "export"],
+    ["runs", "resume"],
+    ["runs", "restore"],
+    ["runs", "delete"],
+    ["restore"],
+    [],
+]
+
+
+_LINES = {
+    "command": st.sampled_from(_COMMANDS),
+    "options": st.lists(
+        st.tuples(_OPTIONS, _WORDS) | st.tuples(_WORDS) | st.tuples(_OPTIONS), max_size=4
+    ),
+}
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    command=st.sampled_from(_COMMANDS),
-    options=st.lists(
-        st.tuples(_OPTIONS, _WORDS) | st.tuples(_WORDS) | st.tuples(_OPTIONS), max_size=4
-    ),
-)
+@given(**_LINES)
 def test_a_drawn_command_line_ends_in_words(
     home: Path, command: list[str], options: list[tuple[str, ...]]
 ) -> None:
+    end_in_words(home, command, options)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(**_LINES)
+def test_a_thousand_command_lines_end_in_words(
+    home: Path, command: list[str], options: list[tuple[str, ...]]
+) -> None:
+    end_in_words(home, command, options)
+
+
+def end_in_words(home: Path, command: list[str], options: list[tuple[str, ...]]) -> None:
+    """Carry out a command line, short of training."""
+
     def begun(*_: object, **__: object) -> None:
         raise typer.Exit(0)
 

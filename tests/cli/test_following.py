@@ -8,16 +8,17 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
-from proxprop.cli.following import Display, Everything
+from proxprop.cli.following import Display, Everything, bars
 from proxprop.spec.config import AnyConfig, RunConfig
 from proxprop.spec.events import Artifact, Ended, Event, Notice, Point
 from proxprop.spec.racing import default_race
 from proxprop.spec.sweeping import default_sweep
 
 
-def shown(config: AnyConfig, events: Sequence[Event], whole: Everything | None = None) -> str:
+def shown(config: AnyConfig, events: Sequence[Event]) -> str:
     console = Console(file=io.StringIO(), width=150)
-    with Display(console, config, "run abc", whole) as display:
+    with bars(console) as lines:
+        display = Display(lines, config, "run abc")
         for event in events:
             display.take(event)
     assert isinstance(console.file, io.StringIO)
@@ -63,14 +64,22 @@ def test_notices_stand_above_or_in_the_line() -> None:
 
 
 def test_several_runs_have_a_line_for_all_of_them() -> None:
-    whole = Everything([30.0, 90.0])
-    whole.begin(1.0)
-    whole.end()
-    whole.begin(0.0, share=0.5)
-    config = RunConfig().replace(**{"budget.epochs": None, "budget.seconds": 1.0})
-    half = Point("steps", 1, 0.5, 0.25, {"loss": 1.0})  # of the half that is asked for
-    text = shown(config, [half], whole)
-    assert "everything" in text
-    assert "2 of 2, " in text
-    assert whole.fraction(0.25) == pytest.approx((30 + 45) / 120)
-    assert whole.fraction(1.0) == 1.0
+    whole = Everything([30.0, 90.0, 60.0])
+    console = Console(file=io.StringIO(), width=150)
+    with bars(console) as lines:
+        whole.show(lines)
+        whole.begin(0, 1.0)
+        config = RunConfig().replace(**{"budget.epochs": None, "budget.seconds": 1.0})
+        display = Display(lines, config, "run abc", whole.begin(1, 0.0, share=0.5))
+        half = Point("steps", 1, 0.5, 0.25, {"loss": 1.0})  # of the half that is asked for
+        display.take(half)
+        assert whole.fraction == pytest.approx((30 + 45) / 180)
+        beside = whole.begin(2, 0.0)
+        beside.reach(0.5)
+        assert whole.fraction == pytest.approx((30 + 45 + 30) / 180)
+        whole.reach(1, 1.0)
+        beside.reach(1.0)
+    assert isinstance(console.file, io.StringIO)
+    assert "everything" in console.file.getvalue()
+    assert "3 of 3, " in console.file.getvalue()
+    assert whole.fraction == 1.0

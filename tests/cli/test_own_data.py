@@ -8,6 +8,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from proxprop.cli import app
+from proxprop.data.containers import Container, File
+from proxprop.data.images import Decoded, decode_all
+from proxprop.data.read import PICTURES
+from proxprop.runs.store import Store
 from tests.data.crafted import Files, bars, plain, write_folder
 
 CLASSES: Files = {f"{name}/{i}.png": bars(i) for name in ("cat", "dog") for i in range(8)}
@@ -38,6 +42,21 @@ def test_classes_counts_and_what_was_left_out_are_said_before_training(tmp_path:
     ):
         assert words in said
         assert said.index(words) < said.index("accuracy")
+
+
+def test_too_large_a_batch_is_refused_before_any_image_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(_: Container, files: list[File], *__: object, **___: object) -> Decoded:
+        assert len(files) <= PICTURES, "all were decoded"  # a few show channels and size
+        return decode_all(_, files, *__, **___)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("proxprop.data.read.decode_all", decode)
+    files = {f"{name}/{i}.png": bars(i) for name in ("cat", "dog") for i in range(30)}
+    result = train(write_folder(tmp_path / "photos", files), "--batch-size", "60")
+    assert result.output == "batch_size: must be at most the 49 training samples, got 60\n"
+    assert result.exit_code == 2
+    assert Store().runs() == []
 
 
 def test_a_layout_in_doubt_is_refused_until_the_setting_decides(tmp_path: Path) -> None:
@@ -78,7 +97,7 @@ def test_a_network_that_takes_no_such_samples_is_refused_in_words(tmp_path: Path
     path = tmp_path / "measured.csv"
     path.write_text("a,b,label\n" + "".join(f"{i},{i * i},{i % 2}\n" for i in range(30)))
     result = train(path, "--model", "small-convnet", "--widths", "8,16", "--batch-size", "100")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "model.name: model small-convnet needs images" in result.output
     assert "batch_size: must be at most the 24 training samples, got 100" in result.output
     assert "details are in" not in result.output

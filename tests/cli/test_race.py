@@ -82,13 +82,13 @@ def test_a_preset_with_a_search(store: Store) -> None:
     assert (config.search.trials, config.search.epochs) == (2, 0.2)
     payload = store.artifact(run.id, 0, "search")
     assert payload is not None
-    assert len(payload.payload["results"]) == 8
+    assert len(payload.payload["results"]) == 4 * config.search.runs == 24
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--preset", "fastest"], "--preset: must be one of default, paper"),
+        (["--preset", "fastest"], "--preset: must be one of default, "),
         (["--measure", "loss"], "--measure: must be one of train_loss"),
         (["--baseline", "4"], "--baseline: must be in 1…3, got 4"),
         (["--seeds", "11"], "seeds: must be finite and ≤ 10, got 11"),

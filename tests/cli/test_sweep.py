@@ -36,7 +36,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 def test_a_map_is_computed_once_and_then_shown_from_the_store(store: Store) -> None:
     first = runner.invoke(app, ["sweep", *SMALL, "--points", "5", "--name", "mine"])
     assert first.exit_code == 0, first.output
-    for words in ("explicit", "implicit (exact)", "implicit (CG 3)", "predicted: η < ", "×"):
+    for words in ("explicit", "implicit (exact)", "implicit (CG 3)", "predicted s < ", "×"):
         assert words in first.output
     (run,) = store.runs()
     assert (run.kind, run.name, run.outcome) == ("sweep", "mine", "finished")
@@ -45,7 +45,7 @@ def test_a_map_is_computed_once_and_then_shown_from_the_store(store: Store) -> N
     assert (found["runs"], found["finished"]) == (30, 30)
     # The row of the explicit method has a cross wherever some seed diverged.
     crosses = sum("diverged" in outcomes for outcomes in found["methods"][0]["outcomes"])
-    row = next(line for line in first.output.splitlines() if line.rstrip().endswith("  η"))
+    row = next(line for line in first.output.splitlines() if line.rstrip().endswith("  s = η"))
     assert row.count("×") == crosses > 0
 
     again = runner.invoke(app, ["sweep", *SMALL, "--points", "5", "--json"])

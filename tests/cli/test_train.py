@@ -24,13 +24,6 @@ from tests.runs.waiting import until
 runner = CliRunner()
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setenv("PROXPROP_HOME", str(tmp_path))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    return Store()
-
-
 def call(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "proxprop.cli", *arguments],
@@ -167,7 +160,9 @@ def test_weights_that_cannot_be_written_are_said(store: Store) -> None:
     exported = runner.invoke(app, ["runs", "export", run.id, "weights"])
     assert exported.exit_code == 1
     assert "File too large. Free some space" in exported.output
-    resumed = runner.invoke(app, ["runs", "resume", run.id, "--json"])
+    refused = runner.invoke(app, ["runs", "resume", run.id])
+    assert (refused.exit_code, "the 2 steps it recorded" in refused.output) == (1, True)
+    resumed = runner.invoke(app, ["runs", "resume", run.id, "--begin-again", "--json"])
     assert (resumed.exit_code, store.run(run.id).outcome) == (0, "finished")
 
 

@@ -12,16 +12,16 @@ C, P, N = "confirmed", "partly", "not confirmed"
 
 
 def verdict(key: str, *results: Result | StabilityResult, scale: Scale = "laptop") -> str:
-    return next(one.verdict for one in assess(results, scale) if one.key == key)
+    return next(one.verdict for one in assess(results, scale) if one.claim.key == key)
 
 
 def words(key: str, *results: Result | StabilityResult, scale: Scale = "laptop") -> str:
-    return next(one.measured for one in assess(results, scale) if one.key == key)
+    return next(one.measured for one in assess(results, scale) if one.claim.key == key)
 
 
 def test_nothing_recorded_is_not_measured() -> None:
     assessed = assess([], "laptop")
-    assert [one.key for one in assessed] == [claim.key for claim in CLAIMS]
+    assert [one.claim.key for one in assessed] == [claim.key for claim in CLAIMS]
     assert {one.verdict for one in assessed} == {"not measured"}
     assert assessed[0].measured == "proxprop paper --experiment mlp --part main measures it"
 
@@ -48,6 +48,22 @@ def test_faster_per_epoch(key: str, place: str, ours: str, rival: str) -> None:
     assert judge([1.9, 1.0], [2.0, 1.8]) == C
     assert judge([2.1, 1.0], [2.0, 1.8]) == P
     assert judge([2.1, 1.9], [2.0, 1.8]) == N
+
+
+@pytest.mark.parametrize("axis", ["epoch", "seconds"])
+@pytest.mark.parametrize("network", ["mlp", "convnet"])
+def test_ahead_of_tuned_rivals(network: str, axis: str) -> None:
+    """The rival that ends lowest counts, Muon at 1; the others are given by what they reach."""
+
+    def judge(mine: list[float], seconds: float = 1.0) -> str:
+        runs = {"muon": seed([1.5, 1.0]), "adam-exact": seed(mine, seconds=seconds)}
+        return verdict(f"{network}-tuned-{axis}", result(f"{network}/rivals", runs))
+
+    assert judge([1.0, 0.5]) == C
+    assert judge([1.4, 0.99]) == P
+    assert judge([1.4, 1.1]) == N
+    # Half the epochs, but each takes 2.5 times as long.
+    assert judge([1.0, 0.5], seconds=2.5) == (C if axis == "epoch" else N)
 
 
 def test_faster_per_epoch_tells_epochs_and_share_of_the_time() -> None:

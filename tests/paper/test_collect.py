@@ -80,7 +80,7 @@ def test_a_race_stopped_after_the_epochs_asked_for_is_finished(store: Store) -> 
         assert {c.seeds[0].outcome for c in found.contenders} == {outcome}
         assert {c.seeds[0].words for c in found.contenders} == {""}
         # Measured after the last epoch, after an earlier one, not at all.
-        assert [c.seeds[0].test_accuracy for c in found.contenders] == [0.5, None, None, None]
+        assert [c.seeds[0].test_accuracy for c in found.contenders] == [0.5, *[None] * 4]
     assert is_done(store, job, store.run(run_id), 2)
     assert not is_done(store, job, store.run(run_id), 3)
 
@@ -112,7 +112,7 @@ def test_contenders_that_have_not_been_evaluated_yet_have_no_seed(store: Store) 
     values = {"train_loss": 2.3, "validation_accuracy": 0.1}
     store.append(run_id, [Point("evaluations", 0, 0.0, 0.0, values, 1)])
     found = collected(store, "convnet/main", 1, 1)
-    assert [len(contender.seeds) for contender in found.contenders] == [0, 1, 0, 0]
+    assert [len(contender.seeds) for contender in found.contenders] == [0, 1, 0, 0, 0]
     assert found.contenders[1].seeds[0].outcome == "unfinished"
 
 

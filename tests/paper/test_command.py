@@ -17,26 +17,16 @@ from proxprop.cli import app
 from proxprop.paper.result import Result, read_result
 from proxprop.runs.record import Run
 from proxprop.runs.store import Store
-from proxprop.spec.catalog.data import DATA
-from tests.data.crafted import image, write_folder
+from tests.data.crafted import cifar10_folders, image, write_folder
 from tests.runs.waiting import until
 
 runner = CliRunner()
-CONVNET = ("--experiment", "convnet")
+CONVNET = ("--experiment", "convnet", "--part", "main")
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten classes of 70 images to train and validate on (525 and 175), and 2 to test."""
-    rng = np.random.default_rng(0)
-    files = {}
-    for target, name in enumerate(DATA["cifar10"].classes):
-        for split, count in (("train", 70), ("test", 2)):
-            for i in range(count):
-                pixels = rng.integers(0, 120, (32, 32, 3), dtype=np.uint8)
-                pixels[..., target % 3] += np.uint8(12 * target)
-                files[f"{split}/{name}/{i:03}.png"] = image(pixels)
-    return write_folder(tmp_path_factory.mktemp("data") / "cifar10", files)
+    return cifar10_folders(tmp_path_factory.mktemp("data") / "cifar10")
 
 
 def call(home: Path, images: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -57,7 +47,7 @@ def call(home: Path, images: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
     return process.returncode, out, err
 
 
@@ -68,10 +58,11 @@ def recorded(home: Path) -> Result:
 
 
 def evaluations(store: Store, run: Run) -> int:
-    return sum(len(store.points(run.id, "evaluations", member)) for member in range(4))
+    return sum(len(store.points(run.id, "evaluations", member)) for member in range(5))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_killed_and_interrupted_it_goes_on_as_if_nothing_had_happened(
     tmp_path: Path, images: Path
 ) -> None:
@@ -80,7 +71,7 @@ def test_killed_and_interrupted_it_goes_on_as_if_nothing_had_happened(
 
     process = call(home, images)
     (run,) = until(store.runs, "the race is listed")
-    until(lambda: evaluations(store, run) >= 4, "it races")
+    until(lambda: evaluations(store, run) >= 5, "it races", 240)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)  # as timeout(1) does: still one press of Ctrl-C
     code, out, err = finish(process)
@@ -105,7 +96,7 @@ def test_killed_and_interrupted_it_goes_on_as_if_nothing_had_happened(
     assert partial.contenders[0].config["data"]["path"] == "cifar10"
 
     process = call(home, images, "--epochs", "4")
-    until(lambda: evaluations(store, run) >= 13, "it goes on from the second epoch")
+    until(lambda: evaluations(store, run) >= 16, "it goes on from the second epoch", 240)
     process.kill()
     finish(process)
     code, out, err = finish(call(home, images, "--epochs", "4"))

@@ -4,47 +4,54 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from proxprop.paper.jobs import Advance, EpochLimit
 from proxprop.runs.mailbox import Mailbox
 from proxprop.runs.store import Store
+from proxprop.spec.controls import Control
 from proxprop.spec.events import Ended, Event, Point, State
+
+RUNNING, PAUSED = State("running", 0), State("paused", 9)
+STOP = Control("stop")
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Mailbox:
+    return Mailbox(Store(tmp_path / "store.db"), "x")
 
 
 def evaluated(member: int, epoch: float) -> Point:
     return Point("evaluations", 0, epoch, 0.0, {}, member)
 
 
-def sent(limit: EpochLimit, mailbox: Mailbox, event: Event) -> list[str]:
-    limit(event, mailbox)
-    return [control.action for control in mailbox.poll()]
+def sent(limit: EpochLimit, mailbox: Mailbox, *events: Event) -> list[Control]:
+    for event in events:
+        limit(event, mailbox)
+    return mailbox.poll()
 
 
-def test_it_waits_for_the_slowest_then_lets_the_epoch_end(tmp_path: Path) -> None:
-    mailbox = Mailbox(Store(tmp_path / "store.db"), "x")
+def test_it_says_where_to_hold_and_stops_once_all_do(mailbox: Mailbox) -> None:
     limit = EpochLimit((), 2, 3)
-    events = [evaluated(member, epoch) for epoch in (0.0, 1.0) for member in (0, 1)]
-    assert [sent(limit, mailbox, event) for event in events] == [[]] * 4
-    assert sent(limit, mailbox, evaluated(0, 2.0)) == []
-    assert sent(limit, mailbox, evaluated(1, 2.0)) == ["epoch"]
-    assert sent(limit, mailbox, evaluated(0, 3.0)) == []
-    assert sent(limit, mailbox, State("paused", 9)) == ["stop"]
-    assert sent(limit, mailbox, State("paused", 9)) == []
+    assert sent(limit, mailbox, RUNNING) == [Control("epoch", {"until": 3})]
+    points = [evaluated(member, epoch) for epoch in (0.0, 1.0, 2.0, 3.0) for member in (0, 1)]
+    assert sent(limit, mailbox, *points) == []
+    assert sent(limit, mailbox, PAUSED) == [STOP]
+    assert sent(limit, mailbox, PAUSED, RUNNING) == []
 
 
-def test_a_pause_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
-    mailbox = Mailbox(Store(tmp_path / "store.db"), "x")
-    assert sent(EpochLimit((), 2, 3), mailbox, State("paused", 9)) == []
+def test_after_a_pause_of_somebody_else_it_says_so_again(mailbox: Mailbox) -> None:
+    limit = EpochLimit((), 2, 3)
+    assert len(sent(limit, mailbox, RUNNING, evaluated(0, 3.0), evaluated(1, 2.0))) == 1
+    assert sent(limit, mailbox, PAUSED) == []
+    assert sent(limit, mailbox, RUNNING) == [Control("epoch", {"until": 3})]
 
 
-def test_contenders_that_have_ended_are_not_waited_for(tmp_path: Path) -> None:
-    mailbox = Mailbox(Store(tmp_path / "store.db"), "x")
+def test_contenders_that_have_ended_are_not_waited_for(mailbox: Mailbox) -> None:
     gone = Ended("diverged", 3, 0.3, 0.0, "diverged", member=1)
-    limit = EpochLimit((), 2, 2)
-    assert sent(limit, mailbox, evaluated(0, 0.0)) == []
-    assert sent(limit, mailbox, evaluated(0, 1.0)) == []
-    assert sent(limit, mailbox, gone) == ["epoch"]
-    resumed = EpochLimit((Advance(1.0, None), Advance(0.0, gone)), 2, 2)
-    assert sent(resumed, mailbox, State("running", 0)) == ["epoch"]
+    assert sent(EpochLimit((), 2, 2), mailbox, evaluated(0, 2.0), gone, PAUSED) == [STOP]
+    resumed = EpochLimit((Advance(2.0, None), Advance(0.0, gone)), 2, 2)
+    assert sent(resumed, mailbox, PAUSED) == [STOP]
 
 
 def test_how_far_a_contender_has_come() -> None:

@@ -10,6 +10,7 @@ from proxprop.spec.catalog.models import layer_table
 from proxprop.spec.config import Contender, DataConfig, RaceConfig, RunConfig
 from proxprop.spec.config.run import split_sizes, training_samples
 from proxprop.spec.racing import race_labels
+from proxprop.spec.racing.search import candidates
 from tests.paper.made_up import parts
 
 
@@ -52,19 +53,33 @@ def test_the_mlp_of_figure_2() -> None:
         assert [row.fan_in for row in layers if row.kind == "linear"] == [3072, 4000, 1000, 4000]
 
 
-def test_the_convnet_of_figure_3_and_exact_steps() -> None:
+def test_the_convnet_of_figure_3_and_exact_steps_beyond_it() -> None:
     part = parts("full")["convnet/main"]
     assert {key: step(run) for key, run in runs(part).items()} == {
         "adam": ("adam", "explicit", 1e-3, 1e-3, 0),
         "adam-cg3": ("adam", "cg", 1e-3, 1e-3, 3),
         "adam-cg10": ("adam", "cg", 1e-3, 1e-3, 10),
         "adam-exact": ("adam", "exact", 1e-3, 1e-3, 0),
+        "adam-running": ("adam", "exact", 1e-3, 1e-3, 0),
     }
+    assert {key for key, run in runs(part).items() if run.direction.running} == {"adam-running"}
     for run in runs(part).values():
         assert run.direction.tau == 1.0
         assert run.model.name == "paper-convnet"
         assert run.batch_size == 500
         assert run.budget.epochs == 50
+
+
+@pytest.mark.parametrize("network", ["mlp", "convnet"])
+def test_rivals_are_searched_alike(network: str) -> None:
+    (field,) = parts("full")[f"{network}/rivals"].fields
+    config = field.config
+    assert config.search is not None
+    tried = [candidates(one, config.search.trials, config.seed) for one in config.contenders]
+    assert {len(trials) for trials in tried} == {10}
+    solvers = [one.direction.solver for one in config.contenders]
+    assert solvers == ["explicit", "explicit", "explicit", "exact", "exact"]
+    assert [one.optimizer.name for one in config.contenders[:3]] == ["nesterov", "adam", "muon"]
 
 
 def test_the_controls() -> None:
@@ -109,10 +124,11 @@ def test_the_laptop_keeps_everything_but_images_and_epochs() -> None:
     for place, part in parts().items():
         if part.sweep is not None:
             continue
-        assert part.epochs < 50
+        assert part.epochs < full[place].epochs
         for key, run in runs(part).items():
             other = runs(full[place])[key]
-            same = {"data.samples": None, "data.validation": 0.1, "budget.epochs": 50.0}
+            epochs = float(full[place].epochs)
+            same = {"data.samples": None, "data.validation": 0.1, "budget.epochs": epochs}
             cadence = {"checkpoint.seconds": other.checkpoint.seconds}
             assert run.replace(**same, **cadence) == other
             assert training_samples(run.data) == 4_500

@@ -101,6 +101,9 @@ def test_what_is_shipped_can_be_read_and_tells_nothing_of_a_machine() -> None:
                 later = {
                     "data": config.data.as_before,
                     "direction": GRAM,
+                    "budget": config.budget.as_before,
+                    "checkpoint": {"along"},
+                    **dict.fromkeys(("pace", "devices", "log"), True),
                 }  # fields that came after the recording
                 assert config.model_dump(mode="json", exclude=later) == contender.config
                 for run in contender.seeds:
