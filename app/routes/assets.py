@@ -15,7 +15,7 @@ NAME = re.compile(r"[a-z_]+\.(js|css)")
 
 async def plotly(request: Request) -> Response:
     """Return Plotly's script; cached for good under its hashed address."""
-    hashed = request.url.path == plotly_url()
+    hashed = request.url.path.endswith(f"/{plotly_url()}")
     return await file_response(plotly_path(), request.headers, FOREVER if hashed else "no-cache")
 
 

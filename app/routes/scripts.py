@@ -5,65 +5,55 @@ from __future__ import annotations
 import pprint
 
 from proxprop.runs.record import Run
+from proxprop.spec.config import RunConfig
 from proxprop.spec.config.base import Config
 
-SCRIPT = '''"""Reproduces proxprop run {id}{name}.
+SCRIPT = '''"""Reproduces proxprop {kind} {id}{name}.
 
 Needs the package proxprop. The same config gives the same batches and initial weights anywhere; the
-numbers agree to the last digit on the same device and versions.
-"""
+numbers agree to the last digit on the same device and versions, seconds are those of the machine.
+{endless}"""
 
-from proxprop.engine.training import train
+import os
+
+from proxprop.runs.threads import wait_politely
+
+wait_politely(os.environ)  # as workers do; before torch is loaded
+
+from proxprop.engine.{room} import {loop}
 from proxprop.spec.config import load_config
 from proxprop.spec.controls import NoControls
 from proxprop.spec.events import Ended, Mark, Point
-
-CONFIG = {config}
-
-for event in train(load_config(CONFIG), NoControls()):
+{who}
+for event in {loop}(CONFIG, NoControls()):
     if isinstance(event, Point) and event.table == "evaluations":
         numbers = "  ".join(f"{{name}} {{value:.4g}}" for name, value in event.values.items())
-        print(f"epoch {{event.epoch:6.2f}}  {{event.seconds:7.2f}} s  {{numbers}}")
+        print(f"{whose}epoch {{event.epoch:.4g}}  {{event.seconds:.3f}} s  {{numbers}}")
     elif isinstance(event, Mark):
-        print(event.label)
+        print(f"{whose}{{event.label}}")
     elif isinstance(event, Ended):
-        print(event.words or event.outcome)
+        print(f"{whose}{{event.words or event.outcome}}")
 '''
-
-RACE_SCRIPT = '''"""Reproduces proxprop race {id}{name}.
-
-Needs the package proxprop. The same config gives all contenders the same batches and initial
-weights anywhere; seconds are those of the machine it runs on.
-"""
-
-from proxprop.engine.racing import race
-from proxprop.spec.config import load_config
-from proxprop.spec.controls import NoControls
-from proxprop.spec.events import Ended, Point
+# What a script makes of a run that has no end.
+ENDLESS = "The run has no end: this makes the {steps} steps that it had made, at full speed.\n"
+CONFIG = "\nCONFIG = load_config(\n{config}\n)\n"
+# Whose an event is, in a race: a member's name and seed; member -1 speaks for the whole.
+WHO = """\
 from proxprop.spec.racing import labels, place_of
-
-CONFIG = load_config(
 {config}
-)
-NAMES = labels(CONFIG.contenders)
-
 
 def who(member):
-    """Return a member's name and seed; member -1 speaks for the whole race."""
     if member < 0:
         return "race"
-    place = place_of(CONFIG, member)
-    return f"{{NAMES[place.contender]}}, seed {{CONFIG.seed + place.seed_index}}"
+    contender, seed = place_of(CONFIG, member)
+    return f"{{labels(CONFIG.contenders)[contender]}}, seed {{CONFIG.seed + seed}}"
 
-
-for event in race(CONFIG, NoControls()):
-    if isinstance(event, Point) and event.table == "evaluations":
-        place = f"epoch {{event.epoch:.4g}}  {{event.seconds:.3f}} s"
-        numbers = "  ".join(f"{{name}} {{value:.4g}}" for name, value in event.values.items())
-        print(f"{{who(event.member)}}: {{place}}  {{numbers}}")
-    elif isinstance(event, Ended):
-        print(f"{{who(event.member)}}: {{event.words or event.outcome}}")
-'''
+"""
+# Kind of config → where its loop stands, what it is called, what says whose an event is.
+LOOPS = {
+    "run": ("training", "train", "{config}", ""),
+    "race": ("racing", "race", WHO, "{who(event.member)}: "),
+}
 
 
 def script(run: Run, config: Config) -> str:
@@ -72,13 +62,25 @@ def script(run: Run, config: Config) -> str:
     Raises:
         ValueError: For sweeps, whose picture a script cannot draw.
     """
-    scripts = {"run": SCRIPT, "race": RACE_SCRIPT}
-    if run.kind not in scripts:
+    if run.kind not in LOOPS:
         raise ValueError(f"a {run.kind} is made of many runs; take its config and open it instead")
-    values = config.model_dump(mode="json")
+    room, loop, who, whose = LOOPS[run.kind]
+    endless = ""
+    if isinstance(config, RunConfig) and config.budget.endless:
+        steps = max(1, run.step)
+        endless = ENDLESS.format(steps=steps)
+        config = config.replace(budget={"epochs": None, "steps": steps})
+    if isinstance(config, RunConfig):  # nobody talks meanwhile
+        config = config.model_copy(update={"pace": None})
     name = "".join(c for c in run.name if c.isprintable() and c not in "\"'\\").strip()
-    return scripts[run.kind].format(
+    values = pprint.pformat(config.model_dump(mode="json"), width=96, sort_dicts=False)
+    return SCRIPT.format(
+        kind=run.kind,
         id=run.id,
         name=f" ({name})" if name else "",
-        config=pprint.pformat(values, width=96, sort_dicts=False),
+        room=room,
+        loop=loop,
+        endless=endless,
+        who=who.format(config=CONFIG.format(config=values)),
+        whose=whose,
     )

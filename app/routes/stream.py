@@ -8,14 +8,16 @@ from collections.abc import AsyncIterator
 
 from anyio import to_thread
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from app.live.tailer import Tailer
+from app.routes.asked import RUN_ID, Refused, names, one_of
 from app.services import get_store, get_tailer
 from proxprop.spec.events import TABLES
 
-RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_RUNS = 100
+MAX_TABLES = 64
+MEASURE = re.compile(r"[a-z0-9_]{0,40}")
 HEARTBEAT = 15.0  # seconds; a comment keeps proxies from closing a quiet stream
 RETRY = b"retry: 1000\n\n"
 HEADERS = {
@@ -25,33 +27,39 @@ HEADERS = {
 
 
 async def stream(request: Request) -> Response:
-    """Stream `update` events of `runs`, optionally of some `tables` only.
+    """Stream `update` events of `runs`, optionally of some `tables` or measures only.
 
     A reconnecting browser sends `Last-Event-ID` by itself; `last` does the same for one that
     closed its stream on purpose.
     """
-    runs = tuple(dict.fromkeys(filter(None, request.query_params.get("runs", "").split(","))))
-    asked = tuple(filter(None, request.query_params.get("tables", "").split(",")))
-    problem = await _problem(runs, asked)
-    if problem:
-        return PlainTextResponse(problem[1] + "\n", problem[0])
+    try:
+        runs = names(request.query_params.get("runs", ""), MAX_RUNS, "runs")
+        tables = names(request.query_params.get("tables", ""), MAX_TABLES, "tables")
+        await _check(runs, tables)
+    except Refused as refusal:
+        return refusal.response()
+    if request.method == "HEAD":
+        return Response(media_type="text/event-stream", headers=HEADERS)
     last = request.headers.get("last-event-id") or request.query_params.get("last", "")
-    events = _events(get_tailer(), runs, asked or None, last)
+    tailer = get_tailer()
+    if not tailer.has_room(runs):
+        return Refused(503, "Too many runs are followed at once; try again later.").response()
+    events = _events(tailer, runs, tables or None, last)
     return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
 
 
-async def _problem(runs: tuple[str, ...], tables: tuple[str, ...]) -> tuple[int, str] | None:
-    """Return status and words if the request cannot be served."""
+async def _check(runs: tuple[str, ...], tables: tuple[str, ...]) -> None:
+    """Refuse what cannot be followed."""
     if not runs:
-        return 400, "Name the runs to follow: /api/stream?runs=<id>,<id>."
-    if len(runs) > MAX_RUNS:
-        return 400, f"At most {MAX_RUNS} runs can be followed at once, got {len(runs)}."
-    if unknown := [table for table in tables if table not in TABLES]:
-        return 400, f"Unknown tables: {', '.join(unknown)}; choose from {', '.join(TABLES)}."
+        raise Refused(400, "Name the runs to follow: /api/stream?runs=<id>,<id>.")
+    for table in tables:
+        name, _, measure = table.partition("/")
+        one_of(name, TABLES, "A table")
+        if not MEASURE.fullmatch(measure):
+            raise Refused(400, "A measure is written in small letters, digits and underscores.")
     known = await to_thread.run_sync(get_store().get, [r for r in runs if RUN_ID.fullmatch(r)])
     if missing := [run for run in runs if run not in known]:
-        return 404, f"No such run: {', '.join(missing)}. It may have been deleted."
-    return None
+        raise Refused(404, f"No such run: {', '.join(missing)[:200]}. It may have been deleted.")
 
 
 async def _events(
