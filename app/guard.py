@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from app.components.notation import as_written
 from proxprop.runs.errors import RunError, StoreError
 from proxprop.spec.config import ConfigError
 
@@ -22,10 +23,10 @@ def guard() -> Iterator[None]:
     try:
         yield
     except (RunError, StoreError, ConfigError) as error:
-        st.error(str(error))
+        st.error(as_written(str(error)))
     except Exception as error:
         LOG.exception("a page failed")
-        st.error(f"This page could not be drawn: {_cause(error)} {NEXT}")
+        st.error(f"This page could not be drawn: {as_written(_cause(error))} {NEXT}")
 
 
 @contextmanager
@@ -38,9 +39,9 @@ def reporting() -> Iterator[None]:
 
 
 def take_problem() -> str | None:
-    """Return, once, what the last button could not do."""
+    """Return, once, what the last button could not do, as Markdown shows it."""
     problem: str | None = st.session_state.pop(PROBLEM, None)
-    return problem
+    return None if problem is None else as_written(problem)
 
 
 def _cause(error: Exception) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from html import escape
 
 from latex2mathml.converter import convert
 
 
-@cache
+@lru_cache(maxsize=500)
 def mathml(tex: str) -> str:
     """Return `tex` as a MathML element, which browsers typeset and screen readers read out."""
     named = convert(tex).replace("<math ", f'<math aria-label="{escape(tex)}" ', 1)

@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 import secrets
 
+import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "proxprop_owner"
+OWNER = re.compile("[0-9a-f]{32}")
 YEAR = 365 * 24 * 3600
 
 
 def owner_of(header: str | None) -> str | None:
     """Return the owner named in a Cookie header, or None where there is none or it is malformed."""
     value = cookie_parser(header or "").get(COOKIE, "")
-    return value if re.fullmatch("[0-9a-f]{32}", value) else None
+    return value if OWNER.fullmatch(value) else None
+
+
+def this_owner() -> str:
+    """Return the owner of the page that is being drawn; empty where its browser keeps no cookie."""
+    return str(st.context.cookies.get(COOKIE, ""))
 
 
 class OwnerCookie:
@@ -49,4 +56,6 @@ def _asks_for_page(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["method"] != "GET":
         return False
     path = scope["path"]
-    return not path.startswith(("/_stcore/", "/static/", "/assets/", "/api/", "/media/"))
+    # Whoever comes to present is given both cookies at once.
+    others = ("/present", "/_stcore/", "/static/", "/assets/", "/api/", "/media/")
+    return not path.startswith(others)

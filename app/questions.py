@@ -1,7 +1,8 @@
 """Asks a process with torch what the server, which has none, needs to know.
 
-The process starts on first use, stays, and answers one question after another. Whoever asks what
-is asked already joins; answers are kept under the data directory.
+A process starts on first use and answers one question after another; people take turns. Whoever
+asks what is asked already joins; answers are kept under the data directory. Questions that take
+long have a process of their own, so that they hold up no others.
 """
 
 from __future__ import annotations
@@ -14,19 +15,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from app.permits import permit
 from proxprop import paths
 from proxprop.analysis.questions import Question
+from proxprop.runs.errors import RunError
+from proxprop.runs.fits import check_fits
 from proxprop.runs.threads import child_environment
+from proxprop.spec.catalog.data import DATA
 from proxprop.spec.controls import Report
 
 SILENCE = 60.0  # seconds without a sign of life; a process at work gives one every second
 LOOK = 0.2  # seconds between looks at whether anybody still waits
+MOST_EACH = 4  # questions that one person waits for
+SMALL = 1e9  # batch × weights of a question that is answered in seconds
 KEPT = 400  # files in the cache; the least recently used go first
 COMMAND = (sys.executable, "-m", "proxprop.analysis")
 
@@ -41,6 +49,7 @@ class Job:
 
     Attributes:
         question: What is asked.
+        owner: Who asked first.
         waiting: How many wait for it.
         reports: What was done so far, each with the fraction done (None where it is unknown).
         ready: The parts that are written.
@@ -50,6 +59,7 @@ class Job:
     """
 
     question: Question
+    owner: str = ""
     waiting: int = 0
     reports: list[tuple[str, float | None]] = field(default_factory=list)
     ready: set[str] = field(default_factory=set)
@@ -59,7 +69,7 @@ class Job:
 
 
 class Questions:
-    """One process with torch for the whole server; questions take turns.
+    """One process with torch for the whole server; questions, and who asks them, take turns.
 
     An answer may come in parts. A person who turns a knob meanwhile leaves a question behind; it is
     cancelled once another waits for its turn and nobody waits for this one.
@@ -67,15 +77,21 @@ class Questions:
     Args:
         command: How to start the process.
         silence: Seconds without a sign of life after which it is given up.
+        stays: Whether it waits for the next question once all are answered.
     """
 
     def __init__(
-        self, command: tuple[str, ...] | list[str] = COMMAND, silence: float = SILENCE
+        self,
+        command: tuple[str, ...] | list[str] = COMMAND,
+        silence: float = SILENCE,
+        stays: bool = True,
     ) -> None:
         self._command = command
         self._silence = silence
+        self._stays = stays
         self._changed = threading.Condition()  # guards the jobs and tells of news
-        self._jobs: dict[str, Job] = {}  # by digest, in the order of their turns
+        self._jobs: dict[str, Job] = {}  # by digest, as they were asked
+        self._turns: Counter[str] = Counter()  # how many jobs of an owner had theirs
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = b""  # of a message not yet complete
 
@@ -90,7 +106,9 @@ class Questions:
             return None
         return answer
 
-    def answer(self, question: Question, part: str, report: Report) -> dict[str, Any]:
+    def answer(
+        self, question: Question, part: str, report: Report, owner: str = ""
+    ) -> dict[str, Any]:
         """Return a part of the answer to a question, once it is there. Not to be written to.
 
         Args:
@@ -98,12 +116,13 @@ class Questions:
             part: One of the question's parts.
             report: Called with what is done and the fraction done, a few times a second; what it
                 raises ends the waiting.
+            owner: Who asks.
 
         Raises:
             QuestionFailed: With the reason for the person who asked.
         """
         while (known := self.known(question, part)) is None:
-            job = self._join(question)
+            job = self._join(question, owner)
             damaged = part in job.ready  # to be computed again, once the job is through
             try:
                 self._wait(job, "" if damaged else part, report)
@@ -126,11 +145,14 @@ class Questions:
                 if pipe is not None:
                     pipe.close()
 
-    def _join(self, question: Question) -> Job:
+    def _join(self, question: Question, owner: str) -> Job:
         with self._changed:
             job = self._jobs.get(question.digest)
             if job is None:
-                job = self._jobs[question.digest] = Job(question)
+                own = sum(bool(other.waiting) for other in self._of(owner))
+                if own >= MOST_EACH:
+                    raise QuestionFailed(f"{own} pages of yours wait for an answer; close some.")
+                job = self._jobs[question.digest] = Job(question, owner)
                 if len(self._jobs) == 1:
                     threading.Thread(target=self._take_turns, daemon=True).start()
                 else:
@@ -155,7 +177,7 @@ class Questions:
         more = True
         while more:
             with self._changed:
-                job = next(iter(self._jobs.values()))
+                job = self._next()
             try:
                 self._compute(job)
             except QuestionFailed as error:
@@ -166,8 +188,21 @@ class Questions:
             with self._changed:
                 del self._jobs[job.question.digest]
                 more = bool(self._jobs)
+                if not self._of(job.owner):
+                    del self._turns[job.owner]
+                if not (more or self._stays):
+                    self.close()
                 job.ended = True
                 self._changed.notify_all()
+
+    def _of(self, owner: str) -> list[Job]:
+        return [job for job in self._jobs.values() if job.owner == owner]
+
+    def _next(self) -> Job:
+        """Return the job whose turn it is: of who had fewest, the one asked first."""
+        job = min(self._jobs.values(), key=lambda job: self._turns[job.owner])
+        self._turns[job.owner] += 1
+        return job
 
     def _compute(self, job: Job) -> None:
         """Have an answer computed; its parts are in the cache then."""
@@ -275,9 +310,79 @@ def _forget_old(folder: Path) -> None:
             path.unlink()
 
 
-_QUESTIONS = Questions()
+class Lanes:
+    """Two processes: one for what is answered soon, one that starts for what takes long."""
+
+    def __init__(self) -> None:
+        self._soon, self._long = Questions(), Questions(stays=False)
+        self._aside: dict[str, str] = {}  # questions asked aside, by digest: why none is answered
+
+    def answer(
+        self, question: Question, part: str, report: Report, owner: str = ""
+    ) -> dict[str, Any]:
+        """Return a part of the answer to a question, see `Questions.answer`."""
+        if (known := self._soon.known(question, part)) is not None:
+            return known
+        small = _is_small(question)
+        try:
+            check_fits(question.config)
+            if not small:
+                permit("ask")
+        except RunError as error:
+            raise QuestionFailed(str(error)) from error
+        lane = self._soon if small else self._long
+        return lane.answer(question, part, report, owner)
+
+    def prepare(self, questions: Sequence[Question]) -> None:
+        """Have questions answered aside, one after another, before somebody asks them."""
+
+        def answer_all() -> None:
+            for question in questions:
+                lane = self._soon if _is_small(question) else self._long
+                with contextlib.suppress(QuestionFailed, RunError):  # to be said to who asks
+                    check_fits(question.config)
+                    lane.answer(question, question.parts[-1], lambda doing, share: None)
+
+        if questions:
+            threading.Thread(target=answer_all, name="warming", daemon=True).start()
+
+    def glance(self, question: Question, owner: str = "") -> dict[str, Any] | str:
+        """Have a question that is answered soon answered aside; the page does not wait.
+
+        Returns:
+            Its one part if it is known; else why it will not be, empty while it may still come.
+        """
+        (part,) = question.parts
+        if (known := self._soon.known(question, part)) is not None:
+            self._aside.pop(question.digest, None)
+            return known
+        if question.digest not in self._aside:
+            self._aside[question.digest] = ""
+            threading.Thread(target=self._ask, args=(question, part, owner), daemon=True).start()
+        return self._aside[question.digest]
+
+    def _ask(self, question: Question, part: str, owner: str) -> None:
+        try:
+            check_fits(question.config)
+            self._soon.answer(question, part, lambda doing, share: None, owner)
+        except (QuestionFailed, RunError) as error:
+            self._aside[question.digest] = str(error)
 
 
-def get_questions() -> Questions:
+def _is_small(question: Question) -> bool:
+    config, spec = question.config, DATA[question.config.data.name]
+    if spec.shape is None:
+        return False
+    try:
+        layers = config.model.layers(spec.shape, len(spec.classes))
+    except ValueError:
+        return True  # to be refused in words
+    return config.batch_size * sum(layer.parameters for layer in layers) <= SMALL
+
+
+_QUESTIONS = Lanes()
+
+
+def get_questions() -> Lanes:
     """Return the server's one."""
     return _QUESTIONS

@@ -19,6 +19,7 @@ from proxprop.spec.config import DataConfig
 from proxprop.spec.config.run import TOY_SAMPLES
 
 POINTS = 400  # drawn of a toy set
+MOST_POINTS = 20_000  # made to draw them from: a larger set looks the same
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Sheet:
 def sample_sheet(data: DataConfig, columns: int = 6, rows: int = 6) -> Sheet:
     """Return a picture of what `data` describes, without loading it for training."""
     if DATA[data.name].kind == "toy":
-        return Sheet(_points(data.name, data.samples or TOY_SAMPLES, data.noise, data.split_seed))
+        samples = min(data.samples or TOY_SAMPLES, MOST_POINTS)
+        return Sheet(_points(data.name, samples, data.noise, data.split_seed))
     try:
         pictures = preview(data, columns * rows)
     except DataError as error:

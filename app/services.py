@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from app.live.stage import Stage
 from app.live.tailer import Tailer
-from proxprop.runs.record import Run
+from app.permits import guarded_service, guarded_store
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
 
@@ -22,30 +23,30 @@ _LOCK = threading.RLock()
 
 
 def get_store() -> Store:
-    """Return the store in `PROXPROP_HOME`."""
-    return _once("store", Store)
-
-
-def linked_run(run_id: str, kind: str) -> Run | None:
-    """Return the run that a link names, if it is of that kind and not in the bin."""
-    run = get_store().get([run_id]).get(run_id)
-    return run if run is not None and run.kind == kind and run.deleted is None else None
+    """Return the store in `PROXPROP_HOME`, whose changes pass the guard."""
+    return guarded_store(_store())
 
 
 def get_service() -> RunService:
-    """Return the service that starts, queues and controls runs."""
-    return _once("service", lambda: RunService(get_store()))
+    """Return the service that starts, queues and controls runs; its changes pass the guard."""
+    return guarded_service(_once("service", lambda: RunService(_store())), _store())
 
 
 def get_tailer() -> Tailer:
     """Return the thread that follows the store for everyone who watches."""
-    return _once("tailer", lambda: Tailer(get_store()))
+    return _once("tailer", lambda: Tailer(_store()))
+
+
+def get_stage() -> Stage:
+    """Return what the presenter shows to all who follow."""
+    return _once("stage", Stage)
 
 
 def close_streams() -> None:
     """End all live streams, so that the server can stop; they would keep it open."""
     # It stays in place, closed: a stream asked for now ends at once instead of starting another.
     get_tailer().close()
+    get_stage().close()
 
 
 def shut_down() -> None:
@@ -55,6 +56,10 @@ def shut_down() -> None:
             part = _PARTS.pop(name, None)
         if part is not None:
             getattr(part, end)()
+
+
+def _store() -> Store:
+    return _once("store", Store)
 
 
 def _once(name: str, create: Callable[[], Part]) -> Part:

@@ -3,17 +3,24 @@ import streamlit as st
 from app.compare.form import about, differs, form, transport
 from app.compare.picture import picture
 from app.compare.state import RaceState
+from app.components.links import tab_title
+from app.components.run_titles import title_of
 from app.guard import take_problem
+from app.lecture.bar import heading
+from app.lecture.scenes import arrive_at_scene
 
 state = RaceState.arrive()
+state = arrive_at_scene(state, "race", state.start)
 race = state.follow()
+if race is not None:
+    tab_title(title_of(race), "Compare")
 with st.container(key="race-head"):
-    left, right = st.columns([1.1 if state.lecture else 1.6, 1], vertical_alignment="bottom")
+    left, right = st.columns([2.6 if state.lecture else 1.6, 1], vertical_alignment="bottom")
 with left:
-    st.title("Compare", anchor=False)
-    st.caption(
+    heading(
+        "Compare",
         about(state.config())
-        or "Race optimizers side by side: the same weights, batches and data, by epoch and second."
+        or "Race optimizers side by side: the same weights, batches and data, by epoch and second.",
     )
 with right:
     transport(state, race)

@@ -1,14 +1,15 @@
 import streamlit as st
 
 from app.guard import take_problem
-from app.runs.listing import filters, listed, nothing_listed, table
+from app.lecture.bar import heading
+from app.runs.listing import nothing_listed, table
 from app.runs.panel import bin_list, panel, undo
+from app.runs.search import filters, grouped, listed
 from app.services import get_store
 
 left, right = st.columns([1, 1], vertical_alignment="bottom")
 with left:
-    st.title("Runs", anchor=False)
-    st.caption("Every run ever made here, with its settings, points and weights.")
+    heading("Runs", "Every run ever made here, with its settings, points and weights.")
 with right:
     undo()
 if problem := take_problem():
@@ -17,7 +18,7 @@ if problem := take_problem():
 state = filters()
 runs = listed(get_store(), state)
 if runs:
-    panel(table(runs, state))
+    panel(table(grouped(runs, state), state))
 else:
     nothing_listed()
 bin_list()

@@ -22,20 +22,25 @@ ARGUMENTS = [
 ]
 
 
+def executable() -> str | None:
+    """Return where Chromium is; None where there is none."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A headless Chromium; skips where there is none, unless PROXPROP_REQUIRE_BROWSER is set."""
-    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    chromium_path = executable()
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        executable = None
-    if executable is None:
+        chromium_path = None
+    if chromium_path is None:
         reason = "no Chromium on the PATH, or no playwright: browser tests cannot run"
         if os.environ.get("PROXPROP_REQUIRE_BROWSER"):
             raise RuntimeError(reason)
         pytest.skip(reason)
     with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        chromium = driver.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
         yield chromium
         chromium.close()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import plotly.graph_objects as go
@@ -15,6 +15,7 @@ DIRECT = 4  # lines named at their ends; more get a legend
 CLOCKS = {
     name: {
         "title": title,
+        "tickformat": form if name == "step" else "",
         "hoverformat": form,
         "unifiedhovertitle": {"text": f"{name} %{{x}}"},
     }
@@ -48,6 +49,8 @@ class Trace:
         markers: Show the points themselves, for sparse series.
         seeds: Series of every seed, if there are several: the line is then their mean, with a band
             of one standard deviation and the seeds themselves faintly; N joins the label.
+        points: `<table>/<column>` → its numbers by "step", "epoch", "seconds" and "y", of a line
+            that belongs to no run here; an axis without numbers is one it cannot be drawn by.
     """
 
     run: str
@@ -59,6 +62,7 @@ class Trace:
     faint: bool = False
     markers: bool = False
     seeds: tuple[str, ...] = ()
+    points: Mapping[str, Mapping[str, list[Any]]] = field(default_factory=dict)
 
     def scatter(self, size: Sizes, hover: str, panel: int = 1) -> dict[str, Any]:
         """Return Plotly's trace; its `meta` binds it to the series.
@@ -86,6 +90,7 @@ class Trace:
                 "series": self.series,
                 "seeds": list(self.seeds),
                 "label": "" if self.faint else self.label,
+                **({"points": self.points} if self.points else {}),
             },
         )
 
@@ -99,7 +104,7 @@ class Quantity:
         name: Word on the button.
         title: The question the figure answers.
         y_title: Axis title with symbol and unit.
-        log_y: Start with a logarithmic vertical axis.
+        log: Start with a logarithmic vertical axis.
         y_format: d3 format of hover values.
         target: Where the draggable target line stands; None for none.
         below: Whether the target is reached by falling to it, as a loss does.
@@ -109,25 +114,15 @@ class Quantity:
     name: str
     title: str
     y_title: str
-    log_y: bool = False
+    log: bool = False
     y_format: str = ".3~g"
     target: float | None = None
     below: bool = True
 
     def as_data(self) -> dict[str, Any]:
         """Return what the browser reads."""
-        return {
-            "series": self.series,
-            "name": self.name,
-            "title": self.title,
-            "yTitle": self.y_title,
-            "tickformat": ticks(self.y_format),
-            "hover": hover(self.y_format),
-            "format": self.y_format,
-            "log": self.log_y,
-            "target": self.target,
-            "below": self.below,
-        }
+        looks = {"tickformat": ticks(self.y_format), "hover": hover(self.y_format)}
+        return {**asdict(self), **looks}
 
 
 def ticks(y_format: str) -> str:
@@ -166,7 +161,7 @@ def curves(
         size,
         {"l": 4.9 * size.font, "r": 12, "t": 8, "b": 3.4 * size.font},
         clocks=CLOCKS,
-        logs=["yaxis"],
+        logs=[] if y_format.endswith("%") else ["yaxis"],  # a share needs no logarithm
         names="ends" if 0 < len(named) <= DIRECT else "legend",
         wide=480,
     )

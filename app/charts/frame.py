@@ -7,12 +7,15 @@ What depends on data that are still to come, or on the size of the window, the b
 - ``clocks``: patches of the horizontal axis, by step, epoch and seconds;
 - ``logs``: vertical axes that the button "log" switches;
 - ``gap``: pixels between panels, across and down; ``columns``: panels beside each other, and
-  ``stack``: the width below which they stand one above the other;
+  ``stack``: the width below which they stand one above the other; ``shares``: of the width;
+- ``above``: whether marks stand before what is drawn;
 - ``names``: where lines are named, "ends" or "along" or "legend"; ``wide``: from which width on;
 - ``headroom``: share of vertical ranges kept free above the lines;
 - ``linked``: whether hovering one panel shows the values of all;
 - ``grow``: how far type grows with the window;
 - ``csv``: names of the two columns of a recorded figure's numbers.
+
+Words in a panel break at ``<wbr>`` where the panel is too narrow for them on one line.
 """
 
 from __future__ import annotations
@@ -47,6 +50,7 @@ def axis(size: Sizes, title: str = "", **more: Any) -> dict[str, Any]:
         "zeroline": False,
         "showline": False,
         "ticks": "",
+        "tickangle": 0,
         "exponentformat": "power",
         "separatethousands": True,
         "automargin": False,

@@ -24,6 +24,7 @@ class Row:
         full: Whether only the full tier records it.
         every: Whether explicit layers have it too.
         level: Where a thin line stands; None for none.
+        hidden: Whether only layers have it that another one follows.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Row:
     full: bool = False
     every: bool = False
     level: float | None = None
+    hidden: bool = False
 
 
 def multiples(
@@ -84,7 +86,8 @@ def multiples(
                 layout["shapes"].append(segment(panel, y=at, width=2))  # the grid may cover half
             if not traces:
                 middle = {"x": 0.5, "y": 0.5, "opacity": MUTED}
-                layout["annotations"].append(note("explicit layer: none", panel, **middle))
+                why = "last layer:<wbr> none" if row.hidden else "explicit layer:<wbr> none"
+                layout["annotations"].append(note(why, panel, **middle))
                 data.append(scatter([], [], panel))  # keeps the axes
     return framed(
         data,

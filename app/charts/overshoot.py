@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from app.charts.theme import BLUE, DARK_LINES, GREY, VERMILION, template
 
-HEAD, FOOT = 70, 52  # pixels: title and legend above the bars, axis below
+HEAD, FOOT = 34, 66  # pixels: legend above the bars, axis below
 
 
 def overshoot_figure(measures: Sequence[dict[str, Any]], dark: bool = False) -> go.Figure:
@@ -42,25 +42,15 @@ def overshoot_figure(measures: Sequence[dict[str, Any]], dark: bool = False) -> 
     figure.add_vline(x=1, line={"color": GREY, "width": 1.5})
     figure.update_layout(
         template=template(dark),
-        title={
-            "text": "What is left of the change asked of each layer",
-            "x": 0,
-            "xanchor": "left",
-            "y": 1,
-            "yanchor": "top",
-            "pad": {"t": 10},
-            "font": {"size": 17},
-        },
         height=HEAD + FOOT + 58 * len(hidden),
         margin={"l": 70, "r": 20, "t": HEAD, "b": FOOT},
         xaxis={
-            "title": "left: the step helps — share left over — right: it overshoots",
+            "title": {"text": "share left over<br>← helps · overshoots →", "font": {"size": 14}},
             "type": "log",
             "range": [low - 0.16, high + 0.16],
             "tickvals": [factor * 10.0**power for power in range(-3, 9) for factor in _ticks(high)],
         },
         yaxis={"autorange": "reversed"},
-        # Beside the title there is no room for it on a small screen.
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
         bargap=0.35,
     )

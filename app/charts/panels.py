@@ -11,12 +11,10 @@ import plotly.graph_objects as go
 
 from app.charts.curves import DIRECT, hover, ticks
 from app.charts.frame import (
-    MUTED,
     Sizes,
     axis,
     framed,
     heading,
-    note,
     of,
     scatter,
     segment,
@@ -74,7 +72,10 @@ class Panel:
     def across(self, lines: Sequence[Line], size: Sizes, anchor: str) -> dict[str, Any]:
         """Return the horizontal axis."""
         name = TITLES[self.x]
-        hovering = {"hoverformat": ".3~g", "unifiedhovertitle": {"text": f"{name}: %{{x}}"}}
+        hovering: dict[str, Any] = {
+            "hoverformat": ".3~g",
+            "unifiedhovertitle": {"text": f"{name}: %{{x}}"},
+        }
         if self.x not in ("tau", "step_size"):
             return axis(size, name, anchor=anchor, **hovering)
         every = [x for line in lines for x in [*line.columns.get(self.x, []), *line.gone]]
@@ -154,9 +155,13 @@ class Picture:
                 type="log" if panel.log else "linear",
                 tickformat=ticks(panel.format),
             )
-            layout["annotations"].append(heading(f"<b>{panel.title}</b>", number, size.font + 1))
+            title = f"<b>{panel.title}</b>"
             if panel.target and self.target is not None:
                 self._draw_target(layout, panel, number)
+                if panel is next(each for each in self.panels if each.target):
+                    # Beside the title no curve runs through it.
+                    title += f'<wbr>  <span style="font-size:0.9em">┈ {self.target[1]}</span>'
+            layout["annotations"].append(heading(title, number, size.font + 1))
         logs = [of("yaxis", n) for n, panel in enumerate(self.panels, start=1) if panel.log]
         rows = sum(bool(line.gone) for line in self.lines)
         short = all(len(line.label) <= LONGEST for line in self.lines) and not rows
@@ -239,7 +244,7 @@ class Picture:
 
     def _draw_target(self, layout: dict[str, Any], panel: Panel, number: int) -> None:
         assert self.target is not None
-        value, meaning = self.target
+        value = self.target[0]
         layout["shapes"].append(segment(number, y=(value, value), width=1.3))
         for line in self.lines:
             if (at := line.reached.get(panel.x)) is not None:
@@ -252,8 +257,6 @@ class Picture:
                     width=1.2,
                 )
                 layout["shapes"].append(drop)
-        place = {"name": "level", "x": 1, "y": value, "yref": of("y", number)}
-        layout["annotations"].append(note(meaning, number, opacity=MUTED, **place))
 
 
 def _points(

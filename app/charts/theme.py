@@ -6,7 +6,8 @@ implicit ones cool, everything else grey.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
@@ -71,51 +72,65 @@ def line_style(solver: str, optimizer: str = "sgd") -> LineStyle:
     raise ValueError(f"solver must be 'explicit', 'exact' or 'cg', got {solver!r}")
 
 
-@dataclass(frozen=True)
-class Greys:
-    """What is no contender, in one theme: type, grids, limits."""
-
-    text: str
-    muted: str
-    grid: str
-    line: str
-
-
-GREYS = {
-    "light": Greys(text="#1F2328", muted="#57606A", grid="#E6E8EB", line="#8B929B"),
-    "dark": Greys(text="#E6EAF0", muted="#A5ADB8", grid="#2A3038", line="#6B7480"),
-}
-# All that a component of our own needs to know of the themes.
+# What is no contender, in each theme: type, grids, limits; and which lines change their colour.
 PALETTES: dict[str, dict[str, Any]] = {
-    "light": {**asdict(GREYS["light"]), "lines": {}},
-    "dark": {**asdict(GREYS["dark"]), "lines": DARK_LINES},
+    "light": {
+        **{"text": "#1F2328", "muted": "#57606A", "grid": "#E6E8EB", "line": "#8B929B"},
+        "lines": {},
+    },
+    "dark": {
+        **{"text": "#E6EAF0", "muted": "#A5ADB8", "grid": "#2A3038", "line": "#6B7480"},
+        "lines": DARK_LINES,
+    },
 }
+
+
+# Below zero, zero and above, where neither side is explicit or implicit: as in slow motion.
+SIGNED = {
+    "light": [[0, "#762A83"], [0.5, "#F7F7F7"], [1, "#1B7837"]],
+    "dark": [[0, "#C284CD"], [0.5, "#1D2229"], [1, "#68C484"]],
+}
+# From neutral (1) to 2, 10, 100 and 10,000 times too far, or not far enough.
+WARM_COOL = {
+    "light": ("#F3F3F1", "#F6C7A2 #EC9350 #D55E00 #6B2A00", "#B3D5EB #62A9D6 #0072B2 #00304F"),
+    "dark": ("#262C34", "#6B3B1E #B5581B #EF7A2A #FFD9BC", "#224A68 #2B77AD #3D9BDC #C9E6FF"),
+}
+STOPS = (math.log10(2), 1.0, 2.0, 4.0)  # decades from 1
+
+
+def diverging(theme: str) -> list[list[Any]]:
+    """Return Plotly's scale of ratios: from −4 to 4 decades, cool below 1 and warm above."""
+    neutral, warm, cool = WARM_COOL[theme]
+    sides = [(-at, color) for at, color in zip(STOPS, cool.split())][::-1]
+    stops = [*sides, (0.0, neutral), *zip(STOPS, warm.split())]
+    return [[0.5 + at / (2 * STOPS[-1]), color] for at, color in stops]
 
 
 def template(dark: bool) -> go.layout.Template:
     """Return the Plotly template of the light or the dark theme."""
-    greys = GREYS["dark" if dark else "light"]
+    greys = PALETTES["dark" if dark else "light"]
     axis = {
-        "gridcolor": greys.grid,
-        "zerolinecolor": greys.line,
-        "linecolor": greys.grid,
-        "spikecolor": greys.line,
-        "tickfont": {"color": greys.muted},
-        "title": {"font": {"color": greys.text}},
+        "gridcolor": greys["grid"],
+        "zerolinecolor": greys["line"],
+        "linecolor": greys["grid"],
+        "spikecolor": greys["line"],
+        "tickfont": {"color": greys["muted"]},
+        "title": {"font": {"color": greys["text"]}},
         "automargin": True,
         "exponentformat": "power",
     }
     return go.layout.Template(
         layout={
-            "font": {"family": FONT, "size": 14, "color": greys.text},
+            "font": {"family": FONT, "size": 14, "color": greys["text"]},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "colorway": [BLUE, VERMILION, SKY, ORANGE, GREEN, PURPLE],
             "xaxis": axis,
             "yaxis": axis,
             "margin": {"l": 64, "r": 16, "t": 40, "b": 52},
-            "hoverlabel": {"font": {"family": FONT, "size": 13}, "bordercolor": greys.grid},
+            "hoverlabel": {"font": {"family": FONT, "size": 13}, "bordercolor": greys["grid"]},
             "legend": {"orientation": "v", "x": 1.02, "y": 1},
-            "shapedefaults": {"line": {"color": greys.line}},
+            "coloraxis": {"colorscale": diverging("dark" if dark else "light")},
+            "shapedefaults": {"line": {"color": greys["line"]}},
         }
     )

@@ -8,11 +8,14 @@ import streamlit as st
 
 from app.charts.contender_styles import line_styles
 from app.charts.curves import Trace
+from app.charts.strip import Strip
+from app.compare.imported import Imported, imported_traces
 from app.compare.quantities import QUANTITIES, target_of
 from app.compare.results import contender_of
 from app.compare.state import RaceState
+from app.components.layer_metrics import layers_in
 from app.components.run_settings import few_evaluations
-from app.components.run_titles import title_of
+from app.components.run_titles import names_of
 from app.live.chart import live_chart
 from proxprop.runs.record import Run
 from proxprop.runs.results import RaceResults
@@ -21,17 +24,21 @@ from proxprop.spec.racing import labels, members_of
 CHART = 344
 ROW = 26
 # Pixels of the window that stay for the rest of the page.
-REST, REST_IDLE, REST_LECTURE = 440, 280, 297
-CHART_LECTURE, ROW_LECTURE, SPREAD_LECTURE = 315, 36, 21
+REST, REST_IDLE = 440, 280
+ROOM, FOOT = 432, 54  # in a lecture: the least height, and what the bar at the foot takes
 KEY = "race"
 FEW = 25  # evaluations up to which each is drawn as a point
 EMPTY = "Press Start: all contenders begin at the same weights and see the same batches."
 
 
 def race_chart(
-    state: RaceState, race: Run | None, results: RaceResults | None, added: list[Run]
+    state: RaceState,
+    race: Run | None,
+    results: RaceResults | None,
+    added: list[Run],
+    imported: list[Imported],
 ) -> None:
-    """Draw the race and the finished runs beside it, live."""
+    """Draw the race, live, and beside it the finished runs and what was imported."""
     contenders = list(results.config.contenders) if results is not None else []
     styles = line_styles([*contenders, *map(contender_of, added)])
     traces = []
@@ -45,11 +52,13 @@ def race_chart(
             traces.append(
                 Trace(race.id, keys[0], label, color, dash, 2.8, markers=marked, seeds=seeds)
             )
+    names = names_of(added, when=False)
     for run, style in zip(added, styles[len(contenders) :], strict=True):
-        label = f"{title_of(run)} (other day)"
+        label = f"{names[run.id]} (added)"
         traces.append(
             Trace(run.id, "0/evaluations/train_loss", label, style.color, style.dash, 2.0)
         )
+    traces += imported_traces(imported)
     shown = QUANTITIES[state.quantity]
     task = results.config if results is not None else None
     live_chart(
@@ -58,9 +67,10 @@ def race_chart(
         title=shown.title,
         y_title=shown.y_title,
         x=state.axis,
-        log_y=shown.log_y if state.log is None else state.log,
+        log_y=shown.log if state.log is None else state.log,
         height=_height(state, len(traces)),
-        fill=_rest(state, len(traces), task is not None and task.seeds > 1),
+        fill=0 if state.lecture else REST if traces else REST_IDLE,
+        below=FOOT * state.lecture,
         lecture=state.lecture,
         empty=_empty(race, results),
         quantities=[
@@ -78,14 +88,17 @@ def race_chart(
 def _height(state: RaceState, rows: int) -> int:
     """Return the least height; a row more in the table is a row less for the curves."""
     if state.lecture:
-        return CHART_LECTURE
+        return ROOM
     return CHART - ROW * min(2, max(0, rows - 3))
 
 
-def _rest(state: RaceState, rows: int, spread: bool) -> int:
-    if state.lecture and rows:
-        return REST_LECTURE + (ROW_LECTURE + SPREAD_LECTURE * spread) * rows
-    return REST if rows else REST_IDLE
+def contender_strips(race: Run, results: RaceResults) -> list[Strip]:
+    """Return a strip for each contender: of several seeds, the first one's."""
+    config = results.config
+    return [
+        Strip(race.id, *layers_in(config.run(index)), label, members_of(config, index)[0])
+        for index, label in enumerate(labels(config.contenders))
+    ]
 
 
 def _empty(race: Run | None, results: RaceResults | None) -> str:
@@ -106,7 +119,7 @@ def _take_view() -> None:
     """Keep what is looked at, so that it is in the link."""
     if sent := st.session_state[KEY].looked:
         name, log = sent["quantity"].rpartition("/")[2], bool(sent["log"])
-        usual = log == QUANTITIES[name].log_y
+        usual = log == QUANTITIES[name].log
         RaceState.current().change(
             quantity=name, axis=sent["x"], log=None if usual else log, smooth=bool(sent["smooth"])
         )

@@ -11,10 +11,10 @@ import streamlit as st
 from app.charts.contender_styles import line_styles, stroke_css
 from app.charts.search import CRITERIA
 from app.compare.state import FEWEST, MOST, ContenderDraft, RaceState
-from app.components.notation import exact_number
+from app.components.notation import as_written, exact_number
 from app.components.run_titles import config_of
 from app.components.transport import run_buttons
-from app.forms.fields import columns, field, fold, presets, refusal, refusals, shown
+from app.forms.fields import columns, far_from_usual, field, fold, presets, refusal, refusals, shown
 from app.forms.groups import (
     LIMITS,
     MACHINE,
@@ -26,7 +26,8 @@ from app.forms.groups import (
     pairing_of,
     step_group,
 )
-from app.state.draft import Values
+from app.lecture.scenes import shown as scene_shown
+from app.state.draft import Draft, Values
 from app.state.url_state import show_value
 from proxprop.runs.record import Run
 from proxprop.spec.catalog.optimizers import OPTIMIZERS, SOLVER_LABELS, solver_label
@@ -38,7 +39,8 @@ TRIALS = (4, 8, 12, 16, 24, 32, 48, 64, 100, 200)
 LENGTHS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 SEARCH_HELP = (
     "Before the race every contender gets the same number of short trials: η for explicit ones; "
-    "η, τ and explicit η for implicit ones. The best trial's step sizes are raced."
+    "η, τ and explicit η for implicit ones, the present setting first. The best are repeated with "
+    "further seeds, and the best of these is raced."
 )
 
 
@@ -46,6 +48,7 @@ def transport(state: RaceState, race: Run | None) -> None:
     """Show the buttons that make sense for the race as it stands; in a lecture, presets, too."""
     if state.lecture:
         st.html(LECTURE)
+    if state.lecture and scene_shown() is None:
         _presets(state, label_visibility="collapsed")
     with st.container(
         horizontal=True,
@@ -53,15 +56,13 @@ def transport(state: RaceState, race: Run | None) -> None:
         vertical_alignment="center",
         key="transport",
     ):
-        help = "Large type and thick lines, without the form."
-        st.toggle("Lecture", help=help, **state.bind("lecture"))
         run_buttons(race, "a new race", state.start, ready=state.config() is not None)
 
 
 def form(state: RaceState) -> None:
     """Show every setting of a race in one column."""
     if state.notice:
-        st.caption(state.notice)
+        st.caption(as_written(state.notice))
     _presets(state)
     with st.container(key="race-cards", gap="xxsmall"):
         _cards(state)
@@ -69,7 +70,7 @@ def form(state: RaceState) -> None:
         _setting(state)
     if state.problem:
         with st.container(key="refusal-race"):
-            st.markdown(f":material/error: {state.problem}")
+            st.markdown(f":material/error: {as_written(state.problem)}")
     if state.live:
         st.caption("Settings stay fixed until the race ends.")
 
@@ -116,30 +117,33 @@ def _cards(state: RaceState) -> None:
     full = state.live or len(state.contenders) >= MOST
     for index, (draft, name) in enumerate(zip(state.contenders, names, strict=True)):
         with st.container(horizontal=True, gap="xxsmall", key=f"card-{index}", wrap=False):
-            title = f"**{_plain(name)}** {step_sizes(draft.values)}"
-            fold(title, f"{draft.place}card", partial(_contender, draft, name))
+            title = f"**{as_written(name)}** {step_sizes(draft.values)}"
+            fold(title, f"{draft.place}card", partial(_contender, draft, name, state.task))
             st.button(
-                "Copy",
+                f"Copy {as_written(name)}",
                 key=f"{draft.place}copy",
                 icon=":material/content_copy:",
                 type="tertiary",
-                help=f"Add a copy of “{name}”.",
+                help=f"Add a copy of “{as_written(name)}”.",
                 on_click=state.duplicate,
                 args=(index,),
                 disabled=full,
             )
             st.button(
-                "Remove",
+                f"Remove {as_written(name)}",
                 key=f"{draft.place}remove",
                 icon=":material/close:",
                 type="tertiary",
-                help=f"Remove “{name}”.",
+                help=f"Remove “{as_written(name)}”.",
                 on_click=state.remove,
                 args=(index,),
                 disabled=state.live or len(state.contenders) <= FEWEST,
             )
         for setting in draft.problems:
             refusal(draft, setting, "card-")
+        explicit = draft.values["direction.solver"] == "explicit"
+        for setting in ("optimizer.lr", *(() if explicit else ("direction.tau",))):
+            far_from_usual(draft, setting)
     st.button(
         "Add a contender",
         key="race.add",
@@ -161,8 +165,8 @@ def step_sizes(values: Values) -> str:
     return " · ".join(parts)
 
 
-def _contender(draft: ContenderDraft, name: str) -> None:
-    step_group(draft)
+def _contender(draft: ContenderDraft, name: str, task: Draft) -> None:
+    step_group(draft, task)
     # The step group says itself where a pairing is heuristic.
     if (pairing := pairing_of(draft)) is not None and pairing.support == "yes" and pairing.note:
         st.caption(pairing.note)
@@ -193,11 +197,6 @@ def _rename(draft: ContenderDraft, key: str) -> None:
 def _raw_name(draft: ContenderDraft) -> str:
     solver, steps = draft.values["direction.solver"], draft.values["direction.cg_steps"]
     return solver_label(solver, steps) if solver in SOLVER_LABELS else "?"
-
-
-def _plain(name: str) -> str:
-    """Return a name as Markdown that reads like it."""
-    return "".join(f"\\{c}" if c in "\\*_`[]$:~#" else c for c in name)
 
 
 def _setting(state: RaceState) -> None:
@@ -245,6 +244,8 @@ def _search(state: RaceState) -> None:
     for name, label, stops in (
         ("trials", "Trials per contender", TRIALS),
         ("epochs", "Epochs per trial", LENGTHS),
+        ("finalists", "Best trials that are repeated", range(1, 6)),
+        ("final_seeds", "with so many seeds in all", range(1, 6)),
     ):
         st.select_slider(
             label,

@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from app.charts.contender_styles import line_styles
 from app.charts.search import search_figure
-from app.compare.chart import CHART, race_chart
+from app.compare.chart import CHART, contender_strips, race_chart
 from app.compare.form import step_sizes
+from app.compare.import_picker import import_picker
+from app.compare.imported import drawn_imports, imported_row, imported_styles, not_shown
 from app.compare.quantities import target_of
 from app.compare.results import beside, contender_of, results_of
 from app.compare.state import RaceState
 from app.compare.table import Entry, html
-from app.components.links import Link, link_row
-from app.components.run_titles import config_of, data_of, title_of
+from app.components.layer_metrics import activation_strips
+from app.components.links import Link, download_links
+from app.components.notation import as_written, spelled
+from app.components.run_titles import config_of, data_of, names_of
 from app.components.transport import queue_place
 from app.guard import guard
+from app.live.chart import show_figure
 from app.live.status import live_status
 from app.services import get_store
 from app.state.url_state import show_value
 from proxprop.runs.record import Run
 from proxprop.runs.results import RaceResults
-from proxprop.spec.config import RaceConfig, RunConfig
+from proxprop.spec.catalog.optimizers import OPTIMIZERS
+from proxprop.spec.config import Contender, RaceConfig, RunConfig
 from proxprop.spec.config.query import flatten
 from proxprop.spec.racing import Row
+from proxprop.spec.racing.search import doubts
 
 REFRESH = 2.0  # seconds between two looks at the numbers while a race goes on
-MOST = 4  # finished runs of other days
+MOST = 4  # finished runs beside the race
 OFFERED = 100
+# What the table may be grouped by → the group of a contender.
+GROUPS: dict[str, Callable[[Contender], str]] = {
+    "direction": lambda contender: contender.direction.label,
+    "optimizer": lambda contender: OPTIMIZERS[contender.optimizer.name].label,
+}
 
 
 def picture(race: Run | None) -> None:
     """Show a race, live while it goes on and the same afterwards; else what to do."""
     every = None
     if race is not None:
+        if race.foreign:
+            st.warning(as_written(race.foreign))
         state = RaceState.current()
         seen = live_status(race.id, key="race-status", lecture=state.lecture)[race.id]
         if seen["status"] != race.status:  # it moved on while the form was drawn
@@ -41,22 +57,32 @@ def picture(race: Run | None) -> None:
         every = REFRESH if race.status != "ended" else None
         if race.status == "queued" and (place := queue_place(race)):
             st.caption(f"{place}.")
-    st.fragment(_results, run_every=every)(None if race is None else race.id)
+    st.fragment(_results, run_every=every)(None if race is None else race.id, every is not None)
 
 
-def _results(race_id: str | None) -> None:
+def _results(race_id: str | None, live: bool) -> None:
     # A refresh of this part alone does not pass the guard around the page.
     with guard():
         state = RaceState.current()
         race = None if race_id is None else get_store().run(race_id)
+        if live and race is not None and race.status == "ended":
+            st.rerun()  # all of the page says so at once
         results = None if race is None else results_of(race)
-        added = _added(state)
+        added, others = _added(state), drawn_imports()
+        begun = results is not None and bool(results.steps)
         if results is not None and results.search and (results.searching or state.searched):
             _search(results, state.lecture)
-        else:
-            race_chart(state, race, results, added)
+        elif not (state.lecture and state.activations and begun):  # a room sees one of the two
+            race_chart(state, race, results, added, others)
+            if not state.lecture:
+                for words in not_shown(state, others):
+                    st.caption(as_written(f"{words}."))
         if race is not None and results is not None and results.steps:
-            _table(state, race, results, added)
+            if not state.lecture:
+                _table(state, race, results, added)
+                _doubts(race, results)
+            if state.activations:
+                _activations(race, results, lecture=state.lecture)
         if not state.lecture:
             with st.container(horizontal=True, vertical_alignment="center", key="race-below"):
                 _below(state, race, results)
@@ -67,31 +93,41 @@ def _below(state: RaceState, race: Run | None, results: RaceResults | None) -> N
     """Show what is chosen below the table, and what can be taken away."""
     if results is not None and results.steps:
         _baseline(state, results)
+        _grouping(state)
     _added_picker(state)
+    import_picker(state)
     if results is not None and results.search is not None and not results.searching:
         help = "The trials before the race, in place of the race's curves."
         st.toggle("Show the search", help=help, **state.bind("searched"))
+    if results is not None and results.steps:
+        help = "What each contender's steps do to the activations, layer by layer."
+        st.toggle("Activations", help=help, **state.bind("activations"))
     if race is not None:
         target = target_of(state.quantity, state, race)
         shown = f"measure={state.quantity}&target={target:g}"
-        table = f"/api/races/{race.id}/table.csv?{shown}&baseline={state.baseline - 1}"
-        files = f"/api/runs/{race.id}"
-        link_row(
-            [
-                Link(table, "table.csv", ""),
-                Link(f"{files}/points.csv", "points.csv", ""),
-                Link(f"{files}/config.json", "settings.json", ""),
-                Link(f"{files}/snippet.py", "script.py", ""),
-            ]
+        table = f"api/races/{race.id}/table.csv?{shown}&baseline={state.baseline - 1}"
+        download_links(race, Link(table, "Table (CSV)", ""))
+
+
+def _activations(race: Run, results: RaceResults, *, lecture: bool) -> None:
+    """Draw the contenders' strips, all on one scale."""
+    if results.config.instruments.tier == "off":
+        st.caption(
+            "This race does not measure its layers; switch instruments on under More before the "
+            "next one."
         )
+    else:
+        activation_strips(race, contender_strips(race, results), lecture=lecture)
 
 
 def _table(state: RaceState, race: Run, results: RaceResults, added: list[Run]) -> None:
     measure, target = state.quantity, target_of(state.quantity, state, race)
     base = min(state.baseline, len(results.config.contenders)) - 1
     table = results.table(measure, target, base)
-    others = [beside(run, table, measure, target, base) for run in added]
-    styles = line_styles([*results.config.contenders, *map(contender_of, added)])
+    names = names_of(added, when=False)
+    others = [beside(run, names[run.id], table, measure, target, base) for run in added]
+    raced = [*results.config.contenders, *map(contender_of, added)]
+    styles = line_styles(raced)
     states = [_state(row, race) for row in table] + [run.outcome or "" for run in added]
     runs = [results.config.run(index) for index in range(len(table))]
     chosen = [step_sizes(flatten(run)) if results.search else "" for run in runs]
@@ -101,7 +137,24 @@ def _table(state: RaceState, race: Run, results: RaceResults, added: list[Run]) 
             zip([*table, *others], styles, states, chosen + [""] * len(others), strict=True)
         )
     ]
-    st.html(html(entries, measure, target, base, lecture=state.lecture))
+    foreign = drawn_imports()
+    entries += [
+        Entry(imported_row(each, measure, target), style, "", each.note, source=each.run.source)
+        for each, style in zip(foreign, imported_styles(foreign), strict=True)
+    ]
+    groups = [GROUPS[state.grouped](each) for each in raced] if state.grouped else []
+    groups += ["imported"] * len(foreign) * bool(groups)
+    st.html(html(entries, measure, target, base, groups))
+
+
+def _doubts(race: Run, results: RaceResults) -> None:
+    """Warn where a search may have chosen badly."""
+    asked, search = race.config, results.search
+    if search is None or not isinstance(asked, RaceConfig):
+        return
+    for row in results.table():
+        for sentence in doubts(search, asked, row.contender, row.outcomes):
+            st.caption(f":material/warning: {as_written(f'{row.label}: {spelled(sentence)}.')}")
 
 
 def _state(row: Row, race: Run) -> str:
@@ -122,11 +175,23 @@ def _baseline(state: RaceState, results: RaceResults) -> None:
     st.selectbox(
         "Baseline",
         range(1, len(names) + 1),
-        format_func=lambda place: f"÷ {names[place - 1]}",
+        format_func=lambda place: f"against {names[place - 1]}",
         label_visibility="collapsed",
-        help="The baseline: the table's last column divides by its time.",
+        help="The baseline: the table's last column compares times with its time.",
         width=310,
         **bound,
+    )
+
+
+def _grouping(state: RaceState) -> None:
+    st.selectbox(
+        "Groups",
+        ["", *GROUPS],
+        format_func=lambda name: f"grouped by {name}" if name else "not grouped",
+        label_visibility="collapsed",
+        help="Rows of the table that belong together stand together, under a heading.",
+        width=220,
+        **state.bind("grouped"),
     )
 
 
@@ -135,17 +200,19 @@ def _search(results: RaceResults, lecture: bool) -> None:
     assert payload is not None
     done = len(payload["results"])
     title = f"Search of step sizes: {done} of {payload['total']} trials"
-    dark = st.context.theme.type == "dark"
-    figure = search_figure(payload, results.config.contenders, dark=dark, title=title)
-    size = 18 if lecture else 13.5
-    figure.update_layout(height=480 if lecture else CHART, font={"size": size})
-    figure.update_xaxes(title_font={"size": size}, tickfont={"size": size - 1})
-    figure.update_yaxes(title_font={"size": size}, tickfont={"size": size - 1})
-    st.plotly_chart(figure, theme=None, key="race.search.figure", config={"displayModeBar": False})
+    show_figure(
+        search_figure(payload, results.config.contenders, lecture=lecture),
+        key="race.search.figure",
+        title=title,
+        headed=True,
+        height=480 if lecture else CHART,
+        lecture=lecture,
+        empty="The first trials are under way.",
+    )
 
 
 def _added(state: RaceState) -> list[Run]:
-    """Return the runs of other days drawn beside the race, in the order they were chosen."""
+    """Return the finished runs drawn beside the race, in the order they were chosen."""
     known = get_store().get(list(state.runs)) if state.runs else {}
     return [known[run_id] for run_id in state.runs if run_id in known]
 
@@ -160,14 +227,15 @@ def _added_picker(state: RaceState) -> None:
         chosen = [run for run in _added(state) if run.id not in {run.id for run in ended}]
         readable = [run for run in ended if isinstance(config_of(run), RunConfig) and run.step > 0]
         runs = [*chosen, *readable]
+        known = {run.id: run for run in runs}
         if not runs:
             st.caption("No run has finished yet; the Train page makes some.")
             return
-        names = {run.id: f"{title_of(run)}  ·  {data_of(config_of(run))}" for run in runs}
+        names = names_of(runs)
         st.multiselect(
             "Finished runs",
             list(names),
-            format_func=names.__getitem__,
+            format_func=lambda run_id: f"{names[run_id]}  ·  {data_of(config_of(known[run_id]))}",
             max_selections=MOST,
             placeholder="choose up to four",
             **state.bind("runs", key="race.added.ids"),

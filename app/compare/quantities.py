@@ -13,10 +13,10 @@ from proxprop.spec.config import RaceConfig
 FIT, LEARN = "Who fits fastest?", "Who learns best?"
 QUANTITIES: dict[Shown, Quantity] = {
     "train_loss": Quantity(
-        "evaluations/train_loss", "training loss", FIT, "full training loss J", log_y=True
+        "evaluations/train_loss", "training loss", FIT, "full training loss J", log=True
     ),
     "validation_loss": Quantity(
-        "evaluations/validation_loss", "validation loss", LEARN, "validation loss", log_y=True
+        "evaluations/validation_loss", "validation loss", LEARN, "validation loss", log=True
     ),
     "validation_accuracy": Quantity(
         "evaluations/validation_accuracy",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import pandas as pd
 
-from app.components.run_titles import title_of
+from app.components.run_settings import single_config
+from app.newest import newest
 from app.services import get_store
 from proxprop.runs.record import Run
 from proxprop.runs.results import RaceResults, race_results
-from proxprop.spec.config import Contender, RaceConfig, RunConfig
+from proxprop.spec.config import Contender, RaceConfig
 from proxprop.spec.curves import Measure
 from proxprop.spec.events import Ended
 from proxprop.spec.racing import Row, rows
@@ -26,32 +26,35 @@ def results_of(race: Run) -> RaceResults:
 
 def contender_of(run: Run) -> Contender:
     """Return a finished run as if it competed."""
-    config = run.config
-    assert isinstance(config, RunConfig)
+    config = single_config(run)
     return Contender(direction=config.direction, optimizer=config.optimizer)
 
 
 def beside(
-    run: Run, table: Sequence[Row], measure: Measure, target: float | None, baseline: int
+    run: Run,
+    label: str,
+    table: Sequence[Row],
+    measure: Measure,
+    target: float | None,
+    baseline: int,
 ) -> Row:
     """Return the row of a finished run, compared with the race's baseline."""
     config, twin = run.config, contender_of(run)
-    shared = config.model_dump(exclude={"kind", "direction", "optimizer", "changes"})
+    shared = config.model_dump(include={"data", "model", "batch_size", "seed", "evaluation"})
     twins = RaceConfig.parse({**shared, "contenders": (twin, twin)})
     outcome = run.outcome or "finished"
     ended = Ended(outcome, run.step, run.epoch, run.seconds, run.words, run.summary)
     evaluations, steps = _points(run.id, run.revision, run.step)
     data = ({0: evaluations}, {0: steps}, {0: ended})
     row = rows(twins, *data, target=target, measure=measure)[0]
-    return replace(row, label=title_of(run)).beside(table[baseline], measure)
+    return replace(row, label=label).beside(table[baseline], measure)
 
 
-# Keyed by how far a run has come.
-@lru_cache(maxsize=8)
+@newest(4)
 def _read(run_id: str, revision: int, step: int, state: str, searched: int) -> RaceResults:
     return race_results(get_store(), get_store().run(run_id))
 
 
-@lru_cache(maxsize=16)
+@newest(8)
 def _points(run_id: str, revision: int, step: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return get_store().points(run_id, "evaluations"), get_store().points(run_id, "steps")

@@ -76,7 +76,8 @@ class RaceState(UrlState):
         log: Whether the vertical axis is logarithmic; None for what suits the quantity.
         smooth: Whether the chart draws running means.
         searched: Whether the search is looked at in place of the race.
-        lecture: Whether the last row must be able to read it: no form, large type, thick lines.
+        grouped: Whether the table's rows stand by direction or by optimizer.
+        activations: Whether the contenders' activation updates are shown below the table.
         target: Where a target was dragged to, by quantity.
         task: What all contenders share, on the form.
         contenders: Their own settings.
@@ -85,6 +86,8 @@ class RaceState(UrlState):
         trials: by so many trials of each contender,
         epochs: each so long,
         criterion: of which the best has the lowest of this.
+        finalists: How many trials of each contender are repeated,
+        final_seeds: with how many seeds in all.
         base: What the form is compared with: the default race, or the one shown.
         problem: What is wrong with the race as a whole, in words.
         notice: What could not be read of the link, in words.
@@ -100,7 +103,8 @@ class RaceState(UrlState):
     log: bool | None = None
     smooth: bool = False
     searched: bool = Field(False, alias="search")
-    lecture: bool = False
+    grouped: Literal["", "direction", "optimizer"] = Field("", alias="group")
+    activations: bool = False
     target: dict[Shown, Annotated[float, Field(gt=0, lt=1e12)]] = Field({})
 
     task: Draft = Field(default_factory=Draft, exclude=True)
@@ -110,6 +114,8 @@ class RaceState(UrlState):
     trials: int = Field(SEARCH.trials, exclude=True)
     epochs: float = Field(SEARCH.epochs, exclude=True)
     criterion: Literal["validation_loss", "train_loss"] = Field(SEARCH.criterion, exclude=True)
+    finalists: int = Field(SEARCH.finalists, exclude=True)
+    final_seeds: int = Field(SEARCH.seeds, exclude=True)
     base: RaceConfig = Field(default_factory=default_race, exclude=True)
     problem: str = Field("", exclude=True)
     notice: str = Field("", exclude=True)
@@ -158,6 +164,8 @@ class RaceState(UrlState):
             trials=search.trials,
             epochs=search.epochs,
             criterion=search.criterion,
+            finalists=search.finalists,
+            final_seeds=search.seeds,
             baseline=min(self.baseline, len(self.contenders)),
         )
 
@@ -185,7 +193,11 @@ class RaceState(UrlState):
         values: dict[str, Any] = shared.model_dump(include=set(SHARED))
         try:
             search = self.search_first and SearchConfig(
-                trials=self.trials, epochs=self.epochs, criterion=self.criterion
+                trials=self.trials,
+                epochs=self.epochs,
+                criterion=self.criterion,
+                finalists=self.finalists,
+                seeds=self.final_seeds,
             )
             return RaceConfig.parse(
                 values | {"contenders": contenders, "seeds": self.seeds, "search": search or None}

@@ -10,7 +10,7 @@ from html import escape
 from app.charts.contender_styles import stroke_css
 from app.charts.theme import LineStyle
 from app.components.notation import duration, number
-from app.components.run_titles import STATES
+from app.components.run_titles import MEANINGS, STATES
 from proxprop.spec.curves import Measure, Stat
 from proxprop.spec.racing import Row
 
@@ -31,7 +31,8 @@ class Entry:
         style: Its line on the chart.
         state: Key of `STATES`; empty while it waits for its turn.
         note: Its step sizes, where a search chose them; else empty.
-        beside: Whether it comes from another day: not measured in the same race.
+        beside: Whether it was added: not measured in the same race.
+        source: What exported it, if it was imported: it takes no part and is never ahead.
     """
 
     row: Row
@@ -39,6 +40,7 @@ class Entry:
     state: str
     note: str = ""
     beside: bool = False
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,11 @@ class Column:
     def leader(self, entries: Sequence[Entry]) -> int | None:
         """Return who is ahead and marked; nobody where only one has a number."""
         sign = -1 if self.kind.endswith("accuracy") else 1
-        values = [(sign * self.stat(entry.row).mean, i) for i, entry in enumerate(entries)]
+        values = [
+            (sign * self.stat(entry.row).mean, i)
+            for i, entry in enumerate(entries)
+            if not entry.source
+        ]
         there = [(value, index) for value, index in values if not math.isnan(value)]
         return min(there)[1] if self.led and len(there) > 1 else None
 
@@ -82,33 +88,43 @@ def html(
     measure: Measure,
     target: float,
     baseline: int,
-    lecture: bool = False,
+    groups: Sequence[str] = (),
 ) -> str:
     """Return the table as a person reads it.
 
     Args:
-        entries: Contenders in their order, then runs of other days.
+        entries: Contenders in their order, then runs added, then what was imported.
         measure: What is looked at; the target is one of it.
         target: The loss to fall to, or the accuracy to rise to.
-        baseline: Whose times the last column divides by.
-        lecture: Larger type, and only the columns that a room can take in.
+        baseline: Whose times the last column compares with.
+        groups: Of each contender, where rows of a group stand under its heading.
     """
     columns = _columns(measure, target)
-    heads = ["", "", *(column.head for column in columns), "time ÷<br>baseline"]
+    heads = ["", "", *(column.head for column in columns), "against<br>baseline"]
     leaders = [column.leader(entries) for column in columns]
     lines = []
     for index, entry in enumerate(entries):
-        cells = [f"<td>{_who(entry)}</td><td>{_outcome(entry)}</td>"]
+        meaning = f' title="{escape(MEANINGS.get(entry.state, ""))}"'
+        cells = [f"<td>{_who(entry)}</td><td{meaning}>{_outcome(entry)}</td>"]
         for column, leader in zip(columns, leaders, strict=True):
             best = " class=best" * (leader == index)
             cells.append(f"<td{best}>{column.cell(entry.row)}</td>")
         ratio = "baseline" if index == baseline else _ratio(entry.row)
         lines.append(f'<tr data-contender="{index}">{"".join(cells)}<td>{ratio}</td></tr>')
+    lines = _grouped(lines, groups, len(heads)) if groups else lines
     head = "".join(f"<th>{head}</th>" for head in heads)
     places = [f'.race-table tr[data-contender="{index}"] i' for index in range(len(entries))]
     strokes = stroke_css(places, [entry.style for entry in entries])
-    place = f'<div class="race-table{" race-lecture" * lecture}">'
-    return f"{strokes}{place}<table><tr>{head}</tr>{''.join(lines)}</table></div>"
+    return f'{strokes}<div class="race-table"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
+
+
+def _grouped(lines: Sequence[str], groups: Sequence[str], width: int) -> list[str]:
+    """Return the lines in the order of their groups, a heading before each."""
+    made = []
+    for name in dict.fromkeys(groups):
+        made.append(f'<tr class="group"><td colspan="{width}">{escape(name)}</td></tr>')
+        made += [line for line, group in zip(lines, groups, strict=True) if group == name]
+    return made
 
 
 def _columns(measure: Measure, target: float) -> list[Column]:
@@ -131,6 +147,7 @@ def _who(entry: Entry) -> str:
         escape(entry.note),
         f"N = {len(row.members)} seeds" * (len(row.members) > 1),
         "not measured in the same race" * entry.beside,
+        f"not raced here: from {escape(entry.source)}" if entry.source else "",
     ]
     small = "".join(f"<br><small>{note}</small>" for note in notes if note)
     return f"<i></i>{escape(row.label)}{small}"
@@ -138,6 +155,8 @@ def _who(entry: Entry) -> str:
 
 def _outcome(entry: Entry) -> str:
     row = entry.row
+    if entry.source:
+        return "↥ imported"
     some = entry.state == "diverged" and 0 < row.diverged < len(row.members)
     share = f" {row.diverged} of {len(row.members)}" if some else ""
     return STATES.get(entry.state, "◌ waiting") + share
@@ -145,7 +164,9 @@ def _outcome(entry: Entry) -> str:
 
 def _ratio(row: Row) -> str:
     ratio = row.ratios.get("seconds_to_target", math.nan)
-    return "–" if math.isnan(ratio) else f"{number(ratio)}×"
+    if math.isnan(ratio) or ratio <= 0:
+        return "–"
+    return f"{number(ratio)}× slower" if ratio > 1 else f"{number(1 / ratio)}× faster"
 
 
 def _value(value: float, kind: str, digits: int = 3) -> str:

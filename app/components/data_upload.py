@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app.components.notation import as_written
+from app.edge.uploads import UPLOADS, let_go
+from app.permits import NotPermitted, may_start, permit
 from app.state.draft import Draft
 from proxprop.data.errors import DataError
 from proxprop.data.uploads import ENDINGS, MAX_MEGABYTES, keep_upload
@@ -13,10 +15,13 @@ from proxprop.data.uploads import ENDINGS, MAX_MEGABYTES, keep_upload
 def data_upload(draft: Draft) -> None:
     """Offer to send a file; once it is there, it is the draft's `data.path`.
 
-    A new key after each file lets go of the one that was sent, which the server holds in memory.
+    A new key after each file empties the uploader for the next one.
     """
     count, problem = f"{draft.place}upload.count", f"{draft.place}upload.problem"
     key = f"{draft.place}upload.{st.session_state.setdefault(count, 0)}"
+    if not may_start():
+        return
+    UPLOADS.permit()
     st.file_uploader(
         "Or send a small file",
         type=list(ENDINGS),
@@ -39,6 +44,9 @@ def _take(draft: Draft, key: str, count: str, problem: str) -> None:
     st.session_state[count] += 1
     st.session_state[problem] = ""
     try:
+        permit("upload")
         draft.edit("data.path", str(keep_upload(sent.name, sent.getvalue())))
-    except DataError as error:
+    except (DataError, NotPermitted) as error:
         st.session_state[problem] = str(error)
+    finally:
+        let_go(sent)

@@ -15,7 +15,7 @@ class Link(NamedTuple):
     """One link.
 
     Attributes:
-        url: Where it leads: a page of the dashboard, or a file.
+        url: Where it leads from a page, all of which lie side by side: another page, or a file.
         label: What a person reads.
         file: How a file is named where it is saved, "" for its own name; None for a page.
     """
@@ -23,6 +23,11 @@ class Link(NamedTuple):
     url: str
     label: str
     file: str | None = None
+
+
+def tab_title(*parts: str) -> None:
+    """Say in the browser's tab what is shown, the page last."""
+    st.set_page_config(page_title=" · ".join([*parts, "ProxProp"]))
 
 
 def link_row(links: Iterable[Link]) -> None:
@@ -37,19 +42,18 @@ def _target(link: Link) -> str:
     return 'target="_self"' if link.file is None else f'download="{escape(link.file)}"'
 
 
-def download_links(run: Run) -> None:
+def download_links(run: Run, *first: Link) -> None:
     """Show a row of links: what a run leaves, its layers; once ended also weights and Compare."""
-    files = {
-        "points.csv": "Points (CSV)",
-        "config.json": "Settings (JSON)",
-        "snippet.py": "Python script",
-    }
+    files = {"points.csv": "Points (CSV)", "config.json": "Settings (JSON)"}
+    if run.kind != "sweep":  # whose picture a script cannot draw
+        files["snippet.py"] = "Python script"
     ended = run.status == "ended"
     if run.kind == "run" and ended:
         files["weights.safetensors"] = "Trained weights"
-    links = [Link(f"/api/runs/{run.id}/{name}", label, "") for name, label in files.items()]
+    own = [Link(f"api/runs/{run.id}/{name}", label, "") for name, label in files.items()]
+    links = [*first, *own]
     if run.kind == "run":
-        links.append(Link(f"/layers?run={run.id}", "Open in Layers"))
+        links.append(Link(f"layers?run={run.id}", "Open in Layers"))
         if ended:
-            links.append(Link(f"/compare?runs={run.id}", "Open in Compare"))
+            links.append(Link(f"compare?runs={run.id}", "Open in Compare"))
     link_row(links)

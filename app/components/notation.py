@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 PAPER = "[Frerix, Möllenhoff, Moeller and Cremers, ICLR 2018](https://arxiv.org/abs/1706.04638)"
@@ -11,6 +12,9 @@ FOOTNOTE = (
 )
 
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def exact_number(value: float) -> str:
     """Return the shortest text that reads back as exactly `value`: 0.05, 1, 1e-5."""
     text = repr(float(value)).removesuffix(".0")
@@ -18,10 +22,27 @@ def exact_number(value: float) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return `value` with `digits` significant digits, or a dash where there is none."""
+    """Return `value` with `digits` significant digits, 4.74·10⁻⁴; a dash where there is none."""
     if value is None:
         return "–"
-    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e")
+    if not math.isfinite(value):
+        return "not finite"
+    # As `number` of app/web/format.js: small and large numbers by powers of ten.
+    scientific = value != 0 and not 1e-3 <= abs(value) < 1e4
+    rounded = f"{value:.{digits - 1}e}" if scientific else f"{value:.{digits}g}"
+    mantissa, _, exponent = rounded.partition("e")
+    if scientific:
+        return f"{mantissa}·10{str(int(exponent)).translate(RAISED)}"
+    return f"{value:.0f}" if exponent else mantissa
+
+
+def spelled(words: str) -> str:
+    """Return words of a run with the numbers in them as on every page: 1.52e+04 is 1.52·10⁴."""
+
+    def power(found: re.Match[str]) -> str:
+        return f"{found[1]}·10{str(int(found[2])).translate(RAISED)}"
+
+    return re.sub(r"(\d)e([+-]?\d+)\b", power, words)
 
 
 def duration(seconds: float | None) -> str:
@@ -42,6 +63,21 @@ def count(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
+def typeset(text: str) -> str:
+    """Return plain text as Markdown in which λ_max and its like are typeset."""
+    return re.sub(r"λ_(max|min)", r"$\\lambda_{\\\1}$", text)
+
+
+# What Markdown, TeX and Streamlit's own signs begin or end with; at the start of a line, lists.
+_SIGNS = re.compile(
+    r"[\\`*\[\]<~$]|(?<!\w)_|_(?!\w)|:(?=\S)|&(?=[\w#])|(?<=\bwww)\."
+    r"|^[-+=>#](?=[\s#>]|$)|(?<=^\d)[.)](?=\s)"
+)
+
+
 def as_written(text: str) -> str:
-    """Return text that Markdown shows as it is: names of files and classes may hold any sign."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+    """Return text that Markdown shows as it is, in one line.
+
+    Whatever a person may have named (runs, files, classes) or put into a link is shown so.
+    """
+    return _SIGNS.sub(r"\\\g<0>", " ".join(text.split()))

@@ -53,19 +53,16 @@ class Tile:
     style: LineStyle
 
 
-def live_tiles(
-    run: str | None, tiles: Sequence[LiveTile], *, key: str, lecture: bool = False
-) -> None:
+def live_tiles(run: str | None, tiles: Sequence[LiveTile], *, key: str) -> None:
     """Show the latest value of each series.
 
     Args:
         run: Id of the run; None shows dashes.
         tiles: What to show, left to right.
         key: Identity on the page.
-        lecture: Larger type.
     """
-    data = {"run": run, "tiles": [asdict(tile) for tile in tiles], "lecture": lecture}
-    mount("tiles", data, key=key, height=96 if lecture else 68)
+    data = {"run": run, "tiles": [asdict(tile) for tile in tiles]}
+    mount("tiles", data, key=key, height=68)
 
 
 def tile_row(tiles: Sequence[Tile]) -> None:

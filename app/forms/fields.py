@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from app.components.notation import exact_number
+from app.components.notation import as_written, exact_number, number
 from app.forms.settings import CHOICES, SETTINGS
+from app.live.component import mount
 from app.state.draft import DEFAULTS, LISTS, Draft, read_text
-from app.state.url_state import show_value
+from app.state.url_state import overtaken, show_value
 
 # Ten stops a decade, all of them numbers a person would write.
 STOPS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+DIAL = 46  # pixels of a number with its slider
 
 
 def log_grid(low: float, high: float) -> list[float]:
@@ -33,13 +36,13 @@ def shown(name: str, raw: Any) -> str:
 
 
 def field(draft: Draft, name: str) -> None:
-    """Show a setting as what it is: a choice, a switch, a slider with its number, or a text."""
+    """Show a setting as what it is: a choice, a switch, a dial, or a text."""
     if name in CHOICES:
         choose(draft, name)
     elif isinstance(DEFAULTS[name], bool):
         switch(draft, name)
     elif SETTINGS[name].high:
-        slider(draft, name)
+        dial(draft, name)
     else:
         text(draft, name)
 
@@ -52,50 +55,66 @@ def columns(draft: Draft, left: Iterable[str], right: Iterable[str]) -> None:
                 field(draft, name)
 
 
-def text(draft: Draft, name: str, *, empty: str | None = None, bare: bool = False) -> None:
+def text(draft: Draft, name: str, *, empty: str | None = None) -> None:
     """Show a text field.
 
     Args:
         draft: What is edited.
         name: Of the setting.
         empty: What stands in the field while it is empty, if not what the setting says.
-        bare: Without label and refusal, which stand elsewhere.
     """
     options = _bound(draft, name, "text", shown(name, draft.values[name]))
-    if bare:
-        options |= {"help": None, "label_visibility": "collapsed"}
     options["placeholder"] = SETTINGS[name].empty if empty is None else empty
     st.text_input(SETTINGS[name].label, **options)
-    if not bare:
-        refusal(draft, name)
+    refusal(draft, name)
 
 
-def slider(
-    draft: Draft, name: str, *, grid: Sequence[float] = (), fallback: float | None = None
+def dial(
+    draft: Draft,
+    name: str,
+    *,
+    grid: Sequence[float] = (),
+    fallback: float | None = None,
+    lecture: bool = False,
 ) -> None:
-    """Show a logarithmic slider with the exact number beside it.
+    """Show a number as a logarithmic slider below its exact value.
 
     Args:
         draft: What is edited.
         name: Of the setting.
         grid: Stops; a logarithmic grid over the setting's range if empty.
         fallback: Where the slider stands while the setting is empty; also its placeholder.
+        lecture: Large.
     """
-    setting = SETTINGS[name]
+    setting, value = SETTINGS[name], draft.values[name]
     stops = list(grid) or log_grid(setting.low, setting.high)
-    raw = fallback if draft.values[name] is None else draft.values[name]
-    value = raw if isinstance(raw, (int, float)) and math.isfinite(raw) and raw > 0 else stops[0]
-    left, right = st.columns([3, 1], vertical_alignment="center", gap="xsmall")
-    with left:
-        st.select_slider(
-            setting.label,
-            options=sorted({*stops, value}),
-            format_func=lambda stop: shown("", stop),
-            **_bound(draft, name, "slider", value),
-        )
-    with right:
-        text(draft, name, bare=True, empty=shown("", fallback))
+    raw = fallback if value is None else value
+    key = f"{draft.place}dial.{name}"
+    data = {
+        "label": setting.label,
+        "help": setting.help,
+        "text": shown(name, value),
+        "at": raw if isinstance(raw, (int, float)) and math.isfinite(raw) else stops[0],
+        "empty": shown("", fallback),
+        "stops": [shown("", stop) for stop in stops],
+        "whole": isinstance(DEFAULTS[name], int),
+        "disabled": draft.locked(name),
+        "lecture": lecture,
+    }
+    take = partial(_take_turned, draft, name, key)
+    mount("dial", data, key=key, height=None if lecture else DIAL, on_changed_change=take)
     refusal(draft, name)
+    far_from_usual(draft, name, stops[0], stops[-1])
+
+
+def far_from_usual(draft: Draft, name: str, low: float = 0.0, high: float = 0.0) -> None:
+    """Warn beside a number outside its usual range, its slider's unless another one is given."""
+    setting, value = SETTINGS[name], draft.values[name]
+    low, high = low or setting.low, high or setting.high
+    if name not in draft.problems and isinstance(value, (int, float)) and not low <= value <= high:
+        usual = f"{number(low)} to {number(high)}"
+        given = f"{setting.label} is mostly {usual}, here {number(value)}"
+        st.caption(f":material/warning: Far from usual: {given}.")
 
 
 def choose(
@@ -166,7 +185,7 @@ def refusal(draft: Draft, name: str, place: str = "") -> None:
     if message:
         label = SETTINGS[name].label if name in SETTINGS else ""
         with st.container(key=f"refusal-{draft.place}{place}{name}".replace(".", "-")):
-            st.markdown(f":material/error: {label} {message}.")
+            st.markdown(f":material/error: {label} {as_written(message)}.")
 
 
 def refusals(draft: Draft, *names: str) -> None:
@@ -212,5 +231,11 @@ def _bound(draft: Draft, name: str, kind: str, value: Any) -> dict[str, Any]:
 
 def _take(draft: Draft, name: str, key: str) -> None:
     value = st.session_state[key]
-    if value is not None:  # None: a list that shows a value it does not offer
+    # None: a list that shows a value it does not offer
+    if value is not None and not overtaken(key, value):
         draft.edit(name, read_text(name, value) if isinstance(value, str) else value)
+
+
+def _take_turned(draft: Draft, name: str, key: str) -> None:
+    if sent := st.session_state[key].changed:
+        draft.edit(name, read_text(name, sent["text"]))

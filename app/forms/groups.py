@@ -14,10 +14,11 @@ import streamlit as st
 from app.components.data_upload import data_upload
 from app.components.network import model_title, show_layers
 from app.components.notation import as_written, count, exact_number
-from app.forms.fields import choose, columns, field, fold, refusals, shown, slider, text
+from app.components.step_cost import step_cost
+from app.forms.fields import choose, columns, dial, field, fold, refusals, shown, text
 from app.forms.settings import CHOICES, SETTINGS
 from app.samples import found_in
-from app.state.draft import Draft, check_task
+from app.state.draft import DEFAULTS, Draft, check, check_task
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import MODELS
 from proxprop.spec.catalog.optimizers import OPTIMIZERS, SOLVER_LABELS, Pairing
@@ -25,7 +26,8 @@ from proxprop.spec.config import Change, ConfigError
 from proxprop.spec.settings import LIVE
 
 COUNTS = (*range(1, 11), 12, 15, 20, 25, 30, 40, 50, 60, 80, 100)  # CG steps on the slider
-MACHINE = ("device", "precision", "evaluation.", "instruments.", "checkpoint.")
+TASK = {k for k in DEFAULTS if k.startswith(("data.", "model."))} | {"batch_size"}
+MACHINE = ("device", "precision", "evaluation.", "instruments.", "checkpoint.", "log")
 # What a person sees only after opening "More"; η and its kin stand in the open.
 MORE = (
     *(
@@ -33,6 +35,7 @@ MORE = (
         for name in SETTINGS
         if name.startswith(("optimizer.", "direction.")) and name not in LIVE
     ),
+    "devices",
     *MACHINE,
 )
 LIMITS = (["budget.epochs"], ["budget.seconds"])  # in two columns
@@ -104,25 +107,36 @@ def _model(draft: Draft) -> None:
     show_layers(draft.config() or check_task(draft.values))
 
 
-def step_group(draft: Draft) -> None:
-    """Show what determines one step of the weights: direction, τ, k, optimizer, η."""
+def step_group(draft: Draft, task: Draft | None = None) -> None:
+    """Show what determines one step of the weights: direction, τ, k, Gram, optimizer, η.
+
+    Args:
+        draft: What is edited.
+        task: Has the data and the network, where `draft` has not.
+    """
     solver, lr = draft.values["direction.solver"], draft.values["optimizer.lr"]
     choose(draft, "direction.solver", segments=True)
     if solver != "explicit":
         field(draft, "direction.tau")
     if solver == "cg":
-        slider(draft, "direction.cg_steps", grid=COUNTS)
-    if solver == "exact" or draft.values["direction.gram"] == "running":
+        dial(draft, "direction.cg_steps", grid=COUNTS)
+    gram = draft.values["direction.gram"]
+    if solver == "exact" or (solver == "cg" and gram == "running"):
         choose(draft, "direction.gram")
-    if solver == "exact" and draft.values["direction.gram"] == "running":
+    if solver == "exact" and gram != "batch":
         columns(draft, ["direction.decay"], ["direction.refresh"])
+        own = {k: v for k, v in draft.values.items() if k.startswith("direction.")}
+        shared = (task or draft).values
+        config, _ = check({**DEFAULTS, **{k: shared[k] for k in shared if k in TASK}, **own})
+        if config is not None:
+            step_cost(config)
     choose(draft, "optimizer.name", options=optimizers(solver))
     if (pairing := pairing_of(draft)) is not None and pairing.support == "heuristic":
         st.caption(pairing.note)
     field(draft, "optimizer.lr")
     _offer(draft)
     fallback = lr if isinstance(lr, (int, float)) else None
-    slider(draft, "optimizer.explicit_lr", fallback=fallback)
+    dial(draft, "optimizer.explicit_lr", fallback=fallback)
 
 
 def optimizers(solver: str) -> dict[str, str]:
@@ -162,29 +176,33 @@ def _offer(draft: Draft) -> None:
 def budget_group(draft: Draft) -> None:
     """Show batch size, budget and seed; their values are on the button that opens them."""
     values = draft.values
-    batch, seed = values["batch_size"], values["seed"]
+    batch, seed = (as_written(str(values[name])) for name in ("batch_size", "seed"))
     title = f"Batch **{batch}**  ·  **{budget_title(values)}**  ·  seed **{seed}**"
     fold(title, "budget", partial(_budget, draft))
-    refusals(draft, "batch_size", "budget.", "seed")
+    refusals(draft, "batch_size", "budget.", "pace", "seed")
 
 
 def _budget(draft: Draft) -> None:
     field(draft, "batch_size")
-    columns(draft, *LIMITS)
-    field(draft, "budget.steps")
-    st.caption("A run ends at the first of these limits it reaches.")
+    field(draft, "budget.endless")
+    if draft.values["budget.endless"] is not True:
+        columns(draft, *LIMITS)
+        field(draft, "budget.steps")
+        st.caption("A run ends at the first of these limits it reaches.")
+    field(draft, "pace")
     field(draft, "seed")
 
 
 def budget_title(values: dict[str, Any]) -> str:
     """Return when a run ends, in a few words."""
-    units = {"budget.epochs": "epochs", "budget.seconds": "s", "budget.steps": "steps"}
+    units = {"budget.epochs": "epoch", "budget.seconds": "s", "budget.steps": "step"}
     parts = [
-        f"{shown('', values[name])} {unit}"
+        f"{shown('', values[name])} {unit}{'s' * (unit != 's' and values[name] != 1)}"
         for name, unit in units.items()
         if values[name] is not None
     ]
-    return " or ".join(parts) or "no end"
+    pace = f", {shown('', values['pace'])} steps/s" if values["pace"] is not None else ""
+    return ("∞" if values["budget.endless"] is True else " or ".join(parts) or "no end") + pace
 
 
 def more_group(draft: Draft) -> None:
@@ -202,7 +220,7 @@ def _more(draft: Draft) -> None:
             st.markdown(f"- step {_planned(change)}")
         st.button("Forget them", key="changes.clear", on_click=draft.edit, args=("changes", []))
     contender_fields(draft)
-    machine_fields(draft)
+    machine_fields(draft, "devices")
 
 
 def contender_fields(draft: Draft) -> None:
@@ -224,12 +242,12 @@ def contender_fields(draft: Draft) -> None:
     )
 
 
-def machine_fields(draft: Draft) -> None:
-    """Show where it computes, and how often it measures and saves."""
+def machine_fields(draft: Draft, *more: str) -> None:
+    """Show where it computes, and how often it measures and saves; and what a run alone has."""
     columns(
         draft,
-        ["precision", "instruments.tier", "evaluation.every"],
-        ["device", "instruments.every", "checkpoint.seconds"],
+        ["precision", "instruments.tier", "evaluation.every", "log", *more],
+        ["device", "instruments.every", "checkpoint.seconds", "checkpoint.along"],
     )
     field(draft, "evaluation.train")
 
@@ -244,6 +262,8 @@ def _planned(raw: Any) -> str:
     for control, value in change.values.given().items():
         if control == "solver":
             parts.append(SOLVER_LABELS[str(value)].replace("CG k", "CG"))
+        elif control == "gram":
+            parts.append(f"{settings[control].label} {CHOICES['direction.gram'][str(value)]}")
         else:
             number = exact_number(value) if isinstance(value, float) else value
             parts.append(f"{settings[control].label} {number}")

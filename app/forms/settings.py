@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from proxprop.runs.trackers import TRACKERS
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.catalog.models import MODELS
 from proxprop.spec.catalog.optimizers import OPTIMIZERS, SOLVER_LABELS
@@ -110,7 +111,7 @@ SETTINGS: dict[str, Setting] = {
         "Gram ÃᵀÃ",
         "Of a layer's inputs. this batch's: the paper's step. running average: of the steps so "
         "far, factored once in several steps; cheaper where a batch has more rows than a layer "
-        "has columns.",
+        "has columns. the cheaper one: in each layer, by its arithmetic.",
     ),
     "direction.decay": Setting("Decay", "What a refresh keeps of the running average, 0 to 1."),
     "direction.refresh": Setting("Refresh", "Steps from one refresh to the next; a whole number."),
@@ -170,7 +171,20 @@ SETTINGS: dict[str, Setting] = {
         empty="no limit",
     ),
     "budget.steps": Setting("Steps", "Optimizer steps; empty for no such limit.", empty="no limit"),
+    "budget.endless": Setting(
+        "Endless ∞", "Goes on until it is stopped, for talking while a dial is turned."
+    ),
+    "pace": Setting(
+        "Speed limit [steps/s]",
+        "Steps a second at most, 0.5 to 10 for talking; empty for as fast as it goes.",
+        empty="as fast as it goes",
+    ),
     "device": Setting("Device", "Where it computes; auto takes a GPU if there is one."),
+    "devices": Setting(
+        "Processes",
+        "How many share every batch, each on cores or a GPU of its own, 1 to 8. The step stays the "
+        "one that a single process takes.",
+    ),
     "precision": Setting("Precision", "Of the numbers; with bfloat16 the solves stay in float32."),
     "evaluation.every": Setting(
         "Measure every [epochs]", "Epochs between two measurements on whole sets, 0.1 to 10."
@@ -182,9 +196,14 @@ SETTINGS: dict[str, Setting] = {
         "Instruments", "Which measures of each layer are recorded; full costs time."
     ),
     "instruments.every": Setting("Every [steps]", "Steps between two records of the layers."),
+    "checkpoint.along": Setting(
+        "States kept along the run",
+        "To go back to, beside the last two: 0 to 20; fewer are kept of large networks.",
+    ),
     "checkpoint.seconds": Setting(
         "Save every [s]", "Seconds between two saved states from which a run can resume."
     ),
+    "log": Setting("Log to", "A tracker that is sent the same numbers, live (docs/trackers.md)."),
 }
 
 CHOICES: dict[str, dict[str, str]] = {
@@ -198,7 +217,11 @@ CHOICES: dict[str, dict[str, str]] = {
     "model.name": {name: spec.label for name, spec in MODELS.items()},
     "optimizer.name": {name: spec.label for name, spec in OPTIMIZERS.items()},
     "direction.solver": SOLVER_LABELS,
-    "direction.gram": {"batch": "this batch's", "running": "running average"},
+    "direction.gram": {
+        "batch": "this batch's",
+        "running": "running average",
+        "auto": "the cheaper one",
+    },
     "direction.layers": {"hidden": "hidden layers", "all": "all layers"},
     "model.activation": {
         "relu": "ReLU",
@@ -224,4 +247,5 @@ CHOICES: dict[str, dict[str, str]] = {
     "device": {"auto": "auto", "cpu": "CPU", "cuda": "GPU (CUDA)"},
     "precision": {"float32": "float32", "float64": "float64", "bfloat16": "bfloat16"},
     "instruments.tier": {"off": "off", "cheap": "basic", "full": "full"},
+    "log": {"off": "nowhere else", **{key: name for key, (name, _) in TRACKERS.items()}},
 }

@@ -9,13 +9,14 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from app.charts.race import RaceLine, race_svg
+from app.charts.race import DESK, PHONE, ROOM, RaceLine, race_svg
 from app.charts.theme import line_style
 from app.components.network import model_title
-from app.components.notation import count, number
+from app.components.notation import count
 from app.components.run_titles import data_of, summary_of
+from app.components.transport import start
 from proxprop.spec.catalog.optimizers import SOLVER_LABELS
-from proxprop.spec.config import from_query
+from proxprop.spec.config import RaceConfig, from_query
 
 RECORDING = Path(__file__).parent / "race.json"
 
@@ -74,8 +75,8 @@ def sentence(race: Race) -> str:
     losses = {each.solver: each.until(race.seconds)[-1][1] for each in race.contenders}
     return (
         f"The same network on the same pictures of clothes: after {race.seconds:.0f} s of training "
-        f"its loss is {number(losses['explicit'], 2)} with explicit steps and "
-        f"{number(losses['exact'], 2)} with implicit (exact) steps."
+        f"its loss is {losses['explicit']:#.2g} with explicit steps and "
+        f"{losses['exact']:#.2g} with implicit (exact) steps."
     )
 
 
@@ -90,15 +91,32 @@ def provenance(race: Race) -> str:
     )
 
 
-def show_race(race: Race) -> None:
+def race_config(race: Race) -> RaceConfig:
+    """Return the race that was recorded, to be run again."""
+    configs = [from_query(contender.query) for contender in race.contenders]
+    shared = configs[0].model_dump(include=set(RaceConfig.model_fields) - {"kind"})
+    contenders = [{"direction": each.direction, "optimizer": each.optimizer} for each in configs]
+    return RaceConfig.parse({**shared, "contenders": contenders})
+
+
+def run_live(race: Race) -> None:
+    """Start the recorded race on this machine and show it; or the page says why it cannot."""
+    if started := start(race_config(race)):
+        st.switch_page("../pages/compare.py", query_params={"race": started, "x": "seconds"})
+    st.rerun()
+
+
+def show_race(race: Race, *, lecture: bool = False) -> None:
     """Place the picture on the page."""
-    _component(race_svg(race_lines(race), race.seconds))(key="race")
+    frames = (ROOM,) if lecture else (DESK, PHONE)  # the style shows the one that fits
+    svg = "".join(race_svg(race_lines(race), race.seconds, frame) for frame in frames)
+    _component(svg, "room" if lecture else "desk")(key="race")
 
 
 @cache
-def _component(svg: str) -> Any:
+def _component(svg: str, place: str) -> Any:
     # st.html takes drawings out, a component's own markup is left as it is.
-    return st.components.v2.component("proxprop_race", html=svg, isolate_styles=False)
+    return st.components.v2.component(f"proxprop_race_{place}", html=svg, isolate_styles=False)
 
 
 def race_lines(race: Race) -> list[RaceLine]:

@@ -8,8 +8,9 @@ from typing import Literal
 import streamlit as st
 from pydantic import Field
 
+from app.components.run_settings import offered_runs
+from app.components.run_titles import names_of
 from app.guard import take_problem
-from app.services import get_store, linked_run
 from app.state.url_state import UrlState
 from proxprop.runs.record import Run
 
@@ -22,17 +23,19 @@ class LayersState(UrlState):
     """What the page shows."""
 
     prefix = "layers."
+    keeps_others = True  # the player's stage, which the browser keeps
 
     view: Literal["step", "time"] = "step"
     of: Literal["mlp", "conv"] = "mlp"  # the network whose initial weights are shown without a run
     run: str = ""
-    step: Literal["cg", "exact"] = "cg"
+    at: int | None = Field(None, ge=1)  # the step of the run to be looked into; None: the next one
+    step: Literal["cg", "exact"] | None = None  # None: as the run steps, else by CG
     k: int = Field(3, ge=1, le=10)
     tau: float | None = Field(None, gt=0, allow_inf_nan=False)  # None: as the run's settings say
     eta: float | None = Field(None, gt=0, allow_inf_nan=False)
     other: str = Field("", alias="with")
     measures: tuple[str, ...] = ("overshoot", "update")
-    lecture: bool = False
+    moment: int | None = Field(None, ge=1)  # of the activations shown; None: the last one
 
 
 def view_switch() -> LayersState:
@@ -54,19 +57,14 @@ def view_switch() -> LayersState:
 
 def known_runs(state: LayersState) -> dict[str, Run]:
     """Return the latest runs of one network, by id, and those the link names."""
-    runs = {run.id: run for run in get_store().runs(kind="run", limit=RUNS)}
-    for name in ("run", "other"):
-        run_id = getattr(state, name)
-        if run_id and (run := linked_run(run_id, "run")):
-            runs.setdefault(run_id, run)
-        elif run_id:
-            st.warning(
-                f"There is no run {run_id!r} of one network; choose another, or initial weights."
-            )
-            state.change(**{name: ""})
+    runs = offered_runs("run", RUNS, state.run, state.other)
+    state.change(**{name: "" for name in ("run", "other") if getattr(state, name) not in runs})
     return runs
 
 
-def run_label(run: Run) -> str:
-    """Return what a run is called in the bar of controls."""
-    return (run.name or run.id) + ("" if run.status == "ended" else f" · {run.status}")
+def run_labels(runs: dict[str, Run]) -> dict[str, str]:
+    """Return id → what a run is called in the bar of controls."""
+    return {
+        run_id: name + ("" if runs[run_id].status == "ended" else f" · {runs[run_id].status}")
+        for run_id, name in names_of(runs.values()).items()
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.charts.theme import BLUE, VERMILION
+from app.lecture.scenes import scene_data
 from app.live.component import mount
 from app.mathml import mathml
 from proxprop.analysis.questions import StepQuestion
@@ -21,6 +22,7 @@ def player(question: StepQuestion, trace: dict[str, Any], *, lecture: bool) -> N
         "formulas": {tex: mathml(tex) for tex in formulas(trace, parts)},
         "digest": question.digest,
         "lecture": lecture,
+        **scene_data(),
         "colors": {"explicit": VERMILION, "implicit": BLUE},
     }
     mount("slowmotion", data, key="slowmotion", height=None)

@@ -17,6 +17,10 @@ OVERSHOOT = (
     "for the explicit step matched to it (s = τ). Below 1 the step helps, above 1 it overshoots. "
     "This speaks of the layer's own subproblem, not of training as a whole."
 )
+RESIDUAL = (
+    "A residual r is what CG leaves unsolved of a layer's linear equation: as long as the "
+    "gradient G before the first iteration, 0 once solved."
+)
 # A row a measure: the field it comes from, in words and symbols.
 FIELDS = {
     "update_explicit": "‖Δθ‖ / ‖θ‖, explicit",
@@ -44,6 +48,7 @@ Row = dict[str, Any]  # of a trace: one layer's measures, or one check
 
 def overshoots(measures: Sequence[Row]) -> None:
     """Draw the overshoots, with what they mean and what they do not."""
+    st.subheader("What is left of the change asked of each layer", anchor=False)
     st.plotly_chart(
         overshoot_figure(measures, st.context.theme.type == "dark"),
         theme=None,
@@ -71,9 +76,17 @@ def checks(rows: Sequence[Row]) -> None:
 def measures_table(measures: Sequence[Row]) -> None:
     """Show the table of measures."""
     st.subheader("Measures of this step", anchor=False)
-    wide = {"_index": st.column_config.TextColumn("", width="large")}
-    frame = measures_frame(measures)
-    st.dataframe(frame, column_config=wide, height="content", key="measures")
+    st.html(measures_html(measures))
+    if any(row.get("cg_residuals") for row in measures):
+        st.caption(RESIDUAL)
+
+
+def measures_html(measures: Sequence[Row]) -> str:
+    """Return the table of measures for the page; a small screen scrolls in it."""
+    with pd.option_context("display.max_colwidth", None):
+        table = measures_frame(measures).to_html(border=0)
+    region = 'class="differences" tabindex="0" role="region" aria-label="Measures of this step"'
+    return f"<div {region}>{table}</div>"
 
 
 def measures_frame(measures: Sequence[Row]) -> pd.DataFrame:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from app.components.answers import answered
-from app.components.notation import exact_number
+from app.components.notation import as_written, exact_number
+from app.components.recorded import recorded_label
 from app.components.run_settings import settings_in_force
 from app.forms.fields import log_grid
 from app.guard import reporting
-from app.layers.page import LayersState, known_runs, run_label
+from app.layers.page import LayersState, known_runs, run_labels
 from app.layers.player import player
 from app.layers.results import checks, measures_table, overshoots
 from app.questions import QuestionFailed
 from app.services import get_service, get_store
 from app.state import url_state
+from app.state.url_state import Query
 from proxprop.analysis.questions import StepQuestion
+from proxprop.runs.record import Run
 from proxprop.spec.config import ConfigError, RunConfig
 from proxprop.spec.controls import Control
 
@@ -34,16 +37,25 @@ COUNTS = (1, 2, 3, 4, 5, 6, 8, 10)
 WEIGHTS_KEY = "layers.weights"
 SAVE_SECONDS = 4.0  # for a run to save its weights: at the end of its step, then to disk
 LOOK_SECONDS = 0.1
+RUNNING = (
+    "The run's own steps use a running Gram, an average over its steps; shown is Algorithm 2, "
+    "which knows this batch's alone. “Along a run” measures the steps as taken."
+)
 
 
 def one_step(state: LayersState) -> None:
     """Show the controls, the step as it plays, then its measures and checks."""
-    question = _controls(state)
+    question, running = _controls(state)
     step = _part(question, "motion", "Computing the step in float64")
     if step is None:
         return
     player(question, step, lecture=state.lecture)
-    st.caption(_description(step["setting"]))
+    recorded_label(question, "motion")
+    if state.lecture:
+        return
+    st.caption(_description(step["setting"]) + _asked_for(state, step["setting"]["step"]))
+    if running:
+        st.caption(RUNNING)
     # The stages play already.
     results = _part(question, "findings", "Measuring and checking the step")
     if results is None:
@@ -69,30 +81,33 @@ def _part(question: StepQuestion, part: str, title: str) -> dict[str, Any] | Non
     try:
         return answered(question, part, title)
     except QuestionFailed as error:
-        st.error(str(error))
+        st.error(as_written(str(error)))
         st.button("Try again", key=f"layers.again-{part}", icon=":material/replay:")
         return None
 
 
-def _controls(state: LayersState) -> StepQuestion:
-    """Show the controls; return whose step is to be shown."""
+def _controls(state: LayersState) -> tuple[StepQuestion, bool]:
+    """Show the controls; return whose step is shown, and whether it has a running Gram."""
     runs = known_runs(state)
+    labels = run_labels(runs)
     with st.container(key="layers-bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
         url_state.show_value(WEIGHTS_KEY, state.run or state.of)
         st.selectbox(
             "Weights",
             [*NETS, *runs],
-            format_func=lambda name: NETS[name][0] if name in NETS else run_label(runs[name]),
+            format_func=lambda name: NETS[name][0] if name in NETS else labels[name],
             key=WEIGHTS_KEY,
             on_change=_take_weights,
             args=(state,),
             help="Initial weights, or those a run has saved last.",
-            width=250,
+            width="stretch",
         )
         run = runs.get(state.run)
         if run is not None and run.status in ("running", "paused") and _newest(run.id) is None:
             save_weights(run.id)
-        base = RunConfig().replace(**NETS[state.of][1]) if run is None else settings_in_force(run)
+        base = _base(state, run)
+        usual = _usual(run, base)
+        step = state.step or usual
         st.segmented_control(
             "Implicit step",
             list(STEPS),
@@ -100,17 +115,17 @@ def _controls(state: LayersState) -> StepQuestion:
             required=True,
             help="CG k: iterations of conjugate gradients, one by one. exact: the solution at "
             "once.",
-            **state.bind("step"),
+            **state.bind("step", default=usual),
         )
         st.selectbox(
             "k",
             sorted({*COUNTS, state.k}),
-            disabled=state.step == "exact",
+            disabled=step == "exact",
             help="CG iterations per layer.",
             width=84,
             **state.bind("k"),
         )
-        tau = _slider(
+        _slider(
             state,
             "τ",
             "tau",
@@ -119,7 +134,7 @@ def _controls(state: LayersState) -> StepQuestion:
             "Proximal step τ, no unit: how far a layer may move. The matched explicit step is "
             "s = τ.",
         )
-        lr = _slider(
+        _slider(
             state,
             "η",
             "eta",
@@ -132,14 +147,37 @@ def _controls(state: LayersState) -> StepQuestion:
                 "Newest weights",
                 key="layers.newest",
                 help="Have the run save its weights now, and follow the step it takes next.",
-                on_click=save_weights,
-                args=(run.id,),
+                on_click=_take_newest,
+                args=(state, run.id),
             )
+    return _question(state, run, base), base.direction.running
+
+
+def question_of(query: Query) -> StepQuestion | None:
+    """Return what a link asks, None where it asks nothing."""
+    state = LayersState.from_query(query)
+    if state.view != "step":
+        return None
+    run = get_store().get([state.run]).get(state.run)
+    return _question(state, run, _base(state, run))
+
+
+def _base(state: LayersState, run: Run | None) -> RunConfig:
+    return RunConfig().replace(**NETS[state.of][1]) if run is None else settings_in_force(run)
+
+
+def _usual(run: Run | None, base: RunConfig) -> Literal["cg", "exact"]:
+    return "exact" if run is not None and base.direction.solver == "exact" else "cg"
+
+
+def _question(state: LayersState, run: Run | None, base: RunConfig) -> StepQuestion:
+    """Return the question that a state asks of a run's weights, or of the initial ones."""
     changes = {
-        "direction.solver": state.step,
+        "direction.solver": state.step or _usual(run, base),
+        "direction.gram": "batch",
         "direction.cg_steps": state.k,
-        "direction.tau": tau,
-        "optimizer.lr": lr,
+        "direction.tau": state.tau or base.direction.tau,
+        "optimizer.lr": state.eta or base.optimizer.lr,
     }
     try:
         config = base.replace(**changes)
@@ -148,21 +186,38 @@ def _controls(state: LayersState) -> StepQuestion:
         config = base.replace(**changes, **{"optimizer.name": "sgd"})
     if run is None:
         return StepQuestion(config=config)
-    newest = _newest(run.id)
-    return StepQuestion(config=config, run=run.id, step=newest[0] if newest else 0)
+    saved = [row.step for row in get_store().checkpoints(run.id)] or [0]
+    if state.at is None:
+        return StepQuestion(config=config, run=run.id, step=saved[0])
+    before = state.at - 1  # the weights that took the step
+    nearest = min([*saved, 0], key=lambda step: abs(step - before))
+    whose = run.id if nearest in saved else None
+    return StepQuestion(config=config, run=whose, step=nearest)
+
+
+def _asked_for(state: LayersState, shown: int) -> str:
+    """Return what is shown in place of a step whose weights were not saved."""
+    if not state.run or state.at in (None, shown + 1):
+        return ""
+    return f" Step {state.at:,} was chosen; these are the nearest weights that the run has saved."
 
 
 def _take_weights(state: LayersState) -> None:
     """Show other weights, with the step sizes of their own settings."""
     name = st.session_state[WEIGHTS_KEY]
     weights = {"of": name, "run": ""} if name in NETS else {"of": "mlp", "run": name}
-    state.change(**weights, tau=None, eta=None)
+    state.change(**weights, at=None, tau=None, eta=None)
+
+
+def _take_newest(state: LayersState, run_id: str) -> None:
+    state.change(at=None)
+    save_weights(run_id)
 
 
 def _slider(
     state: LayersState, label: str, name: str, grid: list[float], own: float, description: str
-) -> float:
-    """Show a step size, `own` unless a person chose another; return it."""
+) -> None:
+    """Show a step size, `own` unless a person chose another."""
     value: float = getattr(state, name) or own
     st.select_slider(
         label,
@@ -172,7 +227,6 @@ def _slider(
         width=168,
         **state.bind(name, default=own),
     )
-    return value
 
 
 def save_weights(run_id: str) -> None:

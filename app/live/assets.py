@@ -20,8 +20,8 @@ def digest() -> str:
 
 
 def module_url(name: str) -> str:
-    """Return the address of module `name`; it changes whenever any module does."""
-    return f"/assets/{digest()}/{name}.js"
+    """Return the address of module `name` from a page; it changes whenever any module does."""
+    return f"assets/{digest()}/{name}.js"
 
 
 @cache
@@ -32,6 +32,6 @@ def plotly_path() -> Path:
 
 @cache
 def plotly_url() -> str:
-    """Return the address of Plotly's script; it changes with its contents."""
+    """Return the address of Plotly's script from a page; it changes with its contents."""
     sha = hashlib.sha256(plotly_path().read_bytes()).hexdigest()[:12]
-    return f"/assets/plotly-{sha}.min.js"
+    return f"assets/plotly-{sha}.min.js"

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Literal
 
 import plotly.graph_objects as go
+import streamlit as st
 
 from app.charts.curves import Quantity, Trace, curves
 from app.charts.theme import template
@@ -28,8 +29,9 @@ def show_figure(
     widest: str = "100vh",
     lecture: bool = False,
     empty: str = "Press Start: the curve appears here as the run goes on.",
+    help: str = "",
     **behaviour: Any,
-) -> None:
+) -> Any:
     """Draw `figure` and keep drawing as the runs its lines are bound to go on, without a rerun.
 
     What the person chooses in it (zoom, axis, logarithmic scale, hidden lines) belongs to `key` and
@@ -38,7 +40,7 @@ def show_figure(
     Args:
         figure: From `app.charts`; it says in `layout.meta` what the browser works out.
         key: Identity of the chart on the page.
-        title: What stands above it in a picture that is saved.
+        title: What stands above it, if it is headed, and in a picture that is saved.
         height: Pixels of the whole component, buttons included.
         fill: Pixels of the window that the rest of the page takes: the chart grows into what is
             left; 0 keeps it at `height`.
@@ -46,11 +48,18 @@ def show_figure(
         widest: The tallest it grows to, as a length of CSS.
         lecture: Larger buttons.
         empty: What to do next, shown while there is nothing to draw.
+        help: What the words of its title mean, on hover.
         **behaviour: More of what `app/web/chart.js` reads.
+
+    Returns:
+        The component's state: triggers that have just been fired.
     """
     shown = json.loads(figure.to_json(engine="json"))
     shown["layout"].pop("template", None)
     events = {name: behaviour.pop(name) for name in list(behaviour) if name.endswith("_change")}
+    if fill:  # or the page jumps once the chart is there
+        high = f"max({height}px, min(100vh - {fill}px, {widest}))"
+        st.html(f"<style>.st-key-{key.replace('.', '-')} {{ min-height: {high}; }}</style>")
     data = {
         "figure": shown,
         "templates": _templates(),
@@ -62,12 +71,13 @@ def show_figure(
         "widest": widest,
         "lecture": lecture,
         "empty": empty,
+        "help": help,
         "x": "step",
         "logY": True,
         "quantities": [],
         **behaviour,
     }
-    mount("chart", data, key=key, height=None if fill or below else height, **events)
+    return mount("chart", data, key=key, height=None if fill or below else height, **events)
 
 
 @cache

@@ -15,7 +15,7 @@ from app.live.assets import module_url
 # called again whenever data or theme change, and may call a stale cleanup: `mount` copes with both.
 LOADER = """
 export default async function (component) {
-  const url = new URL(component.data.module, window.location.origin)
+  const url = new URL(component.data.module, document.baseURI)
   const module = await import(url.href)
   return module.mount(component)
 }

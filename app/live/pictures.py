@@ -6,6 +6,7 @@ from typing import Literal
 
 from app.charts.theme import CLASS_COLORS
 from app.live.component import mount
+from proxprop.spec.sweeping import MapPayload
 
 # What to do next, shown while there is nothing to draw.
 EMPTY = {
@@ -39,6 +40,7 @@ def live_map(
     selected: int | None = None,
     clickable: bool = True,
     lecture: bool = False,
+    recorded: MapPayload | None = None,
 ) -> int | None:
     """Draw a sweep's map; return the cell that was just clicked, if one was.
 
@@ -49,9 +51,10 @@ def live_map(
         selected: The cell to mark.
         clickable: Whether a click asks for a cell's curve.
         lecture: Type of at least 18 pt.
+        recorded: A map to draw where there is no run.
     """
     data = {"run": run, "artifact": "map", "height": height, "empty": EMPTY["map"]}
-    look = {"selected": selected, "clickable": clickable, "lecture": lecture}
+    look = {"selected": selected, "clickable": clickable, "lecture": lecture, "recorded": recorded}
     result = mount("map", {**data, **look}, key=key, height=None, on_cell_change=lambda: None)
     cell = getattr(result, "cell", None)
     return int(cell) if isinstance(cell, (int, float)) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
 from bisect import bisect_right
@@ -26,6 +27,7 @@ HEAD = (
     *("revision", "status", "outcome", "words", "stale"),
     *("step", "epoch", "seconds", "progress"),
 )
+SPELLED = re.compile(r"([0-9]{1,15})\.([0-9]{1,18})\.([0-9a-f]{1,8})\.([0-9a-f]{1,8})")
 PACE_WINDOW = 10.0  # seconds over which the pace is measured for the time left
 
 
@@ -51,10 +53,8 @@ class Token:
     @classmethod
     def parse(cls, text: str) -> Token | None:
         """Return the token that `text` spells; None (the viewer has nothing) if it spells none."""
-        parts = text.split(".")
-        if len(parts) != 4 or not (parts[0].isdigit() and parts[1].isdigit()):
-            return None
-        return cls(int(parts[0]), int(parts[1]), parts[2], parts[3])
+        parts = SPELLED.fullmatch(text)
+        return None if parts is None else cls(int(parts[1]), int(parts[2]), parts[3], parts[4])
 
 
 class Snapshot:
@@ -67,6 +67,7 @@ class Snapshot:
         self.head: dict[str, Any] = {}
         self.marks: list[dict[str, Any]] = []
         self.artifacts: dict[str, int] = {}
+        self.place = ""  # where its parts are under way, in words
         self._tables: dict[tuple[int, str], Table] = {}
         # How many rows a table had after which chunk.
         self._history: dict[tuple[int, str], list[tuple[int, int]]] = {}
@@ -101,25 +102,37 @@ class Snapshot:
     def set_run(self, run: Run) -> None:
         """Take the run's row as it stands now."""
         eta = None if run.stale else self._eta(run)
-        self.head = {**{name: getattr(run, name) for name in HEAD}, "eta": eta}
+        place = self.place if run.live else ""
+        self.head = {**{name: getattr(run, name) for name in HEAD}, "eta": eta, "place": place}
 
     def token(self) -> Token:
         """Return what a viewer has who is up to date."""
         rest = [self.marks, self.artifacts]
         return Token(self.revision, self.seq, _checksum(self.head), _checksum(rest))
 
+    def past(self, known: Token | None) -> Token | None:
+        """Return what a viewer has in the fewest words: viewers who lack the same are told alike.
+
+        Args:
+            known: What the viewer says it has; None, too, where that cannot be so.
+        """
+        if known is None or known.revision != self.revision or known.seq > self.seq:
+            return None
+        now = self.token()
+        head = known.head if known.head == now.head else ""
+        rest = known.rest if known.rest == now.rest else ""
+        return Token(known.revision, known.seq, head, rest)
+
     def update(self, known: Token | None, tables: Collection[str] | None = None) -> str | None:
         """Return the JSON that brings a viewer up to date, or None if nothing is new.
 
         Args:
             known: What the viewer has; None for nothing.
-            tables: Which tables it wants; None for all.
+            tables: Which tables it wants, or "<table>/<measure>" of one; None for all.
         """
-        now = self.token()
+        now, known = self.token(), self.past(known)
         if known == now:
             return None
-        if known is not None and (known.revision != self.revision or known.seq > self.seq):
-            known = None
         fields: dict[str, Any] = {}
         if known is None or known.head != now.head:
             fields.update(self.head)
@@ -133,9 +146,12 @@ class Snapshot:
             history = self._history[member, name]
             index = bisect_right(history, seq, key=itemgetter(0))
             rows = history[index - 1][1] if index else 0
-            if rows == table.rows or (tables is not None and name not in tables):
+            if rows == table.rows:
                 continue
             for index, column in enumerate(table.columns):
+                measure = f"{name}/{column.partition('/')[0]}"
+                if tables is not None and not {name, measure} & set(tables):
+                    continue
                 yield f"{member}/{name}/{column}", table.delta(index, rows)
 
     def _mark(self, event: Mark | Ended, kind: str, label: str) -> None:

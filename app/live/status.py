@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from app.components.run_settings import changes_of
+from app.components.run_titles import MEANINGS, STATES
 from app.live.component import mount
 from app.services import get_store
 
 ROW_HEIGHT = 62
-
-
 SHOWN = ("status", "outcome", "words", "stale")
-DELETED = {"status": "deleted", "outcome": None, "words": "", "stale": False}
+DELETED = {"status": "deleted", "outcome": None, "words": "", "stale": False, "changes": 0}
 
 
 def live_status(
@@ -20,34 +20,37 @@ def live_status(
     *,
     key: str,
     labels: Sequence[str] | None = None,
-    series: str = "0/steps/loss",
     lecture: bool = False,
+    changes: int | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Show status, progress with time left, step, epoch, seconds and the current loss.
 
-    The page reruns once whenever the status, the outcome or the sign of life of a run changes, so
-    that buttons follow.
+    The page reruns once whenever the status, the outcome or the sign of life of a run changes, or
+    a setting of it, so that buttons and settings follow.
 
     Args:
         run_ids: One run or several.
         key: Identity on the page.
         labels: Names shown before each row; none for a single run.
-        series: What "loss" reads.
         lecture: Larger type.
+        changes: How many changes of its settings the page shows of a single run, where they were
+            read before; all that there are if None.
 
     Returns:
-        Run id → `status`, `outcome`, `words`, `stale` as they stand at this rerun.
+        Run id → `status`, `outcome`, `words`, `stale`, and the number of `changes` of its
+        settings, as they stand at this rerun.
     """
     ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
     known = get_store().get(ids)
     states = {
         run_id: {name: getattr(known[run_id], name) for name in SHOWN}
+        | {"changes": changes_of(run_id) if changes is None else changes}
         if run_id in known
         else dict(DELETED)
         for run_id in ids
     }
-    data = {"runs": ids, "labels": list(labels or []), "states": states}
-    height = (ROW_HEIGHT + (18 if lecture else 0)) * max(1, len(ids))
-    look = {"series": series, "lecture": lecture}
-    mount("status", {**data, **look}, key=key, height=height, on_changed_change=lambda: None)
+    data: dict[str, Any] = {"runs": ids, "labels": list(labels or []), "states": states}
+    height = None if lecture else ROW_HEIGHT * max(1, len(ids))
+    data |= {"looks": STATES, "meanings": MEANINGS, "lecture": lecture}
+    mount("status", data, key=key, height=height, on_changed_change=lambda: None)
     return states

@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from app.live.snapshot import Snapshot, Token
 from app.live.wire import event
 from proxprop.runs.errors import StoreError
+from proxprop.spec.placing import ARTIFACT, PartsPayload, places_now
 
 if TYPE_CHECKING:
     from proxprop.runs.record import Run
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 LIVE_PERIOD = 0.25  # seconds between looks while a watched run moves
 QUIET_PERIOD = 1.0  # while all of them have ended; one may be resumed
 KEPT = 60.0  # seconds a run nobody watches stays in memory: a reload comes back to it
+PLACE = f"0/{ARTIFACT}"  # where parts are, of a run on several machines
 MISSING = {"status": "deleted"}
+MOST_MESSAGES, MOST_BYTES = 256, 16 << 20  # kept for viewers with the same past
+MOST_FOLLOWED = 300  # runs at once
+
+# Runs, tables, what is known of each.
+_Key = tuple[tuple[str, ...], tuple[str, ...] | None, tuple[Token | None, ...]]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -52,12 +59,20 @@ class Tailer:
         self._snapshots: dict[str, Snapshot] = {}
         self._watches: set[Watch] = set()
         self._last_watched: dict[str, float] = {}
-        self._messages: dict[tuple[object, ...], tuple[bytes, str] | None] = {}
+        self._messages: dict[_Key, tuple[bytes, str] | None] = {}
+        self._kept_bytes = 0
         self._lock = threading.RLock()
         self._wake = threading.Event()
+        self._trouble = ""  # what was logged last, to say it once
         self.closing = False
         self._thread = threading.Thread(target=self._follow, name="tailer", daemon=True)
         self._thread.start()
+
+    def has_room(self, runs: tuple[str, ...]) -> bool:
+        """Return whether `runs` may be followed beside those that are."""
+        with self._lock:
+            followed = {run for watch in self._watches for run in watch.runs}
+        return not followed or len(followed | set(runs)) <= MOST_FOLLOWED
 
     def watch(self, runs: tuple[str, ...]) -> Watch:
         """Follow `runs` until `unwatch`; call it from the viewer's event loop."""
@@ -88,10 +103,16 @@ class Tailer:
             tables: Tables it wants; None for all.
             last_id: Id of the last event it has; "" for none.
         """
-        key = (runs, None if tables is None else tuple(sorted(tables)), last_id)
+        texts = last_id.split("_", len(runs))
+        tokens = map(Token.parse, texts) if len(texts) == len(runs) else [None] * len(runs)
         with self._lock:
+            known = tuple(
+                token and (run in self._snapshots or None) and self._snapshots[run].past(token)
+                for run, token in zip(runs, tokens, strict=True)
+            )
+            key = (runs, None if tables is None else tuple(sorted(tables)), known)
             if key not in self._messages:
-                self._messages[key] = self._build(runs, tables, last_id)
+                self._keep(key, self._build(runs, tables, known))
             return self._messages[key]
 
     def close(self) -> None:
@@ -103,12 +124,22 @@ class Tailer:
         for watch in watches:
             watch.notify()
 
+    def _keep(self, key: _Key, message: tuple[bytes, str] | None) -> None:
+        """Keep a message for others with the same past, in place of the oldest ones."""
+        self._messages[key] = message
+        self._kept_bytes += len(message[0]) if message else 0
+        while len(self._messages) > 1 and (
+            self._kept_bytes > MOST_BYTES or len(self._messages) > MOST_MESSAGES
+        ):
+            oldest = self._messages.pop(next(iter(self._messages)))
+            self._kept_bytes -= len(oldest[0]) if oldest else 0
+
     def _build(
-        self, runs: tuple[str, ...], tables: Collection[str] | None, last_id: str
+        self,
+        runs: tuple[str, ...],
+        tables: Collection[str] | None,
+        known: tuple[Token | None, ...],
     ) -> tuple[bytes, str] | None:
-        texts = last_id.split("_")
-        known = [Token.parse(text) for text in texts] if len(texts) == len(runs) else []
-        known = known or [None] * len(runs)
         parts, tokens = [], []
         for run, token in zip(runs, known, strict=True):
             snapshot = self._snapshots.get(run)
@@ -138,8 +169,11 @@ class Tailer:
         with self._lock:
             watched = {run for watch in self._watches for run in watch.runs}
             now = time.monotonic()
-            for run in list(self._snapshots):
-                if run not in watched and now - self._last_watched.get(run, now) >= KEPT:
+            idle = [run for run in self._snapshots if run not in watched]
+            idle.sort(key=lambda run: self._last_watched.get(run, now))
+            spare = len(self._snapshots) - MOST_FOLLOWED
+            for place, run in enumerate(idle):
+                if place < spare or now - self._last_watched.get(run, now) >= KEPT:
                     del self._snapshots[run]
                     self._last_watched.pop(run, None)
         return watched
@@ -150,11 +184,15 @@ class Tailer:
             runs = self._store.get(watched)
             changed = {run_id for run_id in watched if self._changed(run_id, runs.get(run_id))}
         except StoreError as error:
-            _LOGGER.warning("live view: %s", error)
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                _LOGGER.warning("live view: %s", error)
             return False
+        self._trouble = ""
         with self._lock:
             if changed:
                 self._messages.clear()
+                self._kept_bytes = 0
             watches = [watch for watch in self._watches if changed & set(watch.runs)]
         for watch in watches:
             watch.notify()
@@ -184,6 +222,9 @@ class Tailer:
         chunks = self._store.chunks_after([run_id], snapshot.seq)
         events = self._store.events(run_id, snapshot.event_seq)
         artifacts = self._store.artifact_versions(run_id)
+        place = snapshot.place
+        if artifacts.get(PLACE) != snapshot.artifacts.get(PLACE):
+            place = self._place(run_id)
         again = self._store.get([run_id]).get(run_id)
         if again is None or again.revision != run.revision:
             return False  # points were cut away while we read: the next look starts over
@@ -191,7 +232,11 @@ class Tailer:
             before = None if fresh else snapshot.token()
             snapshot.add_chunks(chunks)
             snapshot.add_events(events)
-            snapshot.artifacts = artifacts
+            snapshot.artifacts, snapshot.place = artifacts, place
             snapshot.set_run(run)
             self._snapshots[run_id] = snapshot
             return snapshot.token() != before
+
+    def _place(self, run_id: str) -> str:
+        row = self._store.artifact(run_id, 0, ARTIFACT)
+        return "" if row is None else places_now(cast(PartsPayload, row.payload))

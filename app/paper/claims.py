@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from html import escape
 
 from app.paper.recordings import Library, Recording
-from proxprop.paper.claims import CLAIMS, Assessment, assess
+from proxprop.paper.claims import Assessment, assess
 
 VERDICTS = {
     "confirmed": "✓ confirmed",
@@ -21,7 +20,6 @@ BESIDE = {
     "mlp": ("mlp-main", "mlp-controls"),
     "mlp-controls": ("mlp-controls", "mlp-main"),
 }
-PLACES = {claim.key: claim.place for claim in CLAIMS}
 TABLE = """\
 <div class="paper-claims"><table>
 <tr><th>what is claimed</th><th>what we measured</th><th>on what</th><th>verdict</th></tr>
@@ -39,31 +37,31 @@ def assessments(recording: Recording | None, library: Library) -> tuple[Assessme
     return assess(library.results(here=recording.here), recording.result.scale)
 
 
-def about(experiment: str, claims: Sequence[Assessment]) -> list[Assessment]:
+def about(experiment: str, assessed: Sequence[Assessment]) -> list[Assessment]:
     """Return the claims that an experiment is about, its own first, then its controls."""
     main = experiment if "-" in experiment else f"{experiment}-main"
     places = BESIDE.get(experiment, (main,))
-    return [claim for place in places for claim in claims if PLACES.get(claim.key) == place]
+    return [each for place in places for each in assessed if each.claim.place == place]
 
 
-def summary(claims: Sequence[Assessment]) -> str:
+def summary(assessed: Sequence[Assessment]) -> str:
     """Return how many of the paper's claims came out how; those that did not are named."""
-    ours = [claim for claim in claims if claim.source.startswith("ours")]
-    papers = [claim for claim in claims if claim not in ours]
-    counts = Counter[str](claim.verdict for claim in papers)
+    ours = [each for each in assessed if each.claim.source.startswith("ours")]
+    papers = [each for each in assessed if each not in ours]
+    counts = Counter[str](each.verdict for each in papers)
     parts = [f"**{counts[verdict]}** {verdict}" for verdict in VERDICTS if counts[verdict]]
     text = f"Of the paper's {len(papers)} claims, on this scale: {', '.join(parts)}."
     for whose, group in (("", papers), (" of ours", ours)):
-        against = [c.statement.rstrip(".") for c in group if c.verdict == "not confirmed"]
+        against = [e.claim.statement.rstrip(".") for e in group if e.verdict == "not confirmed"]
         if against:
             text += f" Not confirmed{whose}: {'; '.join(against)}."
     return text
 
 
-def html(claims: Sequence[Assessment]) -> str:
+def html(assessed: Sequence[Assessment]) -> str:
     """Return the table."""
     rows = []
-    for claim in claims:
-        cells = {name: escape(text) for name, text in asdict(claim).items()}
-        rows.append(ROW.format_map(cells | {"verdict": VERDICTS[claim.verdict]}))
+    for each in assessed:
+        words = {**vars(each.claim), **vars(each), "verdict": VERDICTS[each.verdict]}
+        rows.append(ROW.format_map({name: escape(str(text)) for name, text in words.items()}))
     return TABLE.format(rows="".join(rows))

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.components.links import link_row
-from app.components.notation import PAPER, number
+from app.components.notation import PAPER, as_written, number
 from app.components.tiles import tile_row
 from app.guard import guard
 from app.paper import claims, run_here, tiles
@@ -21,10 +21,6 @@ from proxprop.paper.result import Result
 STYLE = Path(__file__).with_name("style.css")
 FIRST = "mlp"
 REFRESH = 10.0  # seconds between two looks at a recording that goes on here
-LARGE = (
-    "<style>.st-key-paper-sentence p, .paper-claims table { font-size: 1.2rem; line-height: 1.25; }"
-    ".paper-name, .paper-words { font-size: 1.15rem; } .paper-value { font-size: 1.6rem; }</style>"
-)
 FOOTNOTE = (
     f"The paper: {PAPER}. It writes τ for the step size, here η, and $\\tau_\\theta$ for the "
     "proximal step, here τ."
@@ -38,25 +34,22 @@ class PaperState(UrlState):
 
     experiment: str = FIRST
     recording: str = ""  # the first of its experiment if empty
-    lecture: bool = False
 
 
 def header() -> tuple[PaperState, Recording | None, Library]:
     """Show title, controls and one sentence; return what is shown, and all recordings."""
     state, recordings = PaperState.arrive(), library()
     st.html(STYLE)
-    left, right = st.columns([1, 5.2], vertical_alignment="center")
+    left, right = st.columns([1, 9], vertical_alignment="center")
     with left:
         st.title("Paper", anchor=False)
     with right, st.container(key="paper-bar", horizontal=True, vertical_alignment="center"):
         recording = _controls(state, recordings)
-    if state.lecture:
-        st.html(LARGE)
     default = recording.result.title if recording is not None else ""
     with st.container(key="paper-sentence"):
         st.markdown(SENTENCES.get(state.experiment, default))
     for problem in recordings.problems:
-        st.warning(f"A recording is left out: {problem}.")
+        st.warning(f"A recording is left out: {as_written(problem)}.")
     return state, recording, recordings
 
 
@@ -86,7 +79,6 @@ def _controls(state: PaperState, recordings: Library) -> Recording | None:
             width=316,
             **state.bind("recording", key=f"paper.recording.{state.experiment}", default=first),
         )
-    st.toggle("Lecture", help="Large type and thick lines.", **state.bind("lecture"))
     return options.get(state.recording or first)
 
 
@@ -101,12 +93,14 @@ def _story(state: PaperState, recording: Recording | None) -> None:
     with guard():
         if recording is None:
             show(state.experiment, None, None, lecture=state.lecture)
-            st.code(run_here.command(state.experiment), language="sh")
+            st.code(run_here.command(state.experiment), language="sh", wrap_lines=True)
             return
         recording = library().of(recording.experiment).get(recording.name, recording)
         result = recording.result
         picture = picture_of(result)
         show(recording.experiment, recording, picture, lecture=state.lecture)
+        if state.lecture:
+            return
         if isinstance(result, Result) and result.experiment != "batch":
             tile_row(tiles.training_tiles(result))
         else:
@@ -138,7 +132,7 @@ def details(recording: Recording | None) -> None:
         st.markdown(deviations(result))
     with right:
         st.subheader("Run it here", anchor=False)
-        st.code(run_here.command(recording.experiment), language="sh")
+        st.code(run_here.command(recording.experiment), language="sh", wrap_lines=True)
         link_row(run_here.links(result))
         if races := run_here.races():
             st.caption("Races and runs of the paper's networks made here:")

@@ -19,7 +19,7 @@ from proxprop.paper.result import AnyResult, Result, Seed, StabilityMethod, Stab
 from proxprop.spec.config import Contender, DirectionConfig, RunConfig
 
 HEIGHT, FILL = 362, 340  # pixels at least; what the rest of the first screen takes
-TALLER = 90  # pixels more that large type takes from the picture
+LOWER = 110  # pixels fewer: in a lecture little else is shown
 NOTHING = (
     "Nothing is recorded of this experiment yet. "
     "Record it here in a terminal: proxprop paper --scale laptop"
@@ -49,7 +49,7 @@ def show(
         key="paper-picture",
         title=title(recording.result) if recording is not None else "",
         height=HEIGHT,
-        fill=FILL + TALLER * lecture,
+        fill=FILL - LOWER * lecture,
         widest="42vw",
         lecture=lecture,
         empty=NOTHING if recording is None else BEGUN,

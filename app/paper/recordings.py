@@ -16,6 +16,8 @@ EXPERIMENTS = {
     "mlp": "MLP",
     "mlp-adam": "MLP, Adam",
     "convnet": "ConvNet, Adam",
+    "mlp-rivals": "MLP, rivals",
+    "convnet-rivals": "ConvNet, rivals",
     "mlp-controls": "Controls",
     "batch": "Batch × τ",
     "stability": "Step sizes",
@@ -26,6 +28,10 @@ SENTENCES = {
     "mlp-adam": "The same MLP with Adam at η 0.001: on gradients, and on implicit steps with τ 1.",
     "convnet": "Three convolutions and a linear layer, batch 500: Adam at η 0.001 on gradients, "
     "and on implicit steps with τ 1.",
+    "mlp-rivals": "The same MLP, everyone at step sizes found by the same search: Nesterov, Adam "
+    "and Muon on gradients, Nesterov and Adam on exact implicit steps.",
+    "convnet-rivals": "The same ConvNet, everyone at step sizes found by the same search; implicit "
+    "steps with the batch's and with a running Gram.",
     "mlp-controls": "Whose gain is it, the implicit step's or the last layer's larger η? The "
     "same MLP, one change at a time.",
     "batch": "The layer's Gram is a sum over the batch: the same τ is stronger in a larger batch.",

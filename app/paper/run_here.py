@@ -35,7 +35,7 @@ def race_of(result: Result) -> RaceConfig | None:
 
 def run_of(config: RunConfig) -> RunConfig:
     """Return a recorded run's settings as they can be run here."""
-    own = RunConfig.model_fields.keys() - {"device", "checkpoint", "instruments"}
+    own = RunConfig.model_fields.keys() - {"device", "devices", "checkpoint", "instruments"}
     return RunConfig.parse(_here(config, own))
 
 
@@ -52,16 +52,16 @@ def _here(config: RunConfig, fields: set[str]) -> dict[str, Any]:
 def links(result: AnyResult) -> list[Link]:
     """Return address and words of every way to run it here."""
     if not isinstance(result, Result):
-        return [Link("/stability?view=Whole+network", "Map the step sizes in Stability")]
+        return [Link("stability?view=Whole+network", "Map the step sizes in Stability")]
     addresses = []
     if (race := race_of(result)) is not None:
-        addresses.append(Link(f"/compare?form={encode(race)}", "All of them as a race in Compare"))
+        addresses.append(Link(f"compare?form={encode(race)}", "All of them as a race in Compare"))
     for contender in result.contenders[:MAX_CONTENDERS]:
         try:
             query = to_query(run_of(contender.run_config))
         except ConfigError:
             continue
-        addresses.append(Link(f"/train?{urlencode(query)}", f"{contender.label} in Train"))
+        addresses.append(Link(f"train?{urlencode(query)}", f"{contender.label} in Train"))
     return addresses
 
 
@@ -80,5 +80,5 @@ def races() -> list[Link]:
         if isinstance(config, (RaceConfig, RunConfig)) and config.model.name in NETWORKS:
             page, name = ADDRESSES[run.kind]
             label = f"{title_of(run)} · {state_of(run)}"
-            listed.append(Link(f"/{page}?{name}={run.id}", label))
+            listed.append(Link(f"{page}?{name}={run.id}", label))
     return listed[:MAX_RACES]

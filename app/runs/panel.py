@@ -2,38 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 
-from app.components.links import download_links
+from app.components.links import Link, download_links, link_row
+from app.components.notation import as_written
 from app.components.run_settings import replayable, settings_in_force
-from app.components.run_titles import ADDRESSES, config_of, state_of, title_of
-from app.components.transport import resume_button
+from app.components.run_titles import ADDRESSES, config_of, names_of, state_of, title_of
+from app.components.transport import extend_button, resume_button
 from app.guard import reporting
+from app.permits import may_change
+from app.runs.beside import beside
 from app.services import get_service, get_store
 from proxprop.runs.record import Run
 from proxprop.runs.store import BIN_DAYS
 from proxprop.spec.config import AnyConfig, RunConfig, to_query
+from proxprop.spec.placing import ARTIFACT, PartsPayload, places_now, places_then
 
 TRAIN = "../pages/train.py"
+COMPARED = 4  # runs that Compare shows beside each other
 DELETED = "runs.deleted"  # session key: ids deleted last, for the undo button
 
 
 def panel(chosen: list[Run]) -> None:
     """Show the actions for the chosen runs; without any, what to do."""
     if not chosen:
-        st.caption("Choose a run by the box at its left: open, resume, copy, export or delete it.")
+        st.caption(
+            "Choose a run by the box at its left: see its curves, open, resume, copy, export or "
+            "delete it. Of two or more: where their settings differ, too."
+        )
         return
     single = chosen[0] if len(chosen) == 1 else None
     with st.container(horizontal=True, key="panel"):
         if single is not None:
             _actions(single)
         label = "Delete" if single is not None else f"Delete {len(chosen)} runs"
-        if st.button(label, key="delete", icon=":material/delete:"):
+        mine = all(may_change(run) for run in chosen)
+        if mine and st.button(label, key="delete", icon=":material/delete:"):
             confirm(chosen)
     if single is not None:
         about(single)
+    else:
+        links = [report_link(chosen)]
+        ids = ",".join(run.id for run in chosen)
+        if len(chosen) <= COMPARED and all(r.kind == "run" and r.step for r in chosen):
+            links.append(Link(f"compare?runs={ids}", "Open in Compare"))
+        link_row(links)
+    beside(chosen)
+
+
+def report_link(chosen: list[Run]) -> Link:
+    """Return the link to a report on these runs."""
+    ids = ",".join(run.id for run in chosen)
+    return Link(f"api/report.html?runs={ids}", "Report (HTML)", "")
 
 
 def _actions(run: Run) -> None:
@@ -42,7 +64,9 @@ def _actions(run: Run) -> None:
         st.switch_page(f"../pages/{page}.py", query_params={name: run.id})
     if run.resumable:
         resume_button(run)
-    if not isinstance(config_of(run), RunConfig):
+    if run.extendable:
+        extend_button(run)
+    if run.foreign or not isinstance(config_of(run), RunConfig):
         return
     if st.button(
         "Copy and change",
@@ -71,8 +95,9 @@ def _open_settings(config: AnyConfig) -> None:
 @st.dialog("Delete?")
 def confirm(chosen: list[Run]) -> None:
     """Ask before deleting."""
+    names = names_of(chosen)
     for run in chosen[:5]:
-        st.markdown(f"- {title_of(run)} ({state_of(run)})")
+        st.markdown(f"- {as_written(names[run.id])} ({state_of(run)})")
     if len(chosen) > 5:
         st.markdown(f"- and {len(chosen) - 5} more")
     st.caption("Runs that go on are stopped. For seven days the bin brings them back.")
@@ -97,8 +122,15 @@ def _restore(run_ids: list[str]) -> None:
 
 def about(run: Run) -> None:
     """Show what is known of one run, and let a person name, tag and describe it."""
+    if run.foreign:
+        st.warning(as_written(run.foreign))
     symbol, _, word = state_of(run).partition(" ")
-    st.markdown(f"**{title_of(run)}**  ·  {symbol} {run.words or word}")
+    st.markdown(f"**{as_written(title_of(run))}**  ·  {symbol} {as_written(run.words or word)}")
+    placed = get_store().artifact(run.id, 0, ARTIFACT)
+    if placed is not None:
+        payload = cast(PartsPayload, placed.payload)
+        words = places_now(payload) if run.live else places_then(payload)
+        st.caption(as_written(f"On a cluster: {words}"))
     left, middle, right = st.columns([1, 1, 1.4])
     left.text_input("Name", placeholder="made from its settings", **_bound(run, "name", run.name))
     middle.multiselect(
@@ -111,14 +143,15 @@ def about(run: Run) -> None:
     right.text_input(
         "Notes", placeholder="what you tried, what you saw", **_bound(run, "notes", run.notes)
     )
-    download_links(run)
+    download_links(run, report_link([run]))
 
 
 def _bound(run: Run, name: str, value: object) -> dict[str, Any]:
     """Return what ties a control to the name, tags or notes of a run."""
     key = f"{name}.{run.id}"
     st.session_state.setdefault(key, value)
-    return {"key": key, "on_change": _write, "args": (run.id, name)}
+    kept = not may_change(run)
+    return {"key": key, "on_change": _write, "args": (run.id, name), "disabled": kept}
 
 
 def _write(run_id: str, name: str) -> None:
@@ -148,7 +181,8 @@ def bin_list() -> None:
         return
     with st.popover(f"Bin ({len(deleted)})", icon=":material/delete:", key="bin"):
         st.caption(f"Kept for {BIN_DAYS:.0f} days, then deleted for good.")
+        names = names_of(deleted[:50])
         for run in deleted[:50]:
             left, right = st.columns([3, 1], vertical_alignment="center")
-            left.markdown(f"{title_of(run)}  ·  {state_of(run)}")
+            left.markdown(f"{as_written(names[run.id])}  ·  {state_of(run)}")
             right.button("Restore", key=f"restore.{run.id}", on_click=_restore, args=([run.id],))

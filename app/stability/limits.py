@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import geometric_mean
 
 import streamlit as st
 
@@ -12,7 +11,7 @@ from app.components.notation import count, number
 from proxprop.analysis.momentum import limit_factor
 from proxprop.analysis.spectra import NetworkSpectra
 from proxprop.spec.config import RunConfig
-from proxprop.spec.sweeping import MapPayload, MethodPayload
+from proxprop.spec.sweeping import MapPayload, MethodPayload, predicted_step
 
 WHY = (
     "- $2/\\lambda_{\\max}(\\nabla^2 J)$ bounds plain steps, "
@@ -55,6 +54,7 @@ def limit_tiles(
 
     whole = spectra.sharpness_at(tau)
     matched = f", that is η·τ < {number(factor * tau / whole)}" if whole else ""
+    gram = "N̄·M, the run's running Gram," if config.direction.running else "ÃᵀÃ"
     ratio = config.optimizer.last_lr / config.optimizer.lr
     last = "η" if ratio == 1 else f"{number(ratio)}·η"
     return [
@@ -71,7 +71,7 @@ def limit_tiles(
         (
             "Network, implicit",
             limit(whole),
-            f"2/λ_max(P∇²J), P = (ÃᵀÃ + I/τ)⁻¹, τ = {number(tau)}; explicit layers step with "
+            f"2/λ_max(P∇²J), P = ({gram} + I/τ)⁻¹, τ = {number(tau)}; explicit layers step with "
             f"{last}{matched}{with_momentum}. CG has no limit of this kind; the exact step's is a "
             "guide.",
         ),
@@ -119,7 +119,7 @@ def reading(payload: MapPayload) -> list[str]:
     for method in payload["methods"]:
         if len(method["varies"]) != 1 or any(None in outcomes for outcomes in method["outcomes"]):
             continue
-        predicted, failed = _predicted(method), _first_failure(method)
+        predicted, failed = predicted_step(method), _first_failure(method)
         largest = max(method["s"])
         outcome = f"no failure up to {_step(largest)}"
         if failed is not None:
@@ -133,12 +133,6 @@ def reading(payload: MapPayload) -> list[str]:
 
 def _step(value: float) -> str:
     return f"{value:.0f}" if 1e3 <= value < 1e5 else number(value)
-
-
-def _predicted(method: MethodPayload) -> float | None:
-    """Return the predicted limit on the common axis: the geometric mean over seeds."""
-    limits = [limit for limit in method["limits"] if limit is not None and limit["points"]]
-    return geometric_mean(limit["points"][0]["s"] for limit in limits) if limits else None
 
 
 def _first_failure(method: MethodPayload) -> float | None:

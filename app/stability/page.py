@@ -8,6 +8,8 @@ from typing import Literal, Self
 import streamlit as st
 from pydantic import Field
 
+from app.lecture.bar import heading
+from app.lecture.scenes import shown
 from app.state.url_state import Query, UrlState
 
 STYLE, LECTURE = (Path(__file__).with_name(name) for name in ("style.css", "lecture.css"))
@@ -34,7 +36,6 @@ class StabilityState(UrlState):
     keeps_others = True
 
     view: Literal["Quadratic", "Real layers", "Whole network"] = "Quadratic"
-    lecture: bool = False
     net: str = DEFAULT_NET
     weights: Literal["trained", "initial"] = "trained"
     tau: float = Field(0.05, gt=0, allow_inf_nan=False)
@@ -52,7 +53,7 @@ class StabilityState(UrlState):
 
     def to_query(self) -> Query:
         """Return what differs from the defaults and belongs to the view."""
-        names = ("view", "lecture", *PARTS[self.view])
+        names = ("view", *PARTS[self.view])
         return {name: text for name, text in (super().to_query() or {}).items() if name in names}
 
 
@@ -60,9 +61,11 @@ def header() -> StabilityState:
     """Show title, sentence and the choice of view; return what is chosen."""
     state = StabilityState.arrive()
     st.html(STYLE)
-    left, right = st.columns([1, 1], vertical_alignment="center")
+    if state.lecture:
+        st.html(LECTURE)
+    left, right = st.columns([1 if shown() is None else 20, 1], vertical_alignment="center")
     with left:
-        st.title("Stability", anchor=False)
+        heading("Stability")
     with right, st.container(horizontal=True, horizontal_alignment="right", key="views"):
         st.segmented_control(
             "View",
@@ -71,9 +74,7 @@ def header() -> StabilityState:
             label_visibility="collapsed",
             **state.bind("view"),
         )
-        st.toggle("Lecture", help="Large type and thick lines.", **state.bind("lecture"))
-    if state.lecture:
-        st.html(LECTURE)
-    with st.container(key="sentence"):
-        st.markdown(SENTENCES[state.view])
+    if shown() is None:
+        with st.container(key="sentence"):
+            st.markdown(SENTENCES[state.view])
     return state

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from app.charts.theme import line_style
+from app.lecture.scenes import scene_data
 from app.live.component import mount
 
 WARN = {"light": "#B34700", "dark": "#EF7A2A"}
@@ -26,5 +27,5 @@ def drag_a_quadratic(*, lecture: bool) -> None:
     Args:
         lecture: Type of at least 18 pt and thick lines.
     """
-    data = {"looks": looks(), "warn": WARN, "lecture": lecture}
+    data = {"looks": looks(), "warn": WARN, "lecture": lecture, **scene_data()}
     mount("quadratic", data, key="quadratic", height=None)

@@ -10,13 +10,16 @@ import streamlit as st
 from app.charts.spectra import layers_figure
 from app.components.answers import answered
 from app.components.network import model_title
-from app.components.notation import count, number
+from app.components.notation import as_written, count, number
+from app.components.recorded import recorded_label
+from app.components.run_settings import offered_runs, single_config
 from app.components.run_titles import config_of, data_of, title_of
 from app.live.chart import show_figure
 from app.questions import QuestionFailed
-from app.services import get_store, linked_run
+from app.services import get_store
 from app.stability import limits
-from app.stability.page import DEFAULT_NET, StabilityState
+from app.stability.page import DEFAULT_NET, LAYERS, StabilityState
+from app.state.url_state import Query
 from proxprop.analysis.questions import SpectraQuestion
 from proxprop.analysis.spectra import LayerResponse, LayerSpectrum, NetworkSpectra
 from proxprop.runs.record import Run
@@ -38,7 +41,6 @@ CAPTION = (
     "above, hold at these weights and move as it learns: with cross-entropy, the loss here, plain "
     "steps come to fail below theirs. No implicit step is stable for every η."
 )
-SHORT = "A layer's own problem is not training: the network has limits of its own, and they move."
 
 
 def real_layers(state: StabilityState) -> None:
@@ -46,6 +48,7 @@ def real_layers(state: StabilityState) -> None:
     question = _controls(state)
     if question is None or (spectra := _measured(question)) is None:
         return
+    recorded_label(question, "spectra")
     responses = [layer.response(state.tau, state.cg) for layer in spectra.layers]
     show_figure(
         layers_figure(responses, gain=state.drawn == "gain", lecture=state.lecture),
@@ -53,22 +56,23 @@ def real_layers(state: StabilityState) -> None:
         title="What does one step leave of each component?",
         height=300,
         widest="50vw",
-        below=150 if state.lecture else 214,  # of tiles and words, in a small window
+        below=138 if state.lecture else 214,  # of tiles and words, in a small window
         lecture=state.lecture,
         file="proxprop-layers",
     )
     _limits(spectra, question.config, state.tau)
+    if state.lecture:
+        return
     with st.container(key="below"):
-        st.markdown(SHORT if state.lecture else CAPTION)
-        if state.lecture:
-            return
+        st.markdown(CAPTION)
         with st.expander("Numbers of each layer", icon=":material/table_rows:"):
             st.dataframe(layer_table(responses), hide_index=True, width="stretch")
             st.caption(
                 "Measured in float64 on the first training batch of "
                 f"{count(spectra.samples)} samples ({data_of(question.config)}). The Gram ÃᵀÃ is a "
-                "sum over the batch: its spectrum grows with the batch. Left over: "
-                "‖φ(θ⁺, a) − z½‖ / ‖φ(θ, a) − z½‖ of the change asked of the layer."
+                "sum over the batch: its spectrum grows with the batch. Left over: the share of "
+                "the change asked of the layer that a step leaves, "
+                "‖φ(θ⁺, a) − z½‖ / ‖φ(θ, a) − z½‖; above 1 the step overshoots."
             )
         limits.explanation()
 
@@ -106,18 +110,31 @@ def _controls(state: StabilityState) -> SpectraQuestion | None:
     return _question(run, initial=state.weights == "initial")
 
 
+def question_of(query: Query) -> SpectraQuestion | None:
+    """Return what a link asks, None where it asks nothing or what cannot be answered."""
+    state = StabilityState.from_query(query)
+    if state.view != LAYERS:
+        return None
+    if state.net in INITIAL:
+        return SpectraQuestion(config=INITIAL[state.net])
+    run = get_store().get([state.net]).get(state.net)
+    saved = get_store().checkpoints(state.net)
+    if run is None or not saved:
+        return None
+    config = single_config(run)
+    if state.weights == "initial":
+        return SpectraQuestion(config=config)
+    return SpectraQuestion(config=config, run=run.id, step=saved[0].step)
+
+
 def _network(state: StabilityState) -> Run | None:
     """Let a person choose a network; return the run whose weights it has, None for initial ones."""
-    store = get_store()
-    runs = {run.id: run for run in store.runs(kind="run", limit=RUNS) if store.checkpoints(run.id)}
-    if state.net not in INITIAL and state.net not in runs:
-        if linked := linked_run(state.net, "run"):
-            runs[linked.id] = linked
-        else:
-            st.warning(
-                f"There is no run {state.net!r}; it may have been deleted. Choose another network."
-            )
-            state.change(net=DEFAULT_NET)
+    linked = "" if state.net in INITIAL else state.net
+    every = offered_runs("run", RUNS, linked)
+    saved = get_store().checkpoints
+    runs = {name: run for name, run in every.items() if name == linked or saved(name)}
+    if linked and linked not in runs:
+        state.change(net=DEFAULT_NET)
     st.selectbox(
         "Network",
         [*INITIAL, *runs],
@@ -156,11 +173,10 @@ def _weights(state: StabilityState, *, initial: bool) -> None:
 def _question(run: Run, *, initial: bool) -> SpectraQuestion | None:
     """Return what is to be measured of a run, or say why nothing can be."""
     try:
-        config = run.config
+        config = single_config(run)
     except ConfigError as error:
-        st.warning(f"The settings of this run cannot be read: {error}")
+        st.warning(f"The settings of this run cannot be read: {as_written(str(error))}")
         return None
-    assert isinstance(config, RunConfig)
     if initial:
         return SpectraQuestion(config=config)
     saved = get_store().checkpoints(run.id)
@@ -175,7 +191,7 @@ def _measured(question: SpectraQuestion) -> NetworkSpectra | None:
     try:
         return NetworkSpectra.parse(answered(question, "spectra", "Measuring the network"))
     except QuestionFailed as error:
-        st.warning(f"This network could not be measured: {error}")
+        st.warning(f"This network could not be measured: {as_written(str(error))}")
         return None
 
 

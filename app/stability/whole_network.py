@@ -8,31 +8,31 @@ import streamlit as st
 
 from app.charts.curves import Trace
 from app.charts.theme import line_style
-from app.components.links import Link, link_row
+from app.components.links import Link, download_links
 from app.components.network import model_title
-from app.components.notation import exact_number
+from app.components.notation import as_written, exact_number
+from app.components.recorded import recorded_map, recorded_map_label
+from app.components.run_settings import offered_runs
 from app.components.run_titles import config_of, data_of
-from app.components.transport import resume, start, stop_button
+from app.components.transport import resume_button, start, stop_button
 from app.guard import reporting, take_problem
+from app.lecture.scenes import arrive_at_scene
 from app.live.chart import live_chart
 from app.live.pictures import live_map
 from app.live.status import live_status
-from app.services import get_store, linked_run
+from app.permits import this_role
+from app.services import get_store
 from app.stability import limits
 from app.stability.page import StabilityState
 from proxprop.runs.record import Run
 from proxprop.runs.results import find_sweep, sweep_map
 from proxprop.spec.config import SweepConfig, to_query
-from proxprop.spec.sweeping import default_sweep, plane_sweep
+from proxprop.spec.sweeping import MapPayload, default_sweep, plane_sweep
 
 PRESETS = {"Map over step sizes": default_sweep, "Plane of τ and η": plane_sweep}
 LISTED = 30  # latest maps to choose from
 HEIGHT = {False: 372, True: 400}  # by whether lecturing
 DASHES = ("solid", "dash", "dot", "longdash", "dashdot")  # of a cell's seeds
-NOTHING = (
-    "No map yet. **Map over step sizes** trains 225 short runs as one computation, some seconds on "
-    "two cores; **Plane of τ and η** lets both step sizes of the implicit step vary."
-)
 CAPTION = (
     "Lines: the limits predicted at the initial weights. With cross-entropy plain steps fail below "
     "theirs, since the curvature grows as the network learns; implicit steps may pass theirs, "
@@ -44,38 +44,67 @@ SHORT = "With cross-entropy plain steps fail below their limit; implicit steps m
 
 def whole_network(state: StabilityState) -> None:
     """Show the controls, the chosen map with its status, and what was clicked."""
+    first = next(iter(PRESETS))
+    state = arrive_at_scene(state, "sweep", lambda: _start(state, first))
     if problem := take_problem():
         st.warning(problem)
-    sweeps = {run.id: run for run in get_store().runs(kind="sweep", limit=LISTED)}
-    if not _known(state.sweep, sweeps):
+    sweeps = offered_runs("sweep", LISTED, state.sweep, state.beside)
+    if state.sweep not in sweeps:
         state.change(sweep=next(iter(sweeps), ""))
-    if not _known(state.beside, sweeps):
+    if state.beside not in sweeps:
         state.change(beside="")
     chosen = sweeps.get(state.sweep)
     _controls(state, chosen, sweeps)
     if chosen is None:
-        st.info(NOTHING)
+        _recorded_map(state, first)
         return
+    if chosen.foreign:
+        st.warning(as_written(chosen.foreign))
     if state.beside:
         _two_maps([chosen, sweeps[state.beside]], state.lecture)
     else:
         _one_map(state, chosen)
-    _captions(chosen, state.lecture)
+    payload = sweep_map(get_store(), chosen.id)
+    with st.container(key="below"):
+        _captions(payload, state.lecture)
+        if not state.lecture:
+            place = f"api/runs/{chosen.id}/artifacts/0/map"
+            download_links(chosen, Link(place, "Map (JSON)", f"proxprop-{chosen.id}-map.json"))
+            limits.explanation(limits.predictions(payload) if payload is not None else ())
 
 
-def _known(run_id: str, sweeps: dict[str, Run]) -> bool:
-    """Whether a sweep can be shown; one too old to be listed joins the others."""
-    if run_id and run_id not in sweeps:
-        if run := linked_run(run_id, "sweep"):
-            sweeps[run_id] = run
-        else:
-            st.warning(f"There is no sweep {run_id!r}; it may have been deleted. Another is shown.")
-    return run_id in sweeps
+def _recorded_map(state: StabilityState, preset: str) -> None:
+    """Show the recording of a preset's map, until this machine has made one."""
+    config = PRESETS[preset]()
+    recorded = recorded_map(config)
+    recorded_map_label(config, _start, state, preset)
+    cell = state.cell if state.cell is not None and state.cell < len(config.cells()) else None
+    lecture = state.lecture
+    columns = st.columns(1 if cell is None else [1.75, 1])
+    with columns[0]:
+        clicked = live_map(
+            None,
+            key="map",
+            height=HEIGHT[lecture],
+            selected=cell,
+            lecture=lecture,
+            recorded=recorded,
+        )
+    if clicked is not None and clicked != cell:
+        state.change(cell=clicked)
+        st.rerun()
+    if cell is not None:
+        with columns[1]:
+            st.markdown(f"**{cell_title(config, cell)}**")
+            st.caption("Of a recorded map the curves are not kept: train this cell, or the map.")
+            _cell_buttons(state, config, cell)
+    with st.container(key="below"):
+        _captions(recorded, lecture)
 
 
 def _controls(state: StabilityState, chosen: Run | None, sweeps: dict[str, Run]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="sweep-bar"):
-        for preset in PRESETS:
+        for preset in PRESETS if this_role() == "presenter" else ():
             st.button(
                 preset,
                 key=f"start.{preset}",
@@ -103,13 +132,7 @@ def _controls(state: StabilityState, chosen: Run | None, sweeps: dict[str, Run])
         if chosen.status != "ended":
             stop_button(chosen)
         elif chosen.resumable:
-            st.button(
-                "Go on",
-                key="go",
-                icon=":material/replay:",
-                on_click=resume,
-                args=(chosen.id,),
-            )
+            resume_button(chosen)
 
 
 def _start(state: StabilityState, preset: str) -> None:
@@ -187,6 +210,10 @@ def _curve(state: StabilityState, run: Run, config: SweepConfig, cell: int) -> N
         height=HEIGHT[state.lecture] - 48,
         empty="This run has not begun yet.",
     )
+    _cell_buttons(state, config, cell)
+
+
+def _cell_buttons(state: StabilityState, config: SweepConfig, cell: int) -> None:
     with st.container(horizontal=True, key="cell-buttons"):
         if st.button("Open in Train", key="open", icon=":material/open_in_full:"):
             st.switch_page("../pages/train.py", query_params=cell_query(config, cell))
@@ -208,20 +235,7 @@ def cell_query(config: SweepConfig, cell: int) -> dict[str, str]:
     return to_query(config.run(cell * config.seeds))
 
 
-def _captions(run: Run, lecture: bool) -> None:
-    payload = sweep_map(get_store(), run.id)
-    with st.container(key="below"):
-        if payload is not None and (lines := limits.reading(payload)):
-            st.markdown(" · ".join(lines))
-        st.markdown(SHORT if lecture else CAPTION)
-        if lecture:
-            return
-        files = f"/api/runs/{run.id}"
-        link_row(
-            [
-                Link(f"{files}/config.json", "Settings (JSON)", ""),
-                Link(f"{files}/artifacts/0/map", "Map (JSON)", f"proxprop-{run.id}-map.json"),
-                Link(f"{files}/points.csv", "Curves (CSV)", ""),
-            ]
-        )
-        limits.explanation(limits.predictions(payload) if payload is not None else ())
+def _captions(payload: MapPayload | None, lecture: bool) -> None:
+    if payload is not None and not lecture and (lines := limits.reading(payload)):
+        st.markdown(" · ".join(lines))
+    st.markdown(SHORT if lecture else CAPTION)

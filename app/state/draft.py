@@ -17,6 +17,7 @@ from proxprop.data.errors import DataError
 from proxprop.data.preview import Outline, dataset_shape
 from proxprop.spec.catalog.data import DATA
 from proxprop.spec.config import ConfigError, DataConfig, Problem, RunConfig
+from proxprop.spec.config.parts import LIMITS
 from proxprop.spec.config.query import flatten, nest, read_value
 
 DEFAULTS = flatten(RunConfig())
@@ -67,6 +68,12 @@ class Draft:
                 self.offer = rescale(before, raw, optimizer.lr, tau, optimizer.name)
         elif name in ("optimizer.lr", "optimizer.name"):
             self.offer = None
+        elif name == "budget.endless":
+            limits = [f"budget.{limit}" for limit in LIMITS]
+            if raw is True:
+                self.values |= dict.fromkeys(limits)
+            elif all(self.values[limit] is None for limit in limits):
+                self.values["budget.epochs"] = DEFAULTS["budget.epochs"]
 
     def config(self) -> RunConfig | None:
         """Return the config described, or None; `problems` then says why."""
@@ -81,7 +88,11 @@ def read_query(query: Mapping[str, str], base: RunConfig) -> tuple[Values, list[
     values = flatten(base)
     unknown = [name for name in query if name not in values]
     for name in query.keys() - set(unknown):
-        values[name] = read_value(query[name], DEFAULTS[name])
+        value = read_value(query[name], DEFAULTS[name])
+        as_list = name in LISTS and not isinstance(value, list)
+        values[name] = read_text(name, str(value)) if as_list else value
+    if values["budget.endless"] is True and "budget.epochs" not in query:
+        values["budget.epochs"] = None  # that of the defaults
     return values, unknown
 
 

@@ -32,6 +32,7 @@ that is always on the page.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -45,8 +46,11 @@ from pydantic_core.core_schema import ValidationInfo
 from app.components.notation import exact_number
 
 SETTLE = 1.0  # seconds within which a rerun may still carry the address from before our last change
+AGAIN = 1.0  # seconds for which a widget is told again what it was told
 SEPARATORS = re.compile(r"[,.]")  # between words; links of earlier versions have points, too
-ARRIVED, PAGE = "arrived", "page"  # keys of the session
+ARRIVED, PAGE, TOLD = "arrived", "page", "told"  # keys of the session
+# The name in the address that belongs to all pages (`app.state.lecturing`), and its state's key.
+MODE, LECTURING = "lecture", "Lecturing"
 
 Query = dict[str, str]
 Changed = Callable[[], None] | None
@@ -78,6 +82,12 @@ class UrlState(BaseModel):
 
     _written: Query = PrivateAttr(default_factory=dict)
     _written_at: float = PrivateAttr(0.0)
+
+    @property
+    def lecture(self) -> bool:
+        """Whether the last row must be able to read the page."""
+        lecturing = st.session_state.get(LECTURING)
+        return lecturing is not None and bool(lecturing.on)
 
     @classmethod
     def current(cls) -> Self:
@@ -184,7 +194,7 @@ class UrlState(BaseModel):
     def _own(cls, query: Query) -> Query:
         """Return the part of an address that is this state's."""
         if not cls.keeps_others:
-            return query
+            return {name: text for name, text in query.items() if name != MODE}
         names = cls._names()
         return {name: text for name, text in query.items() if name.partition(".")[0] in names}
 
@@ -214,9 +224,23 @@ class UrlState(BaseModel):
 
 
 def show_value(key: str, value: Any) -> None:
-    """Let a widget show `value`; only where it differs, or what is being typed would be lost."""
-    if key not in st.session_state or st.session_state[key] != value:
+    """Let a widget show `value`; only where it differs, or what is being typed would be lost.
+
+    A rerun that begins at once discards what the one before has told the browser and not yet sent:
+    for a moment it is told again.
+    """
+    told: dict[str, tuple[float, Any]] = st.session_state.setdefault(TOLD, {})
+    before = st.session_state.get(key)
+    if key not in st.session_state or before != value:
+        told[key] = time.monotonic(), before
+    if time.monotonic() - told[key][0] < AGAIN:
         st.session_state[key] = value
+
+
+def overtaken(key: str, value: Any) -> bool:
+    """Whether a widget reports what it showed before it was told something else a moment ago."""
+    moment, before = st.session_state.get(TOLD, {}).get(key, (-math.inf, None))
+    return bool(time.monotonic() - moment < 2 * AGAIN and value == before)
 
 
 def _address() -> Query:

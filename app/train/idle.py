@@ -14,6 +14,8 @@ FORMULAS = {
     "explicit": r"\theta \;\leftarrow\; \theta - \eta\,G, \qquad G = \Delta^{\top}\tilde A",
     "exact": r"\theta \;\leftarrow\; \theta - \eta\,D, \qquad "
     r"D = G\,\bigl(\tilde A^{\top}\tilde A + \tfrac1\tau I\bigr)^{-1}",
+    "running": r"\theta \;\leftarrow\; \theta - \eta\,D, \qquad "
+    r"D = G\,\bigl(\bar N M + \tfrac1\tau I\bigr)^{-1}",
     "cg": r"\theta \;\leftarrow\; \theta - \eta\,D_k, \qquad "
     r"D_k \approx G\,\bigl(\tilde A^{\top}\tilde A + \tfrac1\tau I\bigr)^{-1}",
 }
@@ -21,12 +23,16 @@ SENTENCES = {
     "explicit": "Plain backprop: the gradient G of the layer's weights, at step size η.",
     "exact": "The layer moves to the exact solution of its proximal problem: A is its input, G the "
     "gradient. With momentum or Adam, the optimizer takes D in place of G.",
+    "running": "As the exact step, with averages over the steps so far: M of the rows' second "
+    "moment ÃᵀÃ/N, N̄ of their number.",
+    "auto": "Where it is cheaper, an average over the steps so far, M of ÃᵀÃ/N and N̄ of N, stands "
+    "in place of this batch's ÃᵀÃ.",
     "cg": "As the exact step, but after k steps of conjugate gradients from zero.",
 }
 
 
-def idle(draft: Draft) -> None:
-    """Show sample pictures and the layer table of the settings on the form."""
+def idle(draft: Draft, *, lecture: bool = False) -> None:
+    """Show sample pictures and the layer table of the settings on the form; a room, less of it."""
     config = draft.config() or check_task(draft.values)
     if config is None:
         st.info("Data or network cannot be used yet; the form says what to change.")
@@ -37,12 +43,16 @@ def idle(draft: Draft) -> None:
         _samples(config)
     with right:
         st.subheader("What learns")
-        show_layers(config)
+        if not lecture:
+            show_layers(config)
         if draft.config():
             st.caption(numbers_sentence(config))
         st.subheader("How a hidden layer steps")
-        st.latex(FORMULAS[config.direction.solver])
-        st.caption(SENTENCES[config.direction.solver])
+        direction = config.direction
+        kind = direction.gram if direction.running else direction.solver
+        st.latex(FORMULAS["running" if direction.running else kind])
+        if not lecture:
+            st.caption(SENTENCES[kind])
 
 
 def _samples(config: RunConfig) -> None:

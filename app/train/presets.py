@@ -62,6 +62,14 @@ _CHANGES: dict[str, dict[str, Any]] = {
     },
     "Two spirals: implicit (exact)": _SPIRALS,
     "Two spirals: explicit": {**_SPIRALS, **_plain(0.05)},
+    # Slow enough to talk, without an end: one dial is turned, and what it does is seen.
+    "Two spirals, endless: turn a dial": {
+        **_SPIRALS,
+        "budget.epochs": None,
+        "budget.endless": True,
+        "pace": 10.0,
+        "evaluation.every": 0.5,
+    },
     "Fashion-MNIST: implicit (exact)": _FASHION,
     "Paper: CIFAR-10 MLP, implicit (exact)": _PAPER_MLP,
     "Paper: CIFAR-10 MLP, implicit (CG 3)": {**_PAPER_MLP, **_CG},

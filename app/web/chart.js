@@ -2,12 +2,12 @@
 
 import { buildBar, pressBar } from './chart_bar.js'
 import { choiceOf, linked, obey, remember } from './chart_choice.js'
-import { enlarged, figureOf, namesAtEnds, pictureOf } from './chart_figure.js'
+import { enlarged, figureOf, namesAtEnds, pictureOf, waiting } from './chart_figure.js'
 import { columnsOf, nearest, zoomed } from './chart_frames.js'
 import { linesOf, lookedAt, rowsOf } from './chart_lines.js'
 import { drawNames, namedOf, placeNames } from './chart_names.js'
 import { Target } from './chart_target.js'
-import { make, stylesheet } from './dom.js'
+import { make, stylesheet, write } from './dom.js'
 import { hub } from './hub.js'
 import { loadPlotly } from './plotly.js'
 import { download, table } from './save.js'
@@ -16,9 +16,12 @@ import { View, keeper } from './view.js'
 await stylesheet(import.meta.url)
 
 const STACKED = 270 // pixels of a panel where panels stand one above the other
+const ROOM = { font: 25.5, grow: 1.5 } // pixels of type for the last row; marks are a little smaller
 const FILE = { width: 960, height: 560, panel: 420 } // pixels of a saved picture
 const CONFIG = { displayModeBar: false, doubleClick: false, responsive: false, scrollZoom: false }
 const SENT = 20 // choices sent to the page that it may still repeat
+
+const charts = new Set() // all on the page: one may lead the horizontal axis of others
 
 class Chart extends View {
   constructor(parent) {
@@ -37,6 +40,7 @@ class Chart extends View {
       if (this.inSight && this.due) this.later()
     })
     this.seen.observe(this.root)
+    charts.add(this)
   }
 
   update(data) {
@@ -45,9 +49,10 @@ class Chart extends View {
       this.text = text
       this.choice = choiceOf(data)
       obey(this.choice, data)
-      this.empty.textContent = data.empty
+      this.choice.x = [...charts].find((chart) => chart.data?.key === data.follows)?.choice?.x ?? this.choice.x
       this.prepare()
     }
+    this.root.style.height ||= this.high(1) // its word stands there before the library has come
     loadPlotly(data.plotly).then(() => this.later(), (error) => (this.empty.textContent = error.message))
   }
 
@@ -64,9 +69,12 @@ class Chart extends View {
     this.bar.replaceChildren(...buttons, this.legend)
     root.classList.toggle('pp-bare', !data.headed)
     root.classList.toggle('pp-floating', layout.meta.names === 'along')
-    const bound = traces.map(({ meta }) => meta).filter((meta) => meta?.series)
+    const bound = traces.map(({ meta }) => meta).filter((meta) => meta?.run)
     const runs = [...new Set(bound.map(({ run }) => run))]
-    if (this.follow(runs, [...new Set(bound.map(({ series }) => series.split('/')[1]))])) {
+    this.runs = runs
+    const loading = runs.length > 0 && !window.Plotly
+    write(this.empty, loading ? 'Loading' : waiting(runs.map((run) => hub.run(run).status), data.empty))
+    if (this.follow(runs, [...new Set(bound.map(({ series }) => series.split('/').slice(1, -1).join('/')))])) {
       // A part of one run says nothing about the next.
       if (choice.runs !== runs.join()) Object.assign(choice, { ranges: {}, runs: runs.join() })
       this.drawn = null
@@ -92,6 +100,7 @@ class Chart extends View {
     remember(data, choice)
     this.drawn = null
     this.draw()
+    if (change.x) charts.forEach((chart) => chart.data?.follows === data.key && chart.choose({ x: change.x }, 'x'))
     const now = JSON.stringify(linked(choice))
     if (data.owned && now !== choice.sent.at(-1)) {
       choice.sent = [...choice.sent, now].slice(-SENT)
@@ -122,11 +131,13 @@ class Chart extends View {
     if (!window.Plotly || this.dragging) return
     this.due = false
     const { box, choice, data, gd, looked } = this
-    const fit = this.fit(looked.figure.layout.meta.grow ?? 1)
+    const { meta: hints, font: { size: given } } = looked.figure.layout
+    const screen = this.fit(data.lecture ? ROOM.grow : hints.grow ?? 1)
+    const fit = screen * (data.lecture ? ROOM.font / given : 1)
     this.shown = { ...looked, figure: enlarged(looked.figure, fit) }
     const { meta, font } = this.shown.figure.layout
     const stacked = columnsOf(meta, this.root.clientWidth) < (meta.columns ?? 1)
-    this.root.style.height = stacked ? `${STACKED * meta.columns}px` : this.high(fit)
+    this.root.style.height = stacked ? `${STACKED * meta.columns}px` : this.high(screen)
     this.root.style.setProperty('--pp-size', `${font.size - 0.5}px`)
     this.lines = linesOf(this.shown, hub, choice)
     const named = namedOf(this.lines)
@@ -138,6 +149,7 @@ class Chart extends View {
     const { target, quantity } = this.shown
     this.target.place(some && target ? { ...quantity, value: target, panel: this.drawn.panels[0] } : null)
     this.empty.hidden = some
+    write(this.empty, waiting(this.runs.map((run) => hub.run(run).status), data.empty))
     this.listenToPlot()
     pressBar(this.bar, choice)
     this.root.dataset.drawn = data.subject ?? data.key
@@ -160,9 +172,9 @@ class Chart extends View {
   }
 
   /** The height as CSS: what the page asks for, or what the window leaves. */
-  high(fit) {
+  high(screen) {
     const { height, fill, below, widest } = this.data
-    const rest = below ? `${this.room() - below * fit}px` : `100vh - ${fill}px`
+    const rest = below ? `${this.room() - below * screen}px` : `100vh - ${fill}px`
     return fill || below ? `max(${height}px, min(${rest}, ${widest}))` : `${height}px`
   }
 
@@ -174,6 +186,8 @@ class Chart extends View {
       if (Object.keys(ranges).length) this.choose({ ranges: { ...this.choice.ranges, ...ranges } })
     })
     this.gd.on('plotly_doubleclick', () => this.choose({ ranges: {} }))
+    this.gd.on('plotly_click', ({ points: [{ data: { meta }, x }] }) =>
+      this.data.picks && this.component.setTriggerValue('picked', { run: meta.run, step: x }))
     this.gd.on('plotly_hover', (event) => this.drawn.layout.meta.linked && this.link(event.points[0].x))
     // An update in the middle of a drag would end it.
     this.listen(this.gd, 'pointerdown', () => (this.dragging = true), { capture: true })
@@ -213,6 +227,7 @@ class Chart extends View {
 
   destroy() {
     super.destroy()
+    charts.delete(this)
     this.seen.disconnect()
     window.Plotly?.purge(this.gd)
   }

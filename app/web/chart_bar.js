@@ -15,7 +15,7 @@ export function buildBar(data, { choose, look, save }) {
   const running = 'Running mean of the last few evaluations; the measured values stay, faintly'
   const smooth = () => button('smooth', { 'data-smooth': '', title: running }, () => choose('smooth'))
   return [
-    data.headed && make('h3', { class: 'pp-title' }, title),
+    data.headed && make('h3', { class: 'pp-title', title: data.help || null }, title),
     button('reset zoom', { 'data-reset': '', hidden: true }, () => choose({ ranges: {} })),
     quantities.length > 1 && group('Quantity', ...quantities.map(quantity)),
     data.xSwitch && group('Horizontal axis', ...CLOCKS.map(axis)),

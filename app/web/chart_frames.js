@@ -18,12 +18,14 @@ export function pairsOf(layout) {
 export function framesOf(count, { gap = [0, 0], ...hints }, margin, width, height) {
   const columns = columnsOf(hints, width)
   const rows = Math.ceil(count / columns)
-  const wide = (width - margin.l - margin.r - gap[0] * (columns - 1)) / columns
+  const room = width - margin.l - margin.r - gap[0] * (columns - 1)
+  const shares = hints.shares ?? Array(columns).fill(1 / columns)
+  const before = (column) => shares.slice(0, column).reduce((sum, share) => sum + share * room + gap[0], 0)
   const high = (height - margin.t - margin.b - gap[1] * (rows - 1)) / rows
   return Array.from({ length: count }, (_, i) => ({
-    left: margin.l + (i % columns) * (wide + gap[0]),
+    left: margin.l + before(i % columns),
     top: margin.t + Math.floor(i / columns) * (high + gap[1]),
-    width: Math.max(40, wide),
+    width: Math.max(40, shares[i % columns] * room),
     height: Math.max(40, high),
   }))
 }
@@ -43,7 +45,7 @@ function isLog(layout, name, choice) {
 export function rangesOf(layout, lines, choice, before) {
   const shown = lines.filter(({ hidden, trace, y }) => !hidden && y.length && trace.meta && !trace.meta.shares)
   const live = shown.some((line) => line.live)
-  const ends = shown.map(({ progress, x }) => (progress ? x.at(-1) / progress : null))
+  const ends = shown.filter(({ trace }) => !trace.meta.points).map(({ progress, x }) => (progress ? x.at(-1) / progress : null))
   const end = ends.length && ends.every((value) => value !== null) ? Math.max(...ends) : null
   const ranges = {}
   const fit = (name, on, fitting) => {
@@ -56,10 +58,17 @@ export function rangesOf(layout, lines, choice, before) {
     fit(yaxis, 'yaxis', (there) => {
       const free = layout.meta.headroom?.[yaxis] ?? 0
       const [low, high] = verticalRange(there, isLog(layout, yaxis, choice), free ? null : before?.[yaxis])
-      return [low, high + free * (high - low)]
+      return percents(layout[yaxis], [low, high + free * (high - low)])
     })
   }
   return ranges
+}
+
+/** The range of an axis that writes whole percents: wide enough for them to differ. */
+function percents({ tickformat }, [low, high]) {
+  if (!tickformat?.endsWith('%') || high - low >= 0.1) return [low, high]
+  const bottom = Math.max(0, Math.min(0.9, (low + high) / 2 - 0.05))
+  return [bottom, bottom + 0.105]
 }
 
 /** Each panel with its axes, its frame, and its scales between values and pixels. */

@@ -5,6 +5,9 @@ import { meanOf, smoothed } from './seeds.js'
 /** The contender a series belongs to. */
 export const memberOf = (series) => Number(series.split('/')[0])
 
+/** What a series is of: its table and column. */
+const measureOf = (series) => series.split('/').slice(1).join('/')
+
 /** The page's data as they stand for the quantity a person looks at. */
 export function lookedAt(data, choice) {
   const quantity = data.quantities.find(({ series }) => series === choice.quantity) ?? data.quantities[0]
@@ -15,14 +18,14 @@ export function lookedAt(data, choice) {
     hovertemplate: quantity.hover,
     meta: { ...trace.meta, series: named(trace.meta.series), seeds: trace.meta.seeds.map(named) },
   }))
-  const { yaxis, ...layout } = data.figure.layout
-  const title = { ...yaxis.title, text: quantity.yTitle }
+  const { yaxis, meta, ...layout } = data.figure.layout
+  const title = { ...yaxis.title, text: quantity.y_title }
   return {
     ...data,
     quantity,
     title: quantity.title,
     target: quantity.target === null ? null : choice.targets[quantity.series] ?? quantity.target,
-    figure: { data: traces, layout: { ...layout, yaxis: { ...yaxis, title, tickformat: quantity.tickformat } } },
+    figure: { data: traces, layout: { ...layout, meta: { ...meta, logs: quantity.below ? meta.logs : [] }, yaxis: { ...yaxis, title, tickformat: quantity.tickformat } } },
   }
 }
 
@@ -32,6 +35,8 @@ export function lookedAt(data, choice) {
  * - `on`: its vertical axis; `owner`: the name that hides it; `named`: whether it has one of its own;
  * - `faint`: whether it is context; `seeds`: what was measured of each seed;
  * - `diverged`, `live`, `progress`: how its run stands.
+ *
+ * A line with `meta.points` has its numbers with it: it was imported, and belongs to no run.
  */
 export function linesOf({ figure, smoothing }, hub, choice) {
   const { csv, thick } = figure.layout.meta
@@ -46,24 +51,29 @@ export function linesOf({ figure, smoothing }, hub, choice) {
   })
 }
 
+const cells = ({ x, y, z }, [across, down]) => ({
+  [across]: z.flatMap(() => x), [down]: z.flatMap((row, i) => row.map(() => y[i])), value: z.flat(),
+})
+
 function recorded(trace, csv) {
   const { x, y, name, meta } = trace
   return {
     trace, name, x, y,
     std: meta?.std ?? null,
     about: meta?.about ?? null,
-    columns: csv && { [csv[0]]: x, [csv[1]]: y },
+    columns: csv && (trace.z ? cells(trace, csv) : { [csv[0]]: x, [csv[1]]: y }),
     diverged: meta?.ended ?? false,
   }
 }
 
 function liveLines(trace, { smoothing, hub, choice, thick }) {
-  const { run, series, seeds, label } = trace.meta
+  const { run, series, seeds, label, points: imported } = trace.meta
   const { status, marks, progress } = hub.run(run)
+  if (imported && !imported[measureOf(series)]?.[choice.x].length) return [] // it tells no such axis
   const several = seeds.length > 1
   const members = (several ? seeds : [series]).map((key) => ({
     key,
-    points: hub.series(run, key),
+    points: imported ? imported[measureOf(key)] : hub.series(run, key),
     diverged: marks.some(({ kind, member }) => kind === 'diverged' && member === memberOf(key)),
   }))
   const diverged = members.map((member) => member.diverged)
@@ -88,10 +98,10 @@ function liveLines(trace, { smoothing, hub, choice, thick }) {
     // What was measured, seed by seed, decides when the target is reached.
     seeds: begun.map(({ points }) => ({ x: points[choice.x], y: points.y })),
   })
-  const column = series.split('/').slice(1).join('/')
+  const column = measureOf(series)
   if (mean) main.about.series = `mean/${column}`
   const behind = mean ? context : []
-  if (!(choice.smooth && smoothing && main.points && label)) return [...behind, main]
+  if (!(choice.smooth && smoothing && main.points?.epoch.length && label)) return [...behind, main]
   return [...behind, { ...main, ...faint }, smooth(main, column, smoothing, choice)]
 }
 

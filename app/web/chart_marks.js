@@ -3,7 +3,7 @@
 import { memberOf } from './chart_lines.js'
 import { arrival } from './crossing.js'
 import { faded, textWidth } from './dom.js'
-import { plain } from './format.js'
+import { plain, spelled } from './format.js'
 
 const ROWS = 3
 const GAP = 10
@@ -12,7 +12,7 @@ const CEILING = { live: 0.86, recorded: 0.93 } // of the height; the words of li
 /** The marks of the runs on show, in the order they happened; each once, with its line. */
 export function marksOf(lines, hub, x) {
   const runs = new Map()
-  for (const line of lines.filter(({ key, hidden }) => key && !hidden)) {
+  for (const line of lines.filter(({ key, run, hidden }) => key && run && !hidden)) {
     const members = runs.get(line.run) ?? new Map()
     const member = memberOf(line.key)
     if (!members.has(member) || !line.faint) members.set(member, line)
@@ -32,7 +32,7 @@ export function marksOf(lines, hub, x) {
 }
 
 /** Plotly's shapes and annotations of `marks` in a panel; their words do not overlap. */
-export function drawMarks(marks, panel, { size, theme, named }) {
+export function drawMarks(marks, panel, { size, theme, named, above }) {
   const shapes = []
   const annotations = []
   const ends = Array.from({ length: ROWS }, () => -Infinity)
@@ -41,12 +41,16 @@ export function drawMarks(marks, panel, { size, theme, named }) {
     if (at < -1 || at > panel.width + 1) continue
     const diverged = mark.kind === 'diverged'
     shapes.push({
-      type: 'line', xref: 'x', yref: 'y domain', x0: mark.x, x1: mark.x, y0: 0, y1: 1, layer: 'below',
+      type: 'line', xref: 'x', yref: 'y domain', x0: mark.x, x1: mark.x, y0: 0, y1: 1, layer: above ? 'above' : 'below',
       line: { width: 1, dash: diverged ? 'solid' : 'dot' },
     })
     const whose = named ? `${mark.line.name}: ` : ''
-    const text = diverged ? `✕ ${whose}${mark.label || 'diverged'}` : mark.label
-    const length = textWidth(text, size, theme.font) + 8
+    const long = (words) => textWidth(spelled(words), size, theme.font) + 8
+    const said = mark.label || 'diverged'
+    const tries = above ? ['✕'] : [`✕ ${whose}${said}`, `✕ ${whose}${said.split(':')[0]}`, '✕ diverged']
+    const room = Math.max(at, panel.width - at) // at its left or at its right
+    const text = diverged ? tries.find((words) => long(words) <= room) ?? tries.at(-1) : mark.label
+    const length = long(text)
     const flip = at + length > panel.width && at - length > 0
     const left = flip ? at - length : at
     const row = ends.findIndex((end) => end + GAP <= left)
@@ -55,7 +59,7 @@ export function drawMarks(marks, panel, { size, theme, named }) {
     annotations.push({
       x: mark.x, xref: 'x', xanchor: flip ? 'right' : 'left', xshift: flip ? -4 : 4,
       y: 1, yref: 'y domain', yanchor: 'top', yshift: -2 - row * size * 1.4,
-      text: text.replace(/&/g, '&amp;').replace(/</g, '&lt;'), showarrow: false, align: 'left',
+      text: spelled(text).replace(/&/g, '&amp;').replace(/</g, '&lt;'), showarrow: false, align: 'left',
       font: { size }, bgcolor: faded(theme.background, 0.82),
     })
   }
@@ -64,9 +68,9 @@ export function drawMarks(marks, panel, { size, theme, named }) {
 
 /** Where lines diverged, as far as they are in sight: a cross in their colour. */
 export function crosses(lines, marks, panels, look) {
-  const live = marks.filter(({ kind }) => kind === 'diverged').map(({ x, line, label, member }) => {
+  const live = marks.filter(({ kind, line }) => kind === 'diverged' && line.trace.line).map(({ x, line, label, member }) => {
     const own = lines.filter(({ run, key, hidden }) => !hidden && run === line.run && memberOf(key) === member)
-    const hover = { text: [`${line.name}: ${label || 'diverged'}`], hovertemplate: '%{text}<extra></extra>' }
+    const hover = { text: [spelled(`${line.name}: ${label || 'diverged'}`)], hovertemplate: '%{text}<extra></extra>' }
     return { ...sign(line, look, x, heightOf(own, panels[0], CEILING.live)), ...hover }
   })
   const recorded = lines.filter(({ trace, hidden }) => trace.meta?.ended && !hidden).map((line) => {

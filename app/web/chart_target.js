@@ -26,7 +26,7 @@ export class Target {
     this.handle.hidden = !Number.isFinite(share)
     if (this.handle.hidden) return
     this.given = given
-    const { panel, value, format, yTitle } = given
+    const { panel, value, y_format: format, y_title: title } = given
     const inside = Math.min(1, Math.max(0, share))
     this.handle.classList.toggle('pp-outside', inside !== share)
     this.handle.classList.toggle('pp-low', inside < 0.12)
@@ -35,7 +35,7 @@ export class Target {
     const away = inside === share ? '' : share > 1 ? ' ↑' : ' ↓'
     const text = `target ${formatted(value, format)}${away}`
     write(this.handle.firstChild, text)
-    this.handle.setAttribute('aria-label', `Target of ${yTitle}`)
+    this.handle.setAttribute('aria-label', `Target of ${title}`)
     this.handle.setAttribute('aria-valuetext', text)
     this.handle.setAttribute('aria-valuenow', String(value))
   }

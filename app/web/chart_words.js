@@ -1,4 +1,4 @@
-// Words within panels: a name beside each line, the words of a level, where the view is clearest.
+// Names beside the lines of a panel, where the view is clearest.
 
 import { textWidth } from './dom.js'
 import { Spots, around } from './spots.js'
@@ -26,21 +26,6 @@ function spotsOf(ways, { width, height }) {
 }
 
 const inPanel = (lines, panel) => lines.filter(({ trace, hidden, on }) => !hidden && trace.meta && on === panel.y)
-
-/** The words of a level moved to where the fewest lines run through them, from the right. */
-export function clearest(note, lines, panel, { size, theme }) {
-  const [wide, high] = [textWidth(note.text, size, theme.font), size * 1.5]
-  const spots = spotsOf(inPanel(lines, panel).map((line) => wayOf(line, panel)), panel)
-  const level = panel.toY(note.y) - panel.top
-  const candidates = [level, level - high].flatMap((top) =>
-    [1, 0.8, 0.6, 0.4, 0.2, 0].map((share) => [2 + share * Math.max(0, panel.width - wide - 4), top]))
-  const [x, y] = spots.place(candidates, wide, high)
-  const below = y === level
-  return {
-    ...note, x: x / panel.width, xanchor: 'left', y: panel.log ? Math.log10(note.y) : note.y,
-    yanchor: below ? 'top' : 'bottom', yshift: below ? -2 : 2, font: { size },
-  }
-}
 
 /** Annotations that name each line beside it, in the panel in which all find the clearest places. */
 export function namesAlong(lines, panels, notes, look) {

@@ -7,11 +7,11 @@ import { keeper } from './view.js'
 await stylesheet(import.meta.url)
 
 class Confusion extends Picture {
-  title({ payload }) {
+  title({ step, payload }) {
     const total = payload.counts.flat().reduce((sum, count) => sum + count, 0)
     const right = payload.counts.reduce((sum, row, i) => sum + row[i], 0)
     const share = total ? ((100 * right) / total).toFixed(1) : '0'
-    return ['Confusion', `${share} % right · rows true, columns predicted`]
+    return ['Confusion', `${share} % right after step ${step} · true ↓, predicted →`]
   }
 
   paint({ classes, counts }) {

@@ -61,3 +61,14 @@ export function rgb(color) {
 
 /** `color` with an opacity. */
 export const faded = (color, opacity) => `rgba(${rgb(color).join()},${opacity})`
+
+/** The colour of a value on a scale of stops between `cmin` and `cmax`, as Plotly draws it; null where there is none. */
+export function colorAt(value, { colorscale, cmin, cmax }) {
+  if (!colorscale || !(value >= -Infinity)) return null
+  const at = Math.min(1, Math.max(0, (value - cmin) / (cmax - cmin)))
+  const next = Math.max(1, colorscale.findIndex(([stop]) => stop >= at))
+  const [[low, from], [high, to]] = [colorscale[next - 1], colorscale[next]]
+  const share = (at - low) / (high - low || 1)
+  const [first, last] = [rgb(from), rgb(to)]
+  return `rgb(${first.map((part, i) => Math.round(part + share * (last[i] - part))).join()})`
+}

@@ -6,7 +6,7 @@ export function number(value, digits = 3) {
   if (value === null || !Number.isFinite(value)) return 'not finite'
   if (value === 0) return '0'
   const size = Math.abs(value)
-  if (size >= 1e5 || size < 1e-3) {
+  if (size >= 1e4 || size < 1e-3) {
     const [mantissa, exponent] = value.toExponential(digits - 1).split('e')
     return `${mantissa}·${power(Number(exponent))}`
   }
@@ -18,6 +18,10 @@ export function number(value, digits = 3) {
 export function power(exponent) {
   return `10${String(exponent).replace(/[-0-9]/g, (c) => (c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[c]))}`
 }
+
+/** Words of a run with the numbers in them as everywhere else: 1.52e+04 is 1.52·10⁴. */
+export const spelled = (words) =>
+  words.replace(/(\d)e([+-]?\d+)/g, (_, digit, exponent) => `${digit}·${power(Number(exponent))}`)
 
 /** The shortest text of a number with at most `digits` significant digits: 0.05, 2, 1e+21. */
 export const plain = (value, digits = 3) => String(Number(value.toPrecision(digits)))

@@ -62,7 +62,7 @@ class Hub {
 
   open(runs) {
     const last = runs.map((id) => this.runs.get(id)?.token ?? '-').join('_')
-    const source = new EventSource(`/api/stream?${this.address}&last=${encodeURIComponent(last)}`)
+    const source = new EventSource(`api/stream?${this.address}&last=${encodeURIComponent(last)}`)
     this.source = source
     source.addEventListener('open', () => this.setConnected(true))
     source.addEventListener('update', (event) => this.receive(runs, event))

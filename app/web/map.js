@@ -11,7 +11,7 @@ import { keeper } from './view.js'
 await stylesheet(import.meta.url)
 
 const QUESTION = 'Where does training diverge?'
-const LARGEST = { usual: 1.2, lecture: 1.35 } // how far type grows with the window
+const LARGEST = { usual: 1.2, lecture: 1.5 } // how far type grows with the window
 
 class SweepMap extends Picture {
   constructor(parent) {

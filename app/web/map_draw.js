@@ -1,4 +1,4 @@
-// The map as a picture: one band a method over the common step size, or the plane of η and τ.
+// The map as a picture: one band a method over the step size s, or the plane of η and τ.
 
 import { shape, textWidth } from './dom.js'
 import { plain, power } from './format.js'
@@ -9,7 +9,7 @@ const NARROW = 44 // widths of type below which names stand above their bands
 const PLANE = 3 // how many bands a plane is as high as
 const SHADES = 40 // of the scale
 const LIMITS = { explicit: '2/λ_max(∇²J)', exact: '2/λ_max(P∇²J)', cg: '2/λ_max(P∇²J), of exact' }
-const COMMON = ['common step size s: η explicit, η·τ implicit', 's = η explicit, η·τ implicit']
+const COMMON = ['step size s: η explicit, η·τ implicit', 's = η explicit, η·τ implicit']
 const DECADES = { '-2': '0.01', '-1': '0.1', 0: '1', 1: '10', 2: '100' }
 
 /** Draw into `svg`; returns the cells as {method, index, cell, x0, x1, y0, y1}. */

@@ -18,7 +18,7 @@ export class Picture extends View {
     this.root.append(this.caption, this.body, this.none)
   }
 
-  update({ run, height, empty }) {
+  update({ run, height, empty, recorded }) {
     this.root.style.height = `${height}px`
     this.none.textContent = empty
     if (run !== this.run) {
@@ -26,6 +26,7 @@ export class Picture extends View {
       this.body.replaceChildren()
       this.caption.textContent = ''
     }
+    if (!run && recorded && !this.payload) this.take({ version: 'recorded', payload: recorded })
     // The table is small; artifacts' versions come with every subscription.
     this.follow(run ? [run] : [], ['settings'])
   }
@@ -36,20 +37,23 @@ export class Picture extends View {
     if (!run || version === undefined || version === this.version || this.fetching) return
     this.fetching = true
     try {
-      const answer = await fetch(`/api/runs/${run}/artifacts/0/${kind}?v=${version}`)
+      const answer = await fetch(`api/runs/${run}/artifacts/0/${kind}?v=${version}`)
       if (!answer.ok) throw new Error(String(answer.status))
       const artifact = await answer.json()
-      if (run !== this.run) return
-      Object.assign(this, { version: artifact.version, payload: artifact.payload })
-      const [title, detail] = this.title(artifact)
-      this.caption.replaceChildren(make('b', {}, title), detail)
-      this.caption.title = `${title}: ${detail}`
+      if (run === this.run) this.take(artifact)
     } catch {
       this.version = version // gone, or the server restarts: the next version is tried again
     } finally {
       this.fetching = false
       this.later()
     }
+  }
+
+  take(artifact) {
+    Object.assign(this, { version: artifact.version, payload: artifact.payload })
+    const [title, detail] = this.title(artifact)
+    this.caption.replaceChildren(make('b', {}, title), detail)
+    this.caption.title = `${title}: ${detail}`
   }
 
   draw() {

@@ -6,8 +6,8 @@ import { keeper } from './view.js'
 
 await stylesheet(import.meta.url)
 
-const GUESSES = 3
-const PITCH = { width: 126, height: 146 }
+const GUESSES = 2
+const PITCH = { width: 138, height: 62 } // of a card, with the gap after it
 
 class Predictions extends Picture {
   constructor(parent) {
@@ -42,7 +42,7 @@ function card() {
     const row = make('div', { class: 'pp-guess' }, make('span', {}, bar, name), share)
     return { row, bar, name, share }
   })
-  const box = make('figure', {}, image, truth, ...guesses.map(({ row }) => row))
+  const box = make('figure', {}, image, make('div', {}, truth, ...guesses.map(({ row }) => row)))
   return { box, image, truth, guesses }
 }
 

@@ -1,22 +1,23 @@
 // Drag a quadratic: everything is computed here; the server hears nothing of it.
 
 import { make, shape, stylesheet } from './dom.js'
+import { LINKED, Link } from './link.js'
 import { Controls } from './quadratic_controls.js'
 import { drawCurves } from './quadratic_curves.js'
 import { Plane } from './quadratic_plane.js'
 import { curveRows, pathRows, reading } from './quadratic_reading.js'
-import { Link, STEPS, allowed, initial, readLink } from './quadratic_state.js'
+import { STEPS, allowed, initial, readLink, written } from './quadratic_state.js'
 import { caption } from './quadratic_words.js'
 import { download, menu, saveDrawing, table } from './save.js'
 import { swatch } from './svg.js'
-import { View, keeper } from './view.js'
+import { View, keeper, keys } from './view.js'
 
 await stylesheet(import.meta.url)
 
 const PACE = 450 // milliseconds a step while playing
 const NARROW = 760
 const TYPING = 'textarea, select, button, a, summary, [contenteditable], [role=radio]'
-const LARGEST = { usual: 1.2, lecture: 1.35 } // how far type grows with the window
+const LARGEST = { usual: 1.2, lecture: 1.5 } // how far type grows with the window
 const kept = (window.__proxpropQuadratic ??= { values: null })
 
 class QuadraticView extends View {
@@ -45,7 +46,18 @@ class QuadraticView extends View {
       this.words,
     )
     this.root.read = () => reading(this.values) // for tests and for the curious
+    this.ready = true
+    keys.add(this)
     this.listen(document, 'keydown', (event) => this.key(event), { capture: true })
+    for (const event of [LINKED, 'popstate']) this.listen(window, event, () => this.obey())
+  }
+
+  /** Take what the address says, which somebody else has written. */
+  obey() {
+    clearInterval(this.timer)
+    this.timer = null
+    Object.assign(this.values, readLink(initial()))
+    this.later()
   }
 
   figure(name, title, svg, rows) {
@@ -58,17 +70,19 @@ class QuadraticView extends View {
     return make('figure', {}, head, svg)
   }
 
-  update({ looks, warn }) {
+  update({ looks, warn, scene, query }) {
+    if (query !== undefined && scene !== kept.scene) this.set(readLink(initial(), query), true)
+    kept.scene = scene
     this.root.style.setProperty('--pp-warn', this.theme.dark ? warn.dark : warn.light)
     const shaded = ([kind, look]) => [kind, { ...look, color: this.theme.shade(look.color) }]
     this.looks = Object.fromEntries(Object.entries(looks).map(shaded))
-    this.link.follow(this.values)
+    this.link.follow(written(this.values))
   }
 
   set(change, stop = false) {
     if (stop || 'n' in change) this.stop()
     Object.assign(this.values, change)
-    this.link.follow(this.values)
+    this.link.follow(written(this.values))
     this.later()
   }
 
@@ -86,7 +100,7 @@ class QuadraticView extends View {
   stop() {
     clearInterval(this.timer)
     this.timer = null
-    this.link.follow(this.values)
+    this.link.follow(written(this.values))
     this.later()
   }
 
@@ -101,6 +115,18 @@ class QuadraticView extends View {
     event.preventDefault()
     event.stopPropagation()
     does()
+  }
+
+  play() {
+    if (!this.timer) this.toggle()
+  }
+
+  /** One step for an arrow of a lecture; says whether there was one left. */
+  arrow(by) {
+    const n = this.values.n + by
+    if (n < 0 || n > STEPS) return false
+    this.set({ n })
+    return true
   }
 
   step(by) {
@@ -120,7 +146,7 @@ class QuadraticView extends View {
     const fit = narrow ? 1 : this.fit(LARGEST[lecture ? 'lecture' : 'usual'])
     this.root.style.setProperty('--form', `${(lecture ? 290 : 236) * fit}px`)
     // The page's head is above, the caption below; the rest of the window is for the picture.
-    const rest = this.room() - (lecture ? 46 + 68 * fit : 46 + 66 * fit)
+    const rest = this.room() - (lecture ? 116 * fit : 46 + 66 * fit)
     this.root.style.setProperty('--high', `${Math.max(lecture ? 420 : 360, Math.min(rest, width * 0.62))}px`)
     const now = reading(this.values)
     const [font, line, small] = lecture && !narrow ? [24, 5, 1] : [15, 3, 0.92]
@@ -138,7 +164,7 @@ class QuadraticView extends View {
   destroy() {
     super.destroy()
     clearInterval(this.timer)
-    this.link.end()
+    this.link.end(written(null))
   }
 }
 

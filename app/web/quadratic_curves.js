@@ -13,7 +13,7 @@ const ORDER = ['momentum', 'explicit', 'exact', 'cg']
 
 export function drawCurves(svg, reading, { looks, size, theme, width, height }) {
   const font = size.font
-  const inner = { left: font * 2.9, right: width - font * 0.9, top: font * 0.9, bottom: height - font * 3.4 }
+  const inner = { left: font * 3.3, right: width - font * 0.9, top: font * 0.9, bottom: height - font * 3.4 }
   const x = (value) => inner.left + (value / SPECTRUM_END) * (inner.right - inner.left)
   const y = (value) => inner.bottom - ((value - LOW) / (HIGH - LOW)) * (inner.bottom - inner.top)
   const scene = { x, y, inner, size, theme, looks, width, height, k: reading.values.k }

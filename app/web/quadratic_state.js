@@ -35,7 +35,6 @@ const START = [-1.7, 1.05]
 export const STEPS = CONTROLS.n.high
 export const FRAME = 2 // half the height of the picture, in units of x
 const LINK = ['s', 'kappa', 'angle', 'beta', 'k', 'n', 'x', 'y']
-const SETTLE = 250 // milliseconds without a change before the link follows
 
 export function initial() {
   const values = Object.fromEntries(Object.entries(CONTROLS).map(([name, { first }]) => [name, first]))
@@ -56,8 +55,8 @@ export function valueAt({ log, digits, low, high }, at) {
   return Math.min(high, Math.max(low, value))
 }
 
-export function readLink(values) {
-  const query = new URLSearchParams(window.location.search)
+export function readLink(values, search = window.location.search) {
+  const query = new URLSearchParams(search)
   for (const name of LINK) {
     const text = query.get(name)
     const value = text === null || text.trim() === '' ? null : allowed(name, Number(text))
@@ -66,29 +65,9 @@ export function readLink(values) {
   return values
 }
 
-/** The link follows the controls, some time after the last change and without a rerun. */
-export class Link {
-  follow(values) {
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.write(values), SETTLE)
-  }
-
-  write(values) {
-    const first = initial()
-    const query = new URLSearchParams(window.location.search)
-    for (const name of LINK) {
-      if (!values || values[name] === first[name]) query.delete(name)
-      else query.set(name, plain(values[name], 6))
-    }
-    const text = query.toString()
-    const address = window.location.pathname + (text && `?${text}`) + window.location.hash
-    const now = window.location.pathname + window.location.search + window.location.hash
-    if (address !== now) window.history.replaceState(window.history.state, '', address)
-  }
-
-  /** Another view needs none of these names. */
-  end() {
-    clearTimeout(this.timer)
-    this.write(null)
-  }
+/** What a link says of the values: nothing of those that are as at first, or where there are none. */
+export function written(values) {
+  const first = initial()
+  const text = (name) => (!values || values[name] === first[name] ? null : plain(values[name], 6))
+  return Object.fromEntries(LINK.map((name) => [name, text(name)]))
 }

@@ -2,10 +2,11 @@
 
 import { make, stylesheet } from './dom.js'
 import { number, plain } from './format.js'
+import { LINKED, Link } from './link.js'
 import { Energy } from './slow_energy.js'
 import { Tile } from './slow_heatmap.js'
 import { Network } from './slow_network.js'
-import { View, keeper } from './view.js'
+import { View, keeper, keys } from './view.js'
 
 await stylesheet(import.meta.url)
 
@@ -23,15 +24,18 @@ class Player extends View {
     this.energy = new Energy()
     this.tiles = Array.from({ length: MOST_TILES }, () => new Tile())
     this.root.append(this.transport(), this.network.root, this.stage())
+    this.link = new Link()
+    keys.add(this)
     this.listen(document, 'keydown', (event) => this.press(event))
     this.listen(document, 'visibilitychange', () => document.hidden && this.pause())
+    for (const event of [LINKED, 'popstate']) this.listen(window, event, () => this.trace && this.go(staged()))
   }
 
   transport() {
     const button = (text, title, click, attributes = {}) =>
       make('button', { type: 'button', title, 'aria-label': title, onclick: click, ...attributes }, text)
     this.back = button('◀', 'Back (←)', () => this.go(this.index - 1), { 'data-go': 'back' })
-    this.play = button('Play', 'Play or pause (space)', () => this.toggle(), { class: 'pp-play', 'data-go': 'play' })
+    this.playing = button('Play', 'Play or pause (space)', () => this.toggle(), { class: 'pp-play', 'data-go': 'play' })
     this.next = button('▶', 'Next (→)', () => this.go(this.index + 1), { 'data-go': 'next' })
     this.slide = make('input', { type: 'range', min: 0, value: 0, 'aria-label': 'Stage' })
     this.slide.addEventListener('input', () => this.go(Number(this.slide.value)))
@@ -43,8 +47,8 @@ class Player extends View {
       ...SPEEDS.map(([name, value]) => make('option', { value, selected: value === this.pace }, name)),
     )
     this.speed.addEventListener('change', () => (this.pace = Number(this.speed.value)))
-    const keys = make('span', { class: 'pp-keys' }, '← → space')
-    const parts = [this.back, this.play, this.next, this.slide, this.count, this.layers, this.speed, keys]
+    const hint = make('span', { class: 'pp-keys' }, '← → space')
+    const parts = [this.back, this.playing, this.next, this.slide, this.count, this.layers, this.speed, hint]
     return make('div', { class: 'pp-transport' }, ...parts)
   }
 
@@ -59,10 +63,17 @@ class Player extends View {
     return make('div', { class: 'pp-stage' }, make('div', {}, words, this.numbers), this.pictures, this.energy.root)
   }
 
-  update({ colors, digest, formulas, trace, energies }) {
+  get ready() {
+    return Boolean(this.trace)
+  }
+
+  update({ colors, digest, formulas, trace, energies, scene, query }) {
     for (const [side, color] of Object.entries(colors)) {
       this.root.style.setProperty(`--pp-${side}`, this.theme.shade(color))
     }
+    const first = !this.trace
+    const linked = first || scene !== this.scene ? query ?? (first ? window.location.search : '') : ''
+    this.scene = scene
     if (digest !== this.digest) {
       this.digest = digest
       this.formulas = formulas
@@ -70,6 +81,8 @@ class Player extends View {
       this.energy.prepare(trace, energies, formulas)
       this.take(trace)
     }
+    if (linked || scene !== this.began) this.go(staged(linked))
+    this.began = scene
     this.show()
   }
 
@@ -104,8 +117,19 @@ class Player extends View {
     this.show()
   }
 
+  /** One stage for an arrow of a lecture; says whether there was one left. */
+  arrow(by) {
+    const { index } = this
+    this.go(index + by)
+    return this.index !== index
+  }
+
   toggle() {
-    if (this.timer) return this.pause()
+    return this.timer ? this.pause() : this.play()
+  }
+
+  play() {
+    if (this.timer) return undefined
     if (this.index === this.trace.frames.length - 1) this.go(0)
     const tick = () => {
       this.go(this.index + 1, true)
@@ -123,7 +147,7 @@ class Player extends View {
   }
 
   label() {
-    this.play.textContent = this.timer ? 'Pause' : 'Play'
+    this.playing.textContent = this.timer ? 'Pause' : 'Play'
   }
 
   press(event) {
@@ -142,6 +166,7 @@ class Player extends View {
     const { formulas, trace: { frames } } = this
     const frame = frames[this.index]
     this.root.dataset.stage = String(this.index)
+    this.link.follow({ stage: this.index ? String(this.index) : null })
     this.root.dataset.kind = frame.kind
     this.count.textContent = `stage ${this.index + 1} of ${frames.length}`
     this.slide.value = String(this.index)
@@ -179,7 +204,10 @@ class Player extends View {
   destroy() {
     super.destroy()
     this.pause()
+    this.link.end({ stage: null })
   }
 }
+
+const staged = (query = window.location.search) => Number(new URLSearchParams(query).get('stage') ?? 0)
 
 export const mount = keeper(Player)

@@ -1,32 +1,21 @@
 // How runs stand; reports to the page once when one starts, pauses, falls silent or ends.
 
 import { make, stylesheet, write } from './dom.js'
-import { duration, formatted, number, timeLeft } from './format.js'
+import { duration, formatted, number, spelled, timeLeft } from './format.js'
 import { hub } from './hub.js'
 import { View, keeper } from './view.js'
 
 await stylesheet(import.meta.url)
 
-const LOOKS = {
-  queued: ['⧗', 'Waiting in line'],
-  starting: ['⧗', 'Starting'],
-  running: ['▶', 'Running'],
-  paused: ['❚❚', 'Paused'],
-  finished: ['✓', 'Finished'],
-  stopped: ['■', 'Stopped'],
-  diverged: ['✕', 'Diverged'],
-  collapsed: ['▁', 'Collapsed'],
-  interrupted: ['⚠', 'Interrupted'],
-  failed: ['⚠', 'Failed'],
-  deleted: ['∅', 'Deleted'],
-  silent: ['⚠', 'The run has stopped answering'],
-  offline: ['⚠', 'No connection to the server'],
-  unknown: ['·', ''],
+const LOSS = '0/steps/loss'
+// What only the browser can see of a run; all other words come with the data, as every page has them.
+const SEEN = {
+  deleted: '∅ deleted', silent: '⚠ the run has stopped answering', offline: '⚠ no connection to the server',
 }
 
 const signature = (runs) =>
   Object.entries(runs)
-    .map(([id, run]) => `${id}:${run.status}/${run.outcome ?? ''}/${Boolean(run.stale)}`)
+    .map(([id, run]) => `${id}:${run.status}/${run.outcome ?? ''}/${Boolean(run.stale)}/${run.changes}`)
     .join(' ')
 
 class Status extends View {
@@ -34,23 +23,25 @@ class Status extends View {
     super(parent, 'status')
   }
 
-  update({ runs, series, states }) {
+  update({ runs, states }) {
     // What the page knows already needs no rerun.
     this.known = signature(states)
-    if (this.follow(runs, [series.split('/')[1]]) || !this.rows) {
+    if (this.follow(runs, ['steps']) || !this.rows) {
       this.rows = runs.map(() => row())
       this.root.replaceChildren(...this.rows.map(({ box }) => box))
     }
   }
 
   draw() {
-    const { runs, states, labels, series } = this.data
+    const { runs, states, labels } = this.data
     const now = {}
     runs.forEach((id, index) => {
       const live = hub.run(id)
       const run = live.status === null ? { ...states[id] } : live
-      now[id] = run
-      fill(this.rows[index], run, hub.latest(id, series), labels[index])
+      // The page may know of a change before the stream brings it.
+      const changes = hub.run(id).marks.filter(({ kind }) => kind === 'set').length
+      now[id] = { ...run, changes: Math.max(changes, states[id].changes) }
+      fill(this.rows[index], run, hub.latest(id, LOSS), labels[index], this.data)
     })
     const known = runs.every((id) => hub.run(id).status !== null)
     const text = signature(now)
@@ -67,7 +58,7 @@ function row() {
     icon: part('icon', 'span', { 'aria-hidden': 'true' }), word: part('word'), words: part('words'),
     left: part('left'), bar: make('div'), numbers: part('numbers', 'div'),
   }
-  parts.said = make('div', { class: 'pp-line', role: 'status' }, parts.icon, parts.word, parts.words)
+  parts.said = make('div', { class: 'pp-line pp-said', role: 'status' }, parts.icon, parts.word, parts.words)
   parts.track = make('div', {
     class: 'pp-track', role: 'progressbar', 'aria-label': 'Progress of the run',
     'aria-valuemin': 0, 'aria-valuemax': 100,
@@ -82,14 +73,16 @@ function row() {
   return parts
 }
 
-function fill(parts, run, loss, label) {
+function fill(parts, run, loss, label, { looks, meanings }) {
   const state = !hub.connected ? 'offline' : run.stale ? 'silent' : run.status === 'ended' ? run.outcome : run.status
-  const [icon, word] = LOOKS[state] ?? LOOKS.unknown
+  const [icon, ...rest] = (SEEN[state] ?? looks[state] ?? '·').split(' ')
+  const word = rest.join(' ')
   parts.icon.textContent = icon
-  write(parts.word, label ? `${label}: ${word.toLowerCase()}` : word)
+  write(parts.word, label ? `${label}: ${word}` : word.charAt(0).toUpperCase() + word.slice(1))
   const words = hub.connected ? sentence(run, state) : 'trying again; the run goes on'
   write(parts.words, words)
   parts.words.title = words
+  parts.word.title = meanings[state] ?? ''
   // Trouble is said in full; how far the run came stands in the numbers.
   parts.box.classList.toggle('pp-trouble', ['interrupted', 'failed', 'silent', 'offline'].includes(state))
   const done = run.progress ?? (run.status === 'ended' ? 1 : 0)
@@ -107,11 +100,12 @@ function fill(parts, run, loss, label) {
   parts.cells.forEach((cell, index) => write(cell, values[index]))
 }
 
-function sentence(run, state) {
+export function sentence(run, state) {
   if (state === 'silent') return 'its points are kept; Resume goes on from the last checkpoint'
   if (state === 'deleted') return 'this run no longer exists'
   // "Diverged" stands there already: "diverged at step 37" goes on with "at step 37".
-  const words = run.words ?? ''
+  // Of a run that goes on, where it does, if not here.
+  const words = spelled(run.words || (run.place ?? ''))
   return words.toLowerCase().startsWith(state) ? words.slice(state.length).replace(/^[:,. ]+/, '') : words
 }
 

@@ -5,6 +5,10 @@ import { hub } from './hub.js'
 
 const SCREEN = [1280, 720] // the window for which sizes are given
 
+// Pictures that play and step: what the keys of a lecture ask first. Each has `arrow(by)`, which says
+// whether it moved, `toggle()`, `play()` and `ready`.
+export const keys = (window.__proxpropKeys ??= new Set())
+
 /** A component; subclasses have `draw`, and `update(data)` where the page's data matter. */
 export class View {
   constructor(parent, name, tag = 'div', attributes = {}) {
@@ -66,6 +70,7 @@ export class View {
   destroy() {
     cancelAnimationFrame(this.frame)
     this.leave?.()
+    keys.delete(this)
     this.resizing.disconnect()
     this.end.abort()
     this.root.remove()

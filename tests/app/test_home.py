@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from importlib.metadata import version
 
-from app.charts.race import race_svg
-from app.components.notation import number
-from app.home.machine import machine
+from app.charts.race import PHONE, race_svg
+from app.components.machine import machine
 from app.home.race import provenance, race_lines, recorded_race, sentence
 from proxprop.runs.store import Store
-from proxprop.spec.config import from_query
+from proxprop.spec.config import RaceConfig, from_query
 from tests.app.conftest import open_page, text
 
 
@@ -37,7 +37,7 @@ def test_sentence_holds_the_recorded_numbers(store: Store) -> None:
             for second, loss in zip(contender.seconds, contender.train_loss, strict=True)
             if second <= limit
         ]
-        assert number(before[-1], 2) in sentence(race)
+        assert f"{before[-1]:#.2g} with" in sentence(race)
     assert sentence(race) in words
     assert provenance(race) in words
 
@@ -53,6 +53,38 @@ def test_picture_draws_every_point_up_to_the_common_time() -> None:
     assert drawn == expected
 
 
+def test_a_phone_gets_a_drawing_of_its_own_size() -> None:
+    race = recorded_race()
+    assert race is not None
+    svg = race_svg(race_lines(race), race.seconds, PHONE)
+    assert svg.count("<polyline") == 2
+    assert 'viewBox="0 0 360' in svg  # on 390 pixels type is as large as it says
+    places = [float(x) for x in re.findall(r'[ "]([0-9.]+),[0-9.]+', svg)]
+    assert max(places) <= 352
+    names = re.findall(r'<text x="(\d+)" y="(\d+)\.0" class="race-name">', svg)
+    assert len(names) == 2
+    heights = [float(y) for _, y in re.findall(r"([0-9.]+),([0-9.]+)", svg.split("<path")[0])]
+    assert min(heights) > 0
+    assert [int(y) < 100 and int(x) < 200 for x, y in names] == [True, True]  # above the lines
+
+
 def test_machine_names_its_versions() -> None:
     assert f"PyTorch {version('torch').partition('+')[0]}" in machine()
     assert "CPU" in machine()
+
+
+def test_run_it_live_starts_the_recorded_race(store: Store) -> None:
+    at = open_page("home")
+    at.button(key="live").click().run()
+    (race,) = store.runs()
+    recording = recorded_race()
+    assert recording is not None
+    assert isinstance(race.config, RaceConfig)
+    for index, contender in enumerate(recording.contenders):
+        assert race.config.run(index) == from_query(contender.query)
+
+
+def test_home_leads_to_the_lessons(store: Store) -> None:
+    at = open_page("home")
+    at.button(key="lessons").click().run()
+    assert at.title[0].value == "Lessons"

@@ -91,4 +91,4 @@ def test_messages_name_settings_as_the_page_does() -> None:
 
 
 def test_names_are_shown_as_written() -> None:
-    assert as_written("a_b *c* $d$ :e: 1.5") == r"a\_b \*c\* \$d\$ \:e\: 1\.5"
+    assert as_written("a_b *c* $d$ :e: 1.5") == r"a_b \*c\* \$d\$ \:e: 1.5"

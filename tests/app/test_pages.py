@@ -10,7 +10,7 @@ from app import services
 from proxprop.runs.errors import StoreLockedError
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
-from tests.app.conftest import PAGES, known_run, open_page, query, text, unfold
+from tests.app.conftest import PAGES, dials, known_run, open_page, query, text, unfold
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -35,12 +35,12 @@ def test_train_shows_the_run_of_its_link(store: Store) -> None:
     config = RunConfig().replace(**{"optimizer.lr": 0.37, "seed": 5, "model.widths": (48, 24)})
     run_id = known_run(store, config)
     at = unfold(open_page("train", run=run_id), "model", "budget")
-    assert at.text_input(key="text.optimizer.lr").value == "0.37"
+    assert dials(at)["dial.optimizer.lr"]["text"] == "0.37"
     assert at.text_input(key="text.seed").value == "5"
     assert at.text_input(key="text.model.widths").value == "48, 24"
     assert query(at) == {"run": run_id}
     # τ was turned to 0.5 at step 20: the form shows what was last in force.
-    assert at.text_input(key="text.direction.tau").value == "0.5"
+    assert dials(at)["dial.direction.tau"]["text"] == "0.5"
 
 
 def test_train_offers_what_fits_the_run(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -246,22 +247,22 @@ def test_another_part_appears_by_its_title() -> None:
 
 
 def test_every_claim_of_the_paper_is_about_an_experiment_that_is_shown() -> None:
-    every = [
-        Assessment(claim.key, claim.source, claim.statement, "not measured", "", "")
-        for claim in CLAIMS
-    ]
-    shown = {one.key for name in EXPERIMENTS for one in claims.about(name, every)}
+    every = [Assessment(claim, "not measured", "", "") for claim in CLAIMS]
+    shown = {one.claim.key for name in EXPERIMENTS for one in claims.about(name, every)}
     assert shown == {claim.key for claim in CLAIMS}
-    main = [one.key for one in claims.about("mlp", every)]
+    main = [one.claim.key for one in claims.about("mlp", every)]
     assert main[0] == "exact-per-epoch"
     assert "whose-gain" in main  # the control stands beside the claim
 
 
 def test_a_claim_that_does_not_hold_is_said_plainly() -> None:
     made = [
-        Assessment("a", "section 5", "It is faster.", "not confirmed", "", ""),
-        Assessment("b", "section 5", "It is right.", "confirmed", "", ""),
-        Assessment("c", "ours (control)", "It is ours.", "not confirmed", "", ""),
+        Assessment(claim, verdict, "", "")
+        for claim, verdict in (
+            (replace(CLAIMS[0], source="section 5", statement="It is faster."), "not confirmed"),
+            (replace(CLAIMS[1], source="section 5", statement="It is right."), "confirmed"),
+            (replace(CLAIMS[2], source="ours", statement="It is ours."), "not confirmed"),
+        )
     ]
     told = claims.summary(made)
     assert "2 claims" in told
@@ -274,7 +275,7 @@ def test_claims_rest_on_recordings_of_the_same_scale_and_origin() -> None:
     found = Library((mlp(scale="full"),), (mlp(),))
     for name, wanted in (("full", "full scale"), ("laptop-here", "laptop scale")):
         recording = found.of("mlp")[name]
-        by_key = {one.key: one for one in claims.assessments(recording, found)}
+        by_key = {one.claim.key: one for one in claims.assessments(recording, found)}
         assert by_key["exact-per-epoch"].basis.startswith(wanted)
         assert by_key["exact-per-epoch"].verdict == "confirmed"
         assert by_key["adam-per-epoch"].verdict == "not measured"

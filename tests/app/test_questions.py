@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from app.questions import KEPT, QuestionFailed, Questions, answer_path
+from app.questions import KEPT, MOST_EACH, Job, Lanes, QuestionFailed, Questions, answer_path
 from proxprop.analysis.questions import SpectraQuestion, StepQuestion
 from proxprop.analysis.spectra import NetworkSpectra
+from proxprop.runs.fits import VARIABLE
 from proxprop.spec.config import RunConfig
+from tests.runs.waiting import until
 
 FAKE = str(Path(__file__).with_name("fake_answers.py"))
 
@@ -125,6 +127,57 @@ def test_two_who_ask_at_once_both_get_what_they_asked_for(client):
         taus = [0.1, 0.2, 0.1, 0.3]
         asked = [pool.submit(one.answer, question(tau), "findings", quiet) for tau in taus]
         assert [each.result() for each in asked] == [{"findings": tau} for tau in taus]
+
+
+def test_who_asks_much_does_not_hold_up_who_asks_little(client):
+    one = client("works")
+    for owner in "aaaab":
+        job = Job(question(0.1 + len(one._jobs)), owner)
+        one._jobs[job.question.digest] = job
+    order = ""
+    while one._jobs:
+        job = one._next()
+        del one._jobs[job.question.digest]
+        order += job.owner
+    assert order == "abaaa"
+
+
+def test_one_person_waits_for_few_answers_at_once(client):
+    one = client("hangs", silence=5.0)
+    with ThreadPoolExecutor(MOST_EACH) as pool:
+        for number in range(MOST_EACH):
+            pool.submit(one.answer, question(0.1 + number), "motion", quiet, "a")
+        until(lambda: len(one._jobs) == MOST_EACH, "all wait")
+        with pytest.raises(QuestionFailed, match="close some"):
+            one.answer(question(9.0), "motion", quiet, "a")
+        one._silence = 0.0  # the rest is given up
+
+
+def test_what_takes_long_has_a_process_of_its_own_and_what_cannot_fit_none(monkeypatch):
+    asked = []
+
+    def answer(self, question, part, report, owner):
+        asked.append(self._stays)
+        return {}
+
+    monkeypatch.setattr(Questions, "answer", answer)
+    lanes = Lanes()
+    for widths in ((128, 64), (9000, 9000)):
+        lanes.answer(
+            StepQuestion(config=RunConfig().replace(**{"model.widths": widths})), "x", quiet
+        )
+    assert asked == [True, False]
+    huge = RunConfig().replace(**{"model.widths": (100_000,) * 20})
+    with pytest.raises(QuestionFailed, match=VARIABLE):
+        lanes.answer(StepQuestion(config=huge), "x", quiet)
+
+
+def test_a_process_that_does_not_stay_ends_with_the_last_answer(client):
+    one = client("works")
+    one._stays = False
+    assert one.answer(question(), "findings", quiet) == {"findings": 0.05}
+    until(lambda: not one._jobs, "the job ends")
+    assert one._process is None
 
 
 def test_a_question_left_goes_on_while_no_other_waits_and_can_be_joined(client):

@@ -4,7 +4,10 @@ import ast
 import csv
 import io
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -98,9 +101,21 @@ def test_snippet_is_a_script_with_the_config(site, run):
     assert status == 200
     tree = ast.parse(body.decode())
     (assigned,) = [node for node in tree.body if isinstance(node, ast.Assign)]
-    config = load_config(ast.literal_eval(assigned.value))
+    config = load_config(ast.literal_eval(assigned.value.args[0]))
     assert config.direction.solver == "cg"
     assert len(config.changes) == 2
+
+
+def test_a_script_waits_for_its_threads_as_workers_do(site, run):
+    _, _, body = get(f"{site}/api/runs/{run}/snippet.py")
+    before, engine, _ = body.decode().partition("from proxprop.engine")
+    assert engine
+    told = "import sys; print('torch' in sys.modules, os.environ['OMP_WAIT_POLICY'])"
+    environment = {name: value for name, value in os.environ.items() if "OMP_" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", before + told], capture_output=True, text=True, env=environment
+    )
+    assert done.stdout == "False PASSIVE\n", done.stderr
 
 
 def test_a_sweep_has_no_script_and_says_why(site):
@@ -159,7 +174,7 @@ def test_routes_only_read(site, run):
 
 
 def test_assets_are_cached_for_good_under_hashed_addresses_only(site):
-    for address in (module_url("hub"), plotly_url()):
+    for address in (f"/{module_url('hub')}", f"/{plotly_url()}"):
         assert "immutable" in get(site + address)[1]["cache-control"]
     for address in ("/assets/outdated0000/hub.js", "/assets/plotly.min.js"):
         status, headers, _ = get(site + address)
@@ -169,9 +184,9 @@ def test_assets_are_cached_for_good_under_hashed_addresses_only(site):
 
 
 def test_plotly_is_sent_compressed_to_those_who_take_it(site):
-    plain = get(site + plotly_url())[2]
+    plain = get(f"{site}/{plotly_url()}")[2]
     assert plain == plotly_path().read_bytes()
-    _, headers, packed = get(site + plotly_url(), **{"Accept-Encoding": "gzip"})
+    _, headers, packed = get(f"{site}/{plotly_url()}", **{"Accept-Encoding": "gzip"})
     assert headers["content-encoding"] == "gzip"
     assert len(packed) < 0.4 * len(plain)
 
@@ -182,3 +197,13 @@ def test_every_module_imported_by_another_exists():
             if line.startswith(("import ", "} from")) and "'" in line:
                 name = line.rsplit("'", 2)[1]
                 assert (FOLDER / name).is_file(), f"{path.name} imports {name}"
+
+
+def test_the_style_arrives_with_the_page_and_not_after_it(site):
+    style = (FOLDER.parent / "style.css").read_text()
+    assert "</style" not in style
+    for page in ("/", "/runs", "/train"):
+        html = get(site + page)[2].decode()
+        assert style in html
+        # Last of all: of two rules alike it holds against Streamlit's.
+        assert html.index(style) > html.index('id="root"')

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.runs.listing import RunsState, ago, listed
+from app.runs.columns import ago
+from app.runs.search import RunsState, listed
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Artifact
 from tests.app.conftest import ROOT, known_run, open_page, query, text, unfold
 
 
@@ -36,6 +38,11 @@ def three(store: Store) -> dict[str, str]:
         (RunsState(search="baseline"), ["default"]),
         (RunsState(search="nesterov"), ["default", "explicit", "cg"]),
         (RunsState(search="cg_steps"), []),
+        (RunsState(search="relu"), ["default", "explicit", "cg"]),
+        (RunsState(search="spirals seed 0"), ["cg"]),
+        (RunsState(search="seed 6"), []),
+        (RunsState(search="tau .05 nesterov"), ["default", "explicit", "cg"]),
+        (RunsState(search="τ 0.06"), []),
         (RunsState(status=["▲ diverged"]), ["explicit"]),
         (RunsState(data=["Two spirals"]), ["cg"]),
         (RunsState(direction=["explicit", "implicit (CG k)"]), ["explicit", "cg"]),
@@ -83,6 +90,14 @@ def test_linked_run_is_chosen_and_keeps_what_is_written(
     run = store.run(run_id)
     assert (run.name, run.notes) == ("Spirals by CG", "winds up slowly")
     assert "Spirals by CG" in list(at.dataframe[0].value["run"])
+
+
+def test_a_run_of_a_cluster_says_where_it_was(store: Store, three: dict[str, str]) -> None:
+    assert "On a cluster" not in text(open_page("runs", run=three["cg"]))
+    nodes = [{"node": name, "parts": [], "done": 2, "lost": 0} for name in ("a", "b")]
+    store.append(three["cg"], artifacts=[Artifact("parts", 0, {"nodes": nodes})])
+    shown = text(open_page("runs", run=three["cg"]))
+    assert "On a cluster: 2 parts on a, 2 parts on b" in shown
 
 
 def test_choice_stays_with_its_run_when_rows_move(store: Store, three: dict[str, str]) -> None:

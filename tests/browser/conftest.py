@@ -17,9 +17,12 @@ from typing import Any
 
 import pytest
 
+from proxprop.runs.store import Store
 from tests.browser.writer import Writer
+from tests.runs.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
+LONG = 120_000  # milliseconds; a deadline on a condition, not a measurement
 
 
 @dataclass
@@ -53,7 +56,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(home: Path, script: str = "app/server.py", port: int | None = None) -> Server:
+def start_server(
+    home: Path, script: str = "app/server.py", port: int | None = None, **environment: str
+) -> Server:
     """Start `streamlit run` on a free port with its data in `home`; the caller stops it."""
     port = port or free_port()
     log = home / f"server-{port}.log"
@@ -65,7 +70,12 @@ def start_server(home: Path, script: str = "app/server.py", port: int | None = N
                 *("--server.port", str(port), "--server.address", "127.0.0.1"),
             ],
             cwd=ROOT,
-            env={**os.environ, "PROXPROP_HOME": str(home), "OMP_NUM_THREADS": "1"},
+            env={
+                **os.environ,
+                "PROXPROP_HOME": str(home),
+                "OMP_NUM_THREADS": "1",
+                **environment,
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -94,22 +104,30 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         stop_server(running)
 
 
-def _is_ours(message: Any) -> bool:
-    # On a deep link Streamlit looks for its endpoints below the page's path first, in vain.
-    probing = "/_stcore/" in message.location.get("url", "")
-    return message.type == "error" and not probing
+@pytest.fixture
+def store(server: Server) -> Iterator[Store]:
+    """The server's store, read as another process would; what a test leaves running is stopped."""
+    opened = Store(server.home / "proxprop.db")
+    yield opened
+    for run in opened.runs():
+        if run.alive:
+            os.kill(run.pid, signal.SIGTERM)
+            until(lambda run=run: opened.run(run.id).status == "ended", "it stops", LONG / 1000)
+    opened.close()
 
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     """A fresh window of 1280×720; the test fails if the page logged an error."""
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    # To wait for a condition is to evaluate a string, which the dashboard's policy forbids a page.
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, bypass_csp=True)
     window = context.new_page()
+    window.set_default_timeout(LONG)
     errors: list[str] = []
     window.on("pageerror", lambda error: errors.append(str(error)))
     window.on(
         "console",
-        lambda message: errors.append(message.text) if _is_ours(message) else None,
+        lambda message: errors.append(message.text) if message.type == "error" else None,
     )
     window.console_errors = errors
     yield window

@@ -11,31 +11,16 @@ import pandas as pd
 import pytest
 
 from app.components.race_link import encode
-from proxprop.runs.store import Store
 from proxprop.spec.racing import default_race
+from tests.browser.conftest import LONG
+from tests.browser.writer import Writer
 
 pytestmark = pytest.mark.browser
 
-LONG = 120_000  # milliseconds; a deadline on a condition, not a measurement
+FRAMES = """() => new Promise((done) =>
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"""
+
 CHART = ".st-key-race .js-plotly-plot"
-
-
-@pytest.fixture(autouse=True)
-def patience(page):
-    """Wait as long as a busy machine may need."""
-    page.set_default_timeout(LONG)
-
-
-@pytest.fixture
-def store(server):
-    """The server's store, read as another process would; what a test leaves running is stopped."""
-    opened = Store(server.home / "proxprop.db")
-    yield opened
-    for run in opened.runs():
-        if run.alive:
-            os.kill(run.pid, signal.SIGTERM)
-            until(lambda run=run: opened.run(run.id).status == "ended")
-    opened.close()
 
 
 def until(condition, seconds=LONG / 1000):
@@ -169,6 +154,8 @@ def test_a_diverging_contender_is_told_and_the_others_stay_readable(page, server
     race_id = start(page)
     wait_for_end(page, store, race_id)
     page.wait_for_selector(".race-table tr[data-contender='0'] >> text=diverged")
+    for contender in (1, 2):
+        page.wait_for_selector(f".race-table tr[data-contender='{contender}'] >> text=finished")
     page.wait_for_function(f"document.querySelector('{CHART}').layout.annotations?.length")
     seen = page.evaluate(
         f"""() => {{ const {{ yaxis, annotations }} = document.querySelector('{CHART}').layout
@@ -223,6 +210,7 @@ def test_smoothing_looks_back_only_and_keeps_the_measured_values(page, server, s
     assert smooth[-1] > measured[-1]  # of a falling curve the past is higher
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_told_and_the_race_goes_on(page, server, store):
     open_compare(
         page, server, default_race().replace(**{"budget.epochs": 100000, "checkpoint.seconds": 0.5})
@@ -241,3 +229,78 @@ def test_a_killed_worker_is_told_and_the_race_goes_on(page, server, store):
     page.wait_for_selector(".st-key-go button")
     page.click(".st-key-stop button")
     page.wait_for_selector(".pp-word:text('Stopped')")
+
+
+def test_a_run_added_is_the_one_that_was_chosen(page, server, store):
+    """Of runs that share their title, each entry of the list means its own."""
+    made = [Writer(server.home) for _ in range(3)]
+    for writer in made:
+        writer.advance(40)
+        writer.end("finished", "finished after 1 epochs")
+    page.goto(f"{server.url}/compare?runs={made[0].run}")
+    page.click(".st-key-race-added button")
+    page.click(".st-key-race-added-ids input")
+    page.locator(f"[role=option]:has-text('{made[2].run}')").click()
+    page.wait_for_url(f"**runs={made[0].run}%2C{made[2].run}*")
+
+
+def test_an_imported_curve_is_drawn_beside_the_race_and_removed(page, server, store, tmp_path):
+    file = tmp_path / "elsewhere.csv"
+    file.write_text("step,epoch,train_loss\n0,0,2\n15,1,0.5\n30,2,0.25\n")
+    open_compare(page, server, default_race().replace(**{"budget.epochs": 2}))
+    race = start(page)
+    wait_for_end(page, store, race)
+    page.click(".st-key-race-import button")
+    page.locator("input[type=file]").set_input_files(file)
+    wait_for_lines(page, 4, 3)
+    name = "elsewhere (imported)"
+    assert lines(page)[name] == [[0, 1, 2], [2, 0.5, 0.25]]
+    look = page.evaluate(
+        f"""document.querySelector('{CHART}').data.find(({{ name }}) => name === '{name}').line"""
+    )
+    assert look["dash"] == "dash"
+    assert [row[1] for row in cells(page)][-1] == "↥ imported"
+    page.keyboard.press("Escape")
+    page.click(".st-key-race [data-axis=seconds]")  # which the file does not tell
+    page.wait_for_function(
+        f"!document.querySelector('{CHART}').data.some(({{ name }}) => name === '{name}')"
+    )
+    page.wait_for_selector("text=does not tell its seconds")
+    page.click(".st-key-race [data-axis=step]")
+    page.wait_for_function(
+        f"document.querySelector('{CHART}').data.some(({{ name, x }}) => "
+        f"name === '{name}' && x.at(-1) === 30)"
+    )
+    page.click(".st-key-race-import button")
+    page.click(".st-key-race-import-clear button")
+    page.wait_for_function(
+        f"!document.querySelector('{CHART}').data.some(({{ name }}) => name === '{name}')"
+    )
+
+
+def test_a_contender_is_called_what_one_likes_and_rows_are_grouped(page, server, store):
+    race = default_race().replace(**{"budget.epochs": 1})
+    open_compare(page, server, race)
+    page.click(".st-key-card-1 [data-testid=stPopoverButton]")
+    page.click("[data-testid=stPopoverBody] summary:has-text('More')")
+    page.fill(".st-key-c2-name input", "Ours & theirs")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".st-key-card-1 button:has-text('Ours & theirs')")
+    page.keyboard.press("Escape")
+    run = start(page)
+    wait_for_end(page, store, run)
+    assert "Ours & theirs" in lines(page)
+    assert [row[0] for row in cells(page)][1] == "Ours & theirs"
+    groups = page.locator(".st-key-race-grouped input")
+    groups.scroll_into_view_if_needed()
+    page.evaluate(FRAMES)  # a list that opens while the page scrolls closes again
+    groups.click()
+    page.get_by_role("option", name="grouped by optimizer").click()
+    page.wait_for_selector(".race-table .group:has-text('Adam')")
+    page.wait_for_url("**group=optimizer*")
+    rows = [row[0] for row in cells(page)]
+    assert [rows[0], rows[3]] == ["SGD + Nesterov", "Adam"]
+    page.reload()  # the link keeps both
+    page.wait_for_selector(".race-table .group:has-text('Adam')")
+    assert [row[0] for row in cells(page)] == rows
+    assert "Ours & theirs" in rows

@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
-def test_race_is_drawn_and_leads_to_a_live_run(page, server):
+def test_race_moves_and_is_run_live(page, server):
     page.set_default_timeout(120_000)
     page.goto(server.url)
     page.wait_for_selector("svg.race polyline >> nth=1")
@@ -15,9 +15,12 @@ def test_race_is_drawn_and_leads_to_a_live_run(page, server):
     assert names == ["explicit", "implicit (exact)"]
     box = page.locator("svg.race").bounding_box()
     assert box["y"] + box["height"] < 720  # above the fold
+    drawn = "() => getComputedStyle(document.querySelector('.race-clip')).transform"
+    before = page.evaluate(drawn)
+    page.wait_for_function(f"before => ({drawn})() !== before", arg=before)  # it moves
     page.click(".st-key-live button")
-    page.wait_for_selector(".st-key-start button")
-    assert page.url.endswith("/train")
+    page.wait_for_url("**/compare?race=*")
+    page.wait_for_selector(".st-key-stop button, .st-key-start button")
 
 
 def test_no_request_leaves_the_machine(page, server):

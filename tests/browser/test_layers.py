@@ -7,36 +7,29 @@ import re
 import pytest
 
 from proxprop.analysis.questions import StepQuestion
-from proxprop.analysis.slow_motion.step import trace as step_trace
 from proxprop.analysis.state import load_state
 from proxprop.data.source import quiet
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
 from proxprop.spec.events import Point
-from tests.browser.conftest import _is_ours as is_ours
+from tests.analysis.slow_motion.cases import trace as step_trace
+from tests.browser.conftest import LONG
 
 pytestmark = pytest.mark.browser
 
-LONG = 120_000  # milliseconds; a deadline on a condition, not a measurement
 PLAYER = ".pp-slow"
 NOT_YET = -1.0  # E begins with the loss
-
-
-@pytest.fixture(autouse=True)
-def patience(page):
-    """Wait as long as a busy machine may need."""
-    page.set_default_timeout(LONG)
 
 
 @pytest.fixture(scope="module")
 def opened(browser, server):
     """The default step in a window that the tests share, and its trace by the library itself."""
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, bypass_csp=True)
     window, errors = context.new_page(), []
     window.set_default_timeout(LONG)
     window.on("pageerror", lambda error: errors.append(str(error)))
-    window.on("console", lambda said: errors.append(said.text) if is_ours(said) else None)
+    window.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     window.goto(f"{server.url}/layers", wait_until="commit")
     # Meanwhile the server's own process computes the same.
     question = StepQuestion(config=RunConfig().replace(**{"direction.solver": "cg"}))
@@ -204,12 +197,14 @@ def test_ratios_on_the_page_are_the_cores(shared, trace):
     assert page.locator("[data-check][data-holds=true]").count() == 5
 
 
-def test_the_title_of_the_overshoots_stays_clear_of_its_legend(shared):
+def test_the_legend_of_the_overshoots_stands_between_their_title_and_the_bars(shared):
     shared.wait_for_selector(".st-key-overshoot .js-plotly-plot")
     plot = shared.locator(".st-key-overshoot .js-plotly-plot")
-    title = plot.locator(".gtitle").bounding_box()
+    title = shared.get_by_role("heading", name="What is left of the change asked").bounding_box()
     legend = plot.locator(".legend").bounding_box()
+    bars = plot.locator(".barlayer").bounding_box()
     assert title["y"] + title["height"] <= legend["y"]
+    assert legend["y"] + legend["height"] <= bars["y"]
     assert legend["x"] + legend["width"] <= 1280
 
 

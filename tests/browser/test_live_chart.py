@@ -101,10 +101,10 @@ def test_divergence_is_drawn_and_the_others_stay_readable(page, gallery):
     wait_for_points(page, 38, trace=2)
     page.wait_for_function("document.querySelector('.js-plotly-plot').layout.annotations?.length")
     seen = chart(page)
-    assert seen["labels"] == ["✕ diverged at step 38: loss 1e12 → inf"]
+    assert seen["labels"] == ["✕ diverged at step 38: loss 1·10¹² → inf"]
     assert seen["lines"] == [39]
     assert 2 < seen["y"][1] < 12
-    page.wait_for_selector(".pp-words:text-is('at step 38: loss 1e12 → inf')")
+    page.wait_for_selector(".pp-words:text-is('at step 38: loss 1·10¹² → inf')")
     steady.fall_silent()
 
 

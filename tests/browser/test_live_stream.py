@@ -71,6 +71,7 @@ def test_a_hidden_tab_closes_its_stream_and_catches_up(page, gallery, writer):
     assert steps == list(range(75))
 
 
+@pytest.mark.slow
 def test_a_page_picks_up_where_it_was_after_the_server_came_back(browser, tmp_path):
     """The lecturer's nightmare: the server dies in front of everyone, and is started again."""
     script = "tests/browser/gallery/server.py"

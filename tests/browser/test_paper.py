@@ -11,11 +11,10 @@ import pytest
 
 from proxprop.paper.result import write_result
 from tests.app.paper_results import batch, mlp, stability
-from tests.browser.conftest import start_server, stop_server
+from tests.browser.conftest import LONG, start_server, stop_server
 
 pytestmark = pytest.mark.browser
 
-LONG = 120_000  # milliseconds; a deadline on a condition, not a measurement
 PICTURE = ".st-key-paper-picture .pp-chart"
 
 

@@ -89,9 +89,9 @@ def test_copy_and_change_leads_to_a_detached_form(page, place, ended):
     page.click(".st-key-copy button")
     page.wait_for_selector(".st-key-start button")
     page.wait_for_function("!location.search.includes('run=')")
-    lr = page.locator(".st-key-text-optimizer-lr input")
+    lr = page.locator(".st-key-dial-optimizer-lr input[type=text]")
     page.wait_for_function(
-        "document.querySelector('.st-key-text-optimizer-lr input').value === '1'"
+        "document.querySelector('.st-key-dial-optimizer-lr input[type=text]')?.value === '1'"
     )
     lr.fill("3")
     lr.press("Enter")
@@ -107,3 +107,32 @@ def test_search_is_in_the_link_and_survives_a_reload(page, place, ended):
     page.wait_for_url("**/runs?q=no+such+words*")
     page.reload()
     page.wait_for_selector("text=No run matches.")
+
+
+def test_a_chosen_run_shows_its_curve(page, place, ended):
+    _, newer = ended
+    open_runs(page, place, f"?run={newer}")
+    page.wait_for_function(
+        """(document.querySelector('.st-key-runs-overlay .js-plotly-plot')?.data ?? [])
+           .some(({ x }) => x?.length)"""
+    )
+    assert page.locator(".differences").count() == 0
+
+
+def test_two_chosen_runs_stand_beside_each_other_and_go_into_a_report(page, place, ended, tmp_path):
+    older, newer = ended
+    open_runs(page, place, f"?run={older},{newer}")
+    page.wait_for_function(
+        """(document.querySelector('.st-key-runs-overlay .js-plotly-plot')?.data ?? [])
+           .filter(({ x }) => x?.length).length === 2"""
+    )
+    assert page.locator(".differences thead th").all_text_contents()[1] == "The newer one"
+    with page.expect_download() as caught:
+        page.get_by_text("Report (HTML)").click()
+    report = tmp_path / "report.html"
+    caught.value.save_as(report)
+    page.goto(report.as_uri())  # from a disk, without a server
+    page.wait_for_selector("h1:has-text('ProxProp: 2 runs')")
+    page.wait_for_selector(".js-plotly-plot .scatterlayer .js-line")
+    assert page.locator(".js-plotly-plot").count() == 5  # four curves, and all settings at once
+    assert "The newer one" in page.locator("table").first.inner_text()

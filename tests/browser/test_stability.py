@@ -10,21 +10,14 @@ import numpy as np
 import pytest
 
 from proxprop.analysis.filters import cg_filter, cg_polynomial, exact_filter, explicit_filter
-from proxprop.analysis.momentum import momentum_filter, step_limit
-from tests.analysis.quadratic import Quadratic
+from proxprop.analysis.momentum import step_limit
+from tests.analysis.quadratic import Quadratic, momentum_filter
 
 pytestmark = pytest.mark.browser
 
-LONG = 120_000  # milliseconds; a deadline on a condition, not a measurement
 VIEW = ".pp-quadratic"
 SLIDER = f"{VIEW} input[data-control=%s]"
 STEPS = 30
-
-
-@pytest.fixture(autouse=True)
-def patience(page):
-    """Wait as long as a busy machine may need."""
-    page.set_default_timeout(LONG)
 
 
 def open_quadratic(page, server, query=""):

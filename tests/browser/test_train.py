@@ -9,33 +9,14 @@ import time
 import pytest
 
 from app.train.presets import PRESETS
-from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig, to_query
 from proxprop.spec.events import Mark
+from tests.browser.conftest import LONG
 
 pytestmark = pytest.mark.browser
 
-LONG = 120_000  # milliseconds; a deadline on a condition, not a measurement
 ENDLESS = {"budget.epochs": "100000"}
 LOSS = ".st-key-loss .js-plotly-plot"
-
-
-@pytest.fixture(autouse=True)
-def patience(page):
-    """Wait as long as a busy machine may need."""
-    page.set_default_timeout(LONG)
-
-
-@pytest.fixture
-def store(server):
-    """The server's store, read as another process would; what a test leaves running is stopped."""
-    opened = Store(server.home / "proxprop.db")
-    yield opened
-    for run in opened.runs():
-        if run.alive:
-            os.kill(run.pid, signal.SIGTERM)
-            until(lambda run=run: opened.run(run.id).status == "ended")
-    opened.close()
 
 
 def until(condition, seconds=LONG / 1000):
@@ -77,19 +58,21 @@ def wait_for_points(page, count):
     )
 
 
+def exact(field):
+    """Return where the exact value of a dial stands."""
+    return f".st-key-dial-{field.replace('.', '-')} input[type=text]"
+
+
 def turn(page, field, text):
     """Type a value into a field and commit it."""
-    box = page.locator(f".st-key-text-{field.replace('.', '-')} input")
+    box = page.locator(exact(field))
     box.fill(text)
     box.press("Enter")
 
 
 def shows(page, field, text):
     """Wait until a field shows `text`."""
-    key = field.replace(".", "-")
-    page.wait_for_function(
-        f"document.querySelector('.st-key-text-{key} input')?.value === '{text}'"
-    )
+    page.wait_for_function(f"document.querySelector('{exact(field)}')?.value === '{text}'")
 
 
 def pause(page):
@@ -152,7 +135,7 @@ def test_reload_and_second_window_miss_no_point(page, browser, server, store):
     page.wait_for_selector(".st-key-pause button")
     wait_for_points(page, 60)
     pause(page)
-    second = browser.new_page()
+    second = browser.new_page(bypass_csp=True)
     second.goto(f"{server.url}/train?run={run_id}")
     recorded = store.points(run_id, "steps")
     for window in (page, second):
@@ -185,6 +168,7 @@ def test_one_batch_and_one_epoch_move_by_just_that(page, server, store):
     until(lambda: store.run(run_id).step == target and store.run(run_id).status == "paused")
 
 
+@pytest.mark.slow
 def test_killed_worker_is_told_and_resume_goes_on(page, server, store):
     open_train(page, server, **{"budget.epochs": "100000", "checkpoint.seconds": "1"})
     run_id = start(page)
@@ -246,7 +230,7 @@ def test_bad_value_is_refused_beside_its_field(page, server, store):
     open_train(page, server)
     turn(page, "direction.tau", "-1")
     words = page.wait_for_selector("text=Proximal step τ must be finite and > 0, got -1.")
-    field = page.locator(".st-key-text-direction-tau input").bounding_box()
+    field = page.locator(".st-key-dial-direction-tau").bounding_box()
     box = words.bounding_box()
     assert 0 <= box["y"] - (field["y"] + field["height"]) < 30
     assert page.locator(".st-key-start button").first.is_disabled()

@@ -28,14 +28,15 @@ class Writer:
     Args:
         home: The data directory of the server under test.
         total: Steps of the budget.
+        config: Of the run; the default one's if None.
     """
 
-    def __init__(self, home: Path, total: int = 2000) -> None:
+    def __init__(self, home: Path, total: int = 2000, config: RunConfig | None = None) -> None:
         self.store = Store(home / "proxprop.db")
         self.total = total
         self.step = 0
         # This very process plays the worker: it lives as long as the test.
-        self.run = self.store.create_run(RunConfig(), process=Process.current())
+        self.run = self.store.create_run(config or RunConfig(), process=Process.current())
         self.fields: dict[str, Any] = {}
         self.store.append(self.run, fields={"status": "running", "heartbeat": time.time()})
         self._silent = threading.Event()

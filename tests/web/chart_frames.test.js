@@ -21,6 +21,11 @@ test('panels share the width, and stand one above the other where it is narrow',
   equal(framesOf(2, hints, margin, 700, 610).map(({ top, height }) => [top, height]), [[20, 250], [330, 250]])
 })
 
+test('panels have the shares of the width that a figure gives', () => {
+  const frames = framesOf(4, { columns: 2, gap: [40, 0], shares: [0.75, 0.25] }, margin, 900, 300)
+  equal(frames.map(({ left, width }) => [left, width]), [[50, 600], [690, 200], [50, 600], [690, 200]])
+})
+
 test('axes are found in order, with the axis whose range they share', () => {
   equal(pairsOf({ yaxis10: {}, yaxis2: {}, yaxis: {}, xaxis: {} }).map(({ y }) => y), ['y', 'y2', 'y10'])
   equal([leaderOf(layout, 'xaxis2'), leaderOf(layout, 'yaxis2')], ['xaxis', 'yaxis2'])

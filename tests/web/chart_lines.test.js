@@ -1,4 +1,4 @@
-import { linesOf, lookedAt } from '/web/chart_lines.js'
+import { linesOf, lookedAt, rowsOf } from '/web/chart_lines.js'
 import { close, equal, test } from './harness.js'
 
 const series = (...y) => ({ step: y.map((_, i) => 10 * i), epoch: y.map((_, i) => i), seconds: y.map((_, i) => i / 2), y })
@@ -49,6 +49,26 @@ test('a hidden name hides all that belongs to it', () => {
   equal(lines.map(({ hidden }) => hidden), [true, true])
 })
 
+test('an imported line has its points with it, and is not drawn by an axis it does not tell', () => {
+  const told = { step: [0, 10], epoch: [0, 1], seconds: [], y: [3, null] }
+  const imported = trace('0/e/loss', { run: '', points: { 'e/loss': told } })
+  const hub = { run: () => ({ status: null, marks: [] }), series: () => undefined }
+  const [line] = linesOf(figureOf(imported), hub, choice)
+  equal([line.x, line.y, line.named, line.live], [[0, 1], [3, null], true, false])
+  equal(line.seeds, [{ x: [0, 1], y: [3, null] }])
+  equal(linesOf(figureOf(imported), hub, { ...choice, x: 'seconds' }), [])
+  const other = trace('0/e/accuracy', { run: '', points: { 'e/loss': told } })
+  equal(linesOf(figureOf(other), hub, choice), [])
+  equal(rowsOf([line]).slice(1), [['', '0/e/loss', 'exact', 0, 0, 'nan', 3], ['', '0/e/loss', 'exact', 10, 1, 'nan', 'nan']])
+})
+
+test('an imported line that tells no epochs has no running mean', () => {
+  const points = { 'e/loss': { step: [0, 10], epoch: [], seconds: [], y: [3, 2] } }
+  const figure = { ...figureOf(trace('0/e/loss', { run: '', points })), smoothing: 1 }
+  const hub = { run: () => ({ status: null, marks: [] }), series: () => undefined }
+  equal(linesOf(figure, hub, { ...choice, x: 'step', smooth: true }).map(({ y }) => y), [[3, 2]])
+})
+
 test('a recorded line is as it was given', () => {
   const figure = figureOf({ name: 'a', x: [1], y: [2], meta: { label: 'a', std: [0.5], about: { seed: 1 } } })
   figure.figure.layout.meta.csv = ['x_value', 'y_value']
@@ -58,7 +78,7 @@ test('a recorded line is as it was given', () => {
 
 test('looking at another quantity changes series, axis and target', () => {
   const quantities = [{
-    series: 'evaluations/accuracy', title: 'Who learns?', yTitle: 'accuracy', tickformat: ',.0%', hover: '%{y:.1%}',
+    series: 'evaluations/accuracy', title: 'Who learns?', y_title: 'accuracy', tickformat: ',.0%', hover: '%{y:.1%}',
     target: 0.9, below: false,
   }]
   const layout = { yaxis: { title: { text: 'loss' } } }

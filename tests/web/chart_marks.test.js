@@ -26,6 +26,14 @@ test('words of marks take rows of their own where they would overlap', () => {
   equal([rows[0] > rows[1], rows[0] === rows[2]], [true, true])
 })
 
+test('a divergence says less where its words find no room', () => {
+  const label = 'diverged at step 9: loss 127 → 1.52e+04'
+  const words = [800, 300, 60].map((width) => drawMarks(
+    [{ ...mark(0, 'diverged'), label, x: 0, line: line('explicit, η 50') }], { ...panel, width }, { size: 12, theme, named: true },
+  ).annotations[0].text)
+  equal(words, ['✕ explicit, η 50: diverged at step 9: loss 127 → 1.52·10⁴', '✕ explicit, η 50: diverged at step 9', '✕ diverged'])
+})
+
 test('a mark out of sight is not drawn', () => {
   equal(drawMarks([{ ...mark(0), x: 200, line: line('0/a/b') }], panel, { size: 12, theme }).shapes, [])
 })

@@ -1,15 +1,9 @@
-import { clearest, namesAlong } from '/web/chart_words.js'
+import { namesAlong } from '/web/chart_words.js'
 import { equal, test } from './harness.js'
 
 const theme = { font: 'sans-serif', background: '#ffffff', shade: (color) => color }
 const panel = { x: 'x', y: 'y', left: 0, top: 0, width: 400, height: 200, log: false, toX: (x) => 4 * x, toY: (y) => 200 - 2 * y }
 const line = (y, label) => ({ on: 'y', x: [0, 25, 50, 75, 100], y, trace: { line: { color: '#000000', dash: 'dash' }, meta: { label } } })
-
-test('words of a level keep off the lines that cross it', () => {
-  const place = (y) => clearest({ text: 'explicit ends at 50', y: 50 }, [line(y)], panel, { size: 12, theme })
-  const [free, crossed] = [place([90, 90, 90, 90, 90]), place([90, 90, 90, 60, 40])]
-  equal([free.yanchor, free.x > 0.6, crossed.x < free.x], ['top', true, true])
-})
 
 test('a name stands beside its own line', () => {
   const names = namesAlong([line([90, 90, 90, 90, 90], 'high'), line([10, 10, 10, 10, 10], 'low')], [panel], [], { font: 12, theme })

@@ -1,9 +1,9 @@
-import { duration, formatted, number, plain, power, timeLeft } from '/web/format.js'
+import { duration, formatted, number, plain, power, spelled, timeLeft } from '/web/format.js'
 import { equal, test } from './harness.js'
 
 test('three significant digits, powers beyond', () => {
   const expected = {
-    0: '0', 0.012345: '0.0123', 12.345: '12.3', 999.9: '1000', 12345: '12345', '-0.5': '-0.500',
+    0: '0', 0.012345: '0.0123', 12.345: '12.3', 999.9: '1000', 12345: '1.23·10⁴', 9876: '9876', '-0.5': '-0.500',
     0.00004642: '4.64·10⁻⁵', 1.5e12: '1.50·10¹²',
   }
   equal(Object.keys(expected).map((value) => number(Number(value))), Object.values(expected))
@@ -23,6 +23,10 @@ test('formats of tiles and axes', () => {
 
 test('seconds with their prefix', () => {
   equal([0, 0.00123, 2.5, 4.3e-5, 2e-8].map(duration), ['0 s', '1.23 ms', '2.50 s', '43.0 µs', '20.0 ns'])
+})
+
+test('numbers within words', () => {
+  equal(spelled('diverged at step 9: loss 127 → 1.52e+04, lr 1e-3'), 'diverged at step 9: loss 127 → 1.52·10⁴, lr 1·10⁻³')
 })
 
 test('time left in the coarsest words', () => {

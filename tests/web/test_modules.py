@@ -38,7 +38,8 @@ def test_module(modules: Any, file: str, name: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_nothing_lies_unused(module: str) -> None:
     imports = [found for text in MODULES.values() for found in IMPORT.findall(text)]
-    assert COMPONENT.search(MODULES[module]) or module in {name for _, name in imports}
+    loaded = {"base", "speaker", *(name for _, name in imports)}  # two by pages of our own
+    assert COMPONENT.search(MODULES[module]) or module in loaded
     names = {name.strip() for names, of in imports if of == module for name in names.split(",")}
     tested = "".join(p.read_text() for p in HERE.iterdir() if p.suffix in (".js", ".py"))
     exported = set(EXPORT.findall(MODULES[module])) - {"mount"} - names

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from proxprop.analysis.filters import cg_filter, cg_polynomial, exact_filter, explicit_filter
-from proxprop.analysis.momentum import momentum_filter, step_limit
-from tests.analysis.quadratic import Quadratic
+from proxprop.analysis.momentum import step_limit
+from tests.analysis.quadratic import Quadratic, momentum_filter
 
 pytestmark = pytest.mark.browser
 

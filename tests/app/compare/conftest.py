@@ -10,7 +10,8 @@ from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.events import Ended, Point
-from proxprop.spec.racing import default_race, member_of
+from proxprop.spec.racing import default_race
+from proxprop.spec.racing.contenders import member_of
 
 EPOCHS = 8
 STEPS = 15  # an epoch

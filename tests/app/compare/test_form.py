@@ -10,18 +10,24 @@ from streamlit.testing.v1 import AppTest
 
 from app import services
 from app.components.race_link import decode, encode
+from app.state.draft import Draft
 from proxprop.runs.store import Store
 from proxprop.spec.catalog.optimizers import OPTIMIZERS, Pairing
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.racing import RACE_PRESETS, default_race
 from tests.app.compare.conftest import known_race
-from tests.app.conftest import known_run, open_page, query, text, unfold
+from tests.app.conftest import dials, known_run, open_page, query, text, turn, unfold
 
 
 def shown(at: AppTest) -> RaceConfig:
     """Return the race that the page's link describes."""
     word = query(at).get("form")
     return decode(word) if word else default_race()
+
+
+def contender(at: AppTest, place: int) -> Draft:
+    """Return the draft of a contender, the first one at place 1."""
+    return at.session_state["RaceState"].contenders[place - 1]  # type: ignore[no-any-return]
 
 
 def press(at: AppTest, key: str) -> AppTest:
@@ -81,8 +87,8 @@ def test_two_stay_and_six_are_the_most(store: Store) -> None:
 
 def test_a_card_changes_its_own_contender_only(store: Store) -> None:
     at = unfold(open_page("compare"), "c1.card", "c2.card")
-    at.text_input(key="c2.text.optimizer.lr").input("7.5").run()
-    at.select_slider(key="c2.slider.direction.tau").set_value(0.5).run()
+    turn(at, contender(at, 2), "optimizer.lr", "7.5")
+    turn(at, contender(at, 2), "direction.tau", "0.5")
     before, after = default_race().contenders, shown(at).contenders
     assert after[1].optimizer.lr == 7.5
     assert after[1].direction.tau == 0.5
@@ -93,13 +99,13 @@ def test_a_card_changes_its_own_contender_only(store: Store) -> None:
 
 def test_a_bad_value_is_refused_beside_its_card_and_nothing_starts(store: Store) -> None:
     at = unfold(open_page("compare"), "c2.card", "budget")
-    at.text_input(key="c2.text.direction.tau").input("-1").run()
+    turn(at, contender(at, 2), "direction.tau", "-1")
     assert "Proximal step τ must be finite and > 0, got -1." in text(at)
     assert at.button(key="start").disabled
     at.text_input(key="task.text.batch_size").input("many").run()
     assert "Batch size N must be a whole number, got 'many'." in text(at)
     assert query(at) == {}
-    at.text_input(key="c2.text.direction.tau").input("0.2").run()
+    turn(at, contender(at, 2), "direction.tau", "0.2")
     at.text_input(key="task.text.batch_size").input("50").run()
     assert "must be" not in text(at)
     assert not at.button(key="start").disabled
@@ -132,7 +138,7 @@ def test_start_stores_the_race_and_its_link_is_permanent(store: Store) -> None:
     race = query(at)["race"]
     assert query(at) == {"race": race}
     assert store.run(race).config == default_race().replace(seeds=3)
-    assert at.text_input(key="c1.text.optimizer.lr").disabled
+    assert dials(at)["c1.dial.optimizer.lr"]["disabled"]
     assert {"stop"} <= {button.key for button in at.button}
     again = open_page("compare", race=race)
     assert query(again) == {"race": race}
@@ -152,6 +158,7 @@ def test_what_is_changed_after_a_race_is_in_the_link_and_said(store: Store) -> N
 
 def test_a_race_cut_short_can_be_resumed(store: Store) -> None:
     race = known_race(store, seeds=1, ended=False)
+    store.add_checkpoint(race, 1, f"checkpoints/{race}/0000000001.safetensors")
     store.end(race, "interrupted", "The process that ran it is gone.")
     at = press(open_page("compare", race=race), "resume")
     assert store.run(race).status == "queued"
@@ -196,7 +203,7 @@ def test_starting_what_the_store_cannot_take_is_told(
     def full(*_: object) -> str:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(services.get_service(), "start", full)
+    monkeypatch.setattr(services._PARTS["service"], "start", full)
     at = press(open_page("compare"), "start")
     assert [error.value for error in at.error] == ["No space left on device"]
 

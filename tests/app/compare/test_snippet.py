@@ -9,6 +9,7 @@ import sys
 from app.routes.scripts import script
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
+from proxprop.spec.config import RunConfig
 from proxprop.spec.racing import default_race
 
 
@@ -32,3 +33,14 @@ def test_the_script_of_a_race_races_it(store: Store) -> None:
         for seed in (0, 1):
             assert sum(line.startswith(f"{name}, seed {seed}: epoch 2 ") for line in lines) == 1
     assert lines[-1].startswith("race: ")
+
+
+def test_the_script_of_an_endless_run_makes_the_steps_it_had_made(store: Store) -> None:
+    config = RunConfig().replace(budget={"endless": True}, pace=2.0)
+    run_id = store.create_run(config, process=Process.current())
+    store.append(run_id, fields={"step": 123})
+    text = script(store.run(run_id), config)
+    assert "this makes the 123 steps that it had made, at full speed." in text
+    assert "'steps': 123, 'endless': False" in text
+    assert "'pace': None" in text
+    compile(text, "snippet", "exec")

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from app.routes import ROUTES
 from proxprop.runs.store import Store
 from tests.app.compare.conftest import known_race
-from tests.app.conftest import known_run, open_page, query
+from tests.app.conftest import as_number, known_run, open_page, query
 
 
 def table(at: object) -> list[list[str]]:
@@ -58,7 +58,7 @@ def test_numbers_of_one_seed_are_those_of_the_export(store: Store) -> None:
         "per step",
         "epochs to ≤ 0.45",
         "time to ≤ 0.45",
-        "time ÷ baseline",
+        "against baseline",
     ]
     times = {}
     for contender in range(3):
@@ -78,7 +78,8 @@ def test_numbers_of_one_seed_are_those_of_the_export(store: Store) -> None:
         assert row[7] == f"{1000 * times[contender]:.3g} ms"
     assert cells[1][8] == "baseline"
     for contender in (1, 2):
-        ratio = float(cells[contender + 1][8].rstrip("×"))
+        factor, way = cells[contender + 1][8].split("× ")
+        ratio = float(factor) if way == "slower" else 1 / float(factor)
         assert ratio == pytest.approx(times[contender] / times[0], rel=5e-3)
 
 
@@ -88,7 +89,7 @@ def test_five_seeds_are_mean_and_sample_deviation(store: Store) -> None:
     spread = finals(exported(race), "train_loss").groupby("contender").agg(["mean", "std", "count"])
     for contender in range(3):
         row = cells[contender + 1]
-        mean, std = (float(part) for part in row[2].split(" ± "))
+        mean, std = (as_number(part) for part in row[2].split(" ± "))
         assert mean == pytest.approx(spread["mean"][contender], rel=5e-3)
         assert std == pytest.approx(spread["std"][contender], rel=5e-2)
         assert row[0].endswith(f"N = {spread['count'][contender]} seeds")
@@ -147,16 +148,29 @@ def test_an_unknown_race_has_no_table(store: Store) -> None:
     assert answer.status_code == 404
 
 
-def test_a_lecture_shows_chart_and_table_without_the_form(store: Store) -> None:
+def test_a_lecture_shows_the_chart_without_form_and_table(store: Store) -> None:
     race = known_race(store, seeds=1)
     at = open_page("compare", race=race, lecture="1")
-    assert at.toggle(key="race.lecture").value is True
     assert query(at) == {"race": race, "lecture": "1"}
     assert "race.add" not in [button.key for button in at.button]
-    bodies = [item.proto.body for item in at.get("html")]
-    assert any('class="race-table race-lecture"' in body for body in bodies)
+    assert not any("<table" in item.proto.body for item in at.get("html"))
     assert at.selectbox(key="race.preset").value == "Explicit, implicit, Adam"
-    at.toggle(key="race.lecture").set_value(False).run()
+    at.toggle(key="lecture-switch").set_value(False).run()
     assert query(at) == {"race": race}
     assert "race.add" in [button.key for button in at.button]
     assert len(table(at)) == 4
+
+
+def test_rows_of_a_group_stand_together_under_its_name(store: Store) -> None:
+    race = known_race(store, seeds=1)
+    plain = [row[0] for row in table(open_page("compare", race=race))[1:]]
+    cells = table(open_page("compare", race=race, group="optimizer"))[1:]
+    headings = [row[0] for row in cells if len(row) == 1]
+    assert headings == ["SGD + Nesterov", "Adam"]
+    assert [row[0] for row in cells if len(row) > 1] == plain  # each once
+    by_direction = table(open_page("compare", race=race, group="direction"))[1:]
+    assert [row[0] for row in by_direction if len(row) == 1] == ["explicit", "implicit (exact)"]
+    order = [row[0] for row in by_direction if len(row) > 1]
+    assert order == [
+        name for start in ("explicit", "implicit") for name in plain if name.startswith(start)
+    ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from app.charts.activations import activations
 from app.charts.overshoot import overshoot_figure
 from app.components import answers
 from app.layers import step
-from app.layers.results import measures_frame
+from app.layers.along import MEANINGS, ROWS
+from app.layers.results import measures_frame, measures_html
 from app.questions import QuestionFailed
 from proxprop.spec.config import RunConfig
+from proxprop.spec.events import Artifact
 from tests.app.conftest import known_run, open_page, query, text
 
 
@@ -19,11 +22,12 @@ def asked(monkeypatch):
     made = []
 
     class Fake:
-        def answer(self, question, part, report):
+        def answer(self, question, part, report, owner):
             made.append(question)
             raise QuestionFailed("The loss is not finite: choose another run.")
 
     monkeypatch.setattr(answers, "get_questions", Fake)
+    monkeypatch.setattr(answers, "recorded", lambda question, part: None)
     return made
 
 
@@ -62,6 +66,30 @@ def test_a_runs_step_sizes_are_those_in_force(store, asked):
     assert asked[-1].run == run_id
     assert asked[-1].config.direction.tau == 0.5
     assert query(at) == {"run": run_id}
+
+
+@pytest.mark.parametrize("step_name", ["cg", "exact"])
+def test_a_run_with_a_running_gram_is_shown_with_its_batchs_and_says_so(
+    store, monkeypatch, step_name
+):
+    class Known:
+        def answer(self, question, part, report, owner):
+            asked.append(question)
+            if part == "findings":
+                raise QuestionFailed("not here")
+            setting = {"explicit_lr": 1, "lr": 1, "state": "x", "data": "", "batch": 1, "loss": 1}
+            return {"setting": {**setting, "tau": 1, "step": 0}}
+
+    asked = []
+    monkeypatch.setattr(answers, "get_questions", Known)
+    monkeypatch.setattr(step, "player", lambda *_, **__: None)
+    config = RunConfig().replace(**{"direction.gram": "running"})
+    at = open_page("layers", run=known_run(store, config), step=step_name)
+    assert not at.exception
+    assert asked[0].config.direction.gram == "batch"
+    assert "The run's own steps use a running Gram" in text(at)
+    at = open_page("layers", run=known_run(store), step=step_name)
+    assert "running Gram" not in text(at)
 
 
 def test_choosing_other_weights_takes_their_step_sizes(store, asked):
@@ -132,6 +160,13 @@ def test_the_table_of_measures_holds_the_traces_values():
     assert told["solved by"] == "samples (N × N)"
 
 
+def test_the_table_of_measures_is_a_table_that_scrolls_on_a_phone():
+    table = measures_html([{**ROW, "cg_residuals": [0.123] * 12}])
+    assert table.startswith('<div class="differences" tabindex="0" role="region"')
+    assert table.count("0.123") == 12
+    assert "<th>CG residual ‖r‖ / ‖G‖, by iteration</th>" in table
+
+
 def test_a_measure_that_a_layer_does_not_have_is_a_dash():
     explicit = {"layer": 3, "name": "linear3", "update_explicit": 0.07, "cg_residuals": []}
     (told,) = measures_frame([explicit]).to_dict("list").values()
@@ -174,7 +209,7 @@ def test_a_run_without_instruments_says_where_to_switch_them_on(store, asked):
 
 def test_the_newest_weights_of_a_live_run_are_asked_for(store, asked, monkeypatch):
     monkeypatch.setattr(step, "SAVE_SECONDS", 0.0)  # nobody is there to save them
-    run_id = known_run(store, outcome=None)
+    run_id = known_run(store, outcome=None, saved=False)
     at = open_page("layers", run=run_id)
     assert [sent.action for sent in store.take_controls(run_id)] == ["checkpoint"]  # its first
     store.add_checkpoint(run_id, 40, "none")
@@ -184,7 +219,60 @@ def test_the_newest_weights_of_a_live_run_are_asked_for(store, asked, monkeypatc
     assert [sent.action for sent in store.take_controls(run_id)] == ["checkpoint"]
 
 
+@pytest.mark.parametrize(
+    ("chosen", "run_is_asked", "step"),
+    [("41", True, 40), ("39", True, 40), ("10", False, 0), ("900", True, 80)],
+)
+def test_a_chosen_step_is_taken_from_the_nearest_weights(store, asked, chosen, run_is_asked, step):
+    run_id = known_run(store)  # saved after 40 steps
+    store.add_checkpoint(run_id, 80, "none")
+    at = open_page("layers", run=run_id, at=chosen)
+    assert (asked[-1].run == run_id, asked[-1].step) == (run_is_asked, step)
+    assert query(at) == {"run": run_id, "at": chosen}
+    at.selectbox(key="layers.weights").set_value("conv").run()
+    assert query(at) == {"of": "conv"}
+
+
+def test_the_activations_are_shown_at_the_kept_moment_nearest_to_the_link(store, asked):
+    run_id = known_run(store)
+    cells = {"rows": 2, "cols": 3, "scale": 0.5, "data": "f4EAAH+B"}  # ±0.5 and 0
+    shown = {"linear1": {"values": cells, "change": cells}}
+    moments = [{"step": step, "layers": shown} for step in (1, 20, 40)]
+    payload = {"classes": ["a", "b"], "targets": [0, 1], "moments": moments}
+    store.append(run_id, artifacts=[Artifact("activations", 40, payload)])
+    at = open_page("layers", view="time", run=run_id)
+    slider = at.select_slider(key="layers.moment")
+    assert slider.value == 40
+    slider.set_value(1).run()
+    assert query(at)["moment"] == "1"
+    at = open_page("layers", view="time", run=run_id, moment="24")
+    assert at.select_slider(key="layers.moment").value == 20
+    figure = activations(moments[0], [0, 1], ["a", "b"])
+    assert [list(row) for row in figure.data[0].z] == [[0.5, -0.5, 0], [0, 0.5, -0.5]]
+    assert figure.layout.yaxis.ticktext == ("a", "b")
+    assert "linear1 · ±0.5" in [note.text for note in figure.layout.annotations]
+
+
 def test_train_and_runs_link_to_a_runs_layers(store, asked):
     run_id = known_run(store)
     at = open_page("train", run=run_id)
-    assert any(f"/layers?run={run_id}" in str(item.proto) for item in at.get("html"))
+    assert any(f"layers?run={run_id}" in str(item.proto) for item in at.get("html"))
+
+
+def test_every_measure_is_defined_where_it_is_drawn(store, asked):
+    assert MEANINGS.keys() == ROWS.keys()
+    at = open_page("layers", view="time", run=known_run(store), measures="overshoot,residual")
+    words = text(at)
+    assert "**Overshoot**: the share left over of the change asked" in words
+    assert "**Residual**: what CG leaves unsolved" in words
+    assert MEANINGS["cosine"] not in words
+
+
+@pytest.mark.parametrize(("solver", "shown"), [("exact",) * 2, ("cg",) * 2, ("explicit", "cg")])
+def test_a_runs_step_is_shown_as_it_is_taken(store, asked, solver, shown):
+    run_id = known_run(store, RunConfig().replace(**{"direction.solver": solver}))
+    at = open_page("layers", run=run_id)
+    assert at.segmented_control(key="layers.step").value == shown
+    assert asked[-1].config.direction.solver == shown
+    assert at.selectbox(key="layers.k").disabled == (shown == "exact")
+    assert query(at) == {"run": run_id}

@@ -17,7 +17,6 @@ from app import services
 from app.live.series import MAX_POINTS
 from app.routes import ROUTES
 from proxprop.runs.process import Process
-from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
 from proxprop.spec.events import Artifact, Mark, Point
 
@@ -231,6 +230,19 @@ def test_marks_settings_and_artifacts(server, store, run):
         viewer.until(lambda: viewer.runs[run]["artifacts"] == {"0/boundary": 2})
 
 
+def test_where_parts_are_is_told_until_the_run_ends(server, store, run):
+    nodes = [{"node": "b", "parts": ["the run"], "done": 0, "lost": 0}]
+    store.append(run, artifacts=[Artifact("parts", 0, {"nodes": nodes})])
+    with client(server, f"runs={run}") as viewer:
+        viewer.until(lambda: viewer.runs.get(run, {}).get("place") == "on b")
+        nodes[0]["node"] = "c"
+        store.append(run, artifacts=[Artifact("parts", 0, {"nodes": nodes})])
+        viewer.until(lambda: viewer.runs[run]["place"] == "on c")
+        store.end(run, "stopped", "stopped")
+        viewer.until(lambda: viewer.runs[run]["status"] == "ended")
+        assert viewer.runs[run]["place"] == ""
+
+
 def test_only_the_tables_asked_for_are_sent(server, store, run):
     write(store, run, 0, 5)
     store.append(run, [Point("evaluations", 5, 0.5, 0.05, {"train_loss": 2.0})])
@@ -239,8 +251,16 @@ def test_only_the_tables_asked_for_are_sent(server, store, run):
         assert (run, "0/steps/loss") not in viewer.series
 
 
+def test_one_measure_of_all_layers_is_sent_alone(server, store, run):
+    names = [f"{measure}/linear{n}" for measure in ("reach", "update") for n in (1, 2)]
+    store.append(run, [Point("layers", 5, 0.5, 0.05, dict.fromkeys(names, 2.0))])
+    with client(server, f"runs={run}&tables=layers/reach") as viewer:
+        viewer.until(lambda: (run, "0/layers/reach/linear2") in viewer.series)
+        assert {key for _, key in viewer.series} == {f"0/layers/reach/linear{n}" for n in (1, 2)}
+
+
 def test_a_silent_process_is_called_stale(server, store, run):
-    store.append(run, fields={"heartbeat": time.time() - 60})
+    store.append(run, fields={"status": "running", "heartbeat": time.time() - 60})
     with client(server, f"runs={run}") as viewer:
         viewer.until(lambda: viewer.runs.get(run, {}).get("stale") is True)
         store.append(run, fields={"heartbeat": time.time()})
@@ -301,5 +321,4 @@ def test_nobody_watching_means_nobody_working(server, store, run):
 
 
 def test_store_is_where_the_tests_put_it(home, store):
-    assert isinstance(store, Store)
     assert store.home == home.resolve()

@@ -6,9 +6,11 @@ import json
 import math
 
 import pytest
+from rich.console import Console
 
 from app.stability.limits import WHY, reading
 from benchmarks.provenance import RESULTS
+from proxprop.cli.reports import sweep_report
 from proxprop.spec.sweeping import Board
 from tests.app.stability.conftest import SWEEP, RunResult
 
@@ -65,3 +67,12 @@ def test_the_page_quotes_the_recorded_limits() -> None:
     held = [row for row in plain if row["within_factor"]]
     assert f"plain descent in {len(held)} of {len(plain)}" in WHY
     assert {row["activation"] for row in held} == {"tanh"}
+
+
+def test_the_terminal_says_the_same_limit() -> None:
+    console = Console(record=True, width=120)
+    for part in sweep_report({"id": "abc", "words": "12 finished", "map": payload()}):
+        console.print(part)
+    shown = console.export_text()
+    assert "predicted s < 6 at" in shown
+    assert "predicted s < 0.06 at" in shown

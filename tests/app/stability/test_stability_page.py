@@ -10,12 +10,12 @@ import pytest
 from app.stability.limits import limit_tiles, momentum_factor
 from app.stability.page import DEFAULT_NET, StabilityState
 from app.stability.real_layers import INITIAL
-from app.stability.whole_network import PRESETS, cell_query
+from app.stability.whole_network import PRESETS, cell_query, cell_title
 from proxprop.analysis.questions import SpectraQuestion
 from proxprop.analysis.spectra import NetworkSpectra
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig, from_query
-from proxprop.spec.sweeping import default_sweep
+from proxprop.spec.sweeping import MapPayload, default_sweep
 from tests.app.conftest import known_run, open_page, query, text
 from tests.app.stability.conftest import SWEEP, known_sweep
 
@@ -46,16 +46,15 @@ def test_quadratic_gets_the_palette_and_nothing_else_to_compute(store: Store) ->
 
 
 def test_link_holds_what_belongs_to_the_view() -> None:
-    state = StabilityState.from_query({"sweep": "abc", "cell": "4", "lecture": "true"})
+    state = StabilityState.from_query({"sweep": "abc", "cell": "4"})
     assert (state.view, state.cell) == ("Whole network", 4)
     assert state.to_query() == {
         "view": "Whole network",
         "sweep": "abc",
         "cell": "4",
-        "lecture": "1",
     }
     state.change(view="Quadratic")  # a link with a sweep would open its map
-    assert state.to_query() == {"lecture": "1"}
+    assert state.to_query() == {}
     assert StabilityState.from_query({"view": "Quadratic", "net": "x"}).view == "Quadratic"
 
 
@@ -81,6 +80,8 @@ def test_layers_show_the_measured_numbers(
     assert table["left over, explicit"].tolist() == ["2.4", "1"]
     assert table["left over, implicit"].tolist() == ["0.34", "0.333"]
     assert "not training" in text(at)
+    assert "Left over: the share of the change asked" in text(at)
+    assert "above 1 the step overshoots" in text(at)
     assert not at.exception
 
 
@@ -129,6 +130,8 @@ def test_common_networks_can_be_linked_to(
 def test_failed_measurement_is_told_in_words(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SpectraQuestion, "limit", 0.0)
     at = open_page("stability", view="Real layers")
+    assert "Recorded" in text(at)
+    at.button(key="recorded.own-answer").click().run()
     assert "could not be measured: The computation took longer than 0 s" in text(at)
     assert not at.exception
 
@@ -142,10 +145,29 @@ def test_momentum_changes_the_limit_and_adam_has_none() -> None:
     assert "not those of this run's optimizer" in momentum_factor(adam)[1]
 
 
-def test_without_a_sweep_the_page_says_what_to_do(store: Store) -> None:
-    at = open_page("stability", view="Whole network")
-    assert "No map yet" in text(at)
-    assert {button.label for button in at.button} == set(PRESETS)
+def test_without_a_sweep_a_recorded_map_is_there_until_this_machine_makes_its_own(
+    store: Store,
+) -> None:
+    config = default_sweep()
+    at = open_page("stability", view="Whole network", cell="30")
+    data = component(at, "map")
+    assert (data["run"], data["selected"]) == (None, 30)
+    payload: MapPayload = data["recorded"]  # type: ignore[assignment]
+    assert payload["finished"] == payload["runs"] == 225
+    assert [method["s"] for method in payload["methods"]] == [
+        pytest.approx(
+            [method.place(cell.lr, cell.tau) for cell in config.cells() if cell.method == at]
+        )
+        for at, method in enumerate(config.methods)
+    ]
+    assert "Recorded" in text(at)
+    assert cell_title(config, 30) in text(at)
+    assert {*PRESETS, "Open in Train"} < {button.label for button in at.button}
+    at.button(key="recorded.own-answer").click().run()
+    (own,) = store.runs(kind="sweep")
+    assert own.config == config
+    assert component(at, "map")["run"] == own.id
+    assert "Recorded" not in text(at)
 
 
 def test_link_to_a_sweep_shows_its_map_and_cell(store: Store) -> None:

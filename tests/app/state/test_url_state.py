@@ -24,7 +24,7 @@ class Shown(UrlState):
     log: bool | None = None
     runs: tuple[str, ...] = ()
     target: dict[Literal["loss", "accuracy"], float] = Field(default_factory=dict)
-    lecture: bool = False
+    wide: bool = False
     notice: str = Field("", exclude=True)
 
 
@@ -36,7 +36,7 @@ FULL = {
     "log": "0",
     "runs": "r1,r3",
     "target.loss": "0.25",
-    "lecture": "1",
+    "wide": "1",
 }
 
 
@@ -53,7 +53,7 @@ def page() -> None:
         st.number_input("k", **state.bind("k"))
         st.select_slider("τ", [0.05, 0.5, 1.0], **state.bind("tau", default=0.5))
         st.multiselect("Runs", ["r1", "r2", "r3"], **state.bind("runs"))
-        st.toggle("Lecture", **state.bind("lecture"))
+        st.toggle("Wide", **state.bind("wide"))
         st.button("Worst", key="worst", on_click=state.change, kwargs={"k": 10})
         state.leave()
 
@@ -74,14 +74,14 @@ def test_what_a_link_says_is_read_and_written_again() -> None:
         log=False,
         runs=("r1", "r3"),
         target={"loss": 0.25},
-        lecture=True,
+        wide=True,
     )
     assert state.to_query() == FULL
 
 
 def test_defaults_need_no_link() -> None:
     assert Shown().to_query() == {}
-    assert Shown.from_query({"view": "step", "k": "3", "lecture": "false"}).to_query() == {}
+    assert Shown.from_query({"view": "step", "k": "3", "wide": "false"}).to_query() == {}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_what_is_no_part_of_the_address_is_not_written() -> None:
 
 def test_links_of_earlier_versions_have_points_between_words() -> None:
     assert Shown.from_query({"runs": "r1.r2"}).runs == ("r1", "r2")
-    assert Shown.from_query({"lecture": "true"}).lecture is True
+    assert Shown.from_query({"wide": "true"}).wide is True
 
 
 def test_widgets_show_the_link_and_the_address_follows_them() -> None:

@@ -25,7 +25,7 @@ def test_presets_keep_the_seed() -> None:
 
 
 def test_names_and_settings_are_distinct() -> None:
-    assert len(PRESETS) == 16
+    assert len(PRESETS) == 17
     assert len({config.digest for config in PRESETS.values()}) == len(PRESETS)
 
 

@@ -53,6 +53,5 @@ live_tiles(
         LiveTile("Step time", "0/steps/seconds_forward", "s"),
     ],
     key="tiles",
-    lecture=lecture,
 )
 live_picture("predictions", runs[0] if runs else None, height=200)

@@ -1,0 +1,1 @@
+"""The page Lessons: the lessons as cards, their checks, and the shelf of lectures."""
