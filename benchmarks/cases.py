@@ -1,4 +1,4 @@
-"""What is timed: the paper's networks at three batch sizes, and who competes on them."""
+"""What is timed: the paper's networks, small and token-shaped ones, and who competes on them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.networks import NETWORKS
 from proxprop import convert
 from proxprop.models import build_model
 from proxprop.spec.config import ModelConfig
@@ -22,36 +23,60 @@ CLASSES = 10
 
 @dataclass(frozen=True)
 class Case:
-    """A network with its optimizer and batch size."""
+    """A network with its optimizer and batch size.
+
+    Attributes:
+        name: As printed.
+        model: Of the catalog or of `benchmarks.networks`.
+        optimizer: Name for :func:`build_optimizer`.
+        batch_size: Images in a batch.
+        shape: Of an image.
+        widths: Hidden widths of the catalog's "mlp".
+    """
 
     name: str
     model: str
     optimizer: str
     batch_size: int
+    shape: tuple[int, int, int] = IMAGE
+    widths: tuple[int, ...] = (128, 64)
 
     def build(self) -> nn.Module:
         """The plain network with its initial weights."""
-        return build_model(ModelConfig(name=self.model), IMAGE, CLASSES, seed=0)
+        if self.model in NETWORKS:
+            torch.manual_seed(0)
+            return NETWORKS[self.model]()
+        config = ModelConfig(name=self.model, widths=self.widths)
+        return build_model(config, self.shape, CLASSES, seed=0)
 
+
+FASHION, DIGITS = (1, 28, 28), (1, 8, 8)
+SMALL, WIDE = (256, 128), (1000, 300, 1000)
 
 CASES = (
     Case("MLP, batch 500", "paper-mlp", "nesterov", 500),
-    Case("ConvNet, batch 500", "paper-convnet", "adam", 500),
-    Case("MLP, batch 50", "paper-mlp", "nesterov", 50),
-    Case("ConvNet, batch 50", "paper-convnet", "adam", 50),
     Case("MLP, batch 2000", "paper-mlp", "nesterov", 2000),
+    Case("ConvNet, batch 500", "paper-convnet", "adam", 500),
     Case("ConvNet, batch 2000", "paper-convnet", "adam", 2000),
+    Case("ConvNet, batch 50", "paper-convnet", "adam", 50),
+    Case("784-1000-300-1000-10, batch 500", "mlp", "nesterov", 500, FASHION, WIDE),
+    Case("784-256-128-10, batch 500", "mlp", "nesterov", 500, FASHION, SMALL),
+    Case("784-256-128-10, batch 100", "mlp", "nesterov", 100, FASHION, SMALL),
+    Case("64-128-64-10, batch 100", "mlp", "nesterov", 100, DIGITS),
+    Case("ViT, batch 64", "transformer", "adam", 64),
+    Case("ResNet-18, batch 32", "resnet18", "nesterov", 32),
 )
 
 # None is plain torch, never touched by proxprop.
 CONTENDERS: dict[str, dict[str, object] | None] = {
     "plain": None,
-    "explicit": {"solver": "explicit"},
     "exact": {"solver": "exact"},
-    "cg 1": {"solver": "cg", "cg_steps": 1},
     "cg 3": {"solver": "cg", "cg_steps": 3},
-    "cg 10": {"solver": "cg", "cg_steps": 10},
+    "running": {"gram": "running", "refresh": 10},
 }
+
+# Steps that a contender's cost is an average of.
+CYCLES = {"running": 10}
 
 
 class Contender:
@@ -105,14 +130,16 @@ def build_optimizer(name: str, model: nn.Module, device: torch.device) -> torch.
     return torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.95, nesterov=True)
 
 
-def make_batches(batch_size: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
+def make_batches(
+    batch_size: int, device: torch.device, shape: tuple[int, int, int] = IMAGE
+) -> list[tuple[Tensor, Tensor]]:
     """Smooth random images (coarse noise, enlarged) with random labels."""
     generator = torch.Generator().manual_seed(0)
     batches = []
     for _ in range(BATCHES):
-        coarse = torch.rand(batch_size, 3, 8, 8, generator=generator)
-        fine = torch.rand(batch_size, *IMAGE, generator=generator)
-        images = F.interpolate(coarse, IMAGE[1:], mode="bilinear") * 0.8 + fine * 0.2
+        coarse = torch.rand(batch_size, shape[0], 8, 8, generator=generator)
+        fine = torch.rand(batch_size, *shape, generator=generator)
+        images = F.interpolate(coarse, shape[1:], mode="bilinear") * 0.8 + fine * 0.2
         labels = torch.randint(CLASSES, (batch_size,), generator=generator)
         batches.append((images.to(device), labels.to(device)))
     return batches

@@ -9,15 +9,14 @@ trajectories, curves and caption have changed. Prints the median, writes every d
 from __future__ import annotations
 
 import argparse
-import shutil
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.browsing import dashboard
 from benchmarks.provenance import RESULTS, environment, write_result
-from tests.browser.conftest import ARGUMENTS, BROWSERS, start_server, stop_server
 
 DRAGS = 50
 BAR = 100.0  # milliseconds
@@ -48,28 +47,18 @@ MEASURE = """
 
 def measure(drags: int = DRAGS) -> dict[str, Any]:
     """Return the milliseconds of each drag in a fresh browser on a fresh server, and its errors."""
-    from playwright.sync_api import sync_playwright
-
-    executable = next(path for name in BROWSERS if (path := shutil.which(name)))
     errors: list[str] = []
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as driver:
-        server = start_server(Path(home))
-        try:
-            server.wait_until_healthy()
-            browser = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
-            page = browser.new_page(viewport=WINDOW)
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.goto(f"{server.url}/stability{QUERY}")
-            page.wait_for_selector(".pp-quadratic .pp-said")
-            page.evaluate(MEASURE, 0.0)  # the first draws for the first time
-            # 0.1 … 10 and back: λ_max = 1, so the limit 2 is crossed both ways.
-            places = [abs(2 - 4 * i / drags) - 1 + 0.011 * (i % 2) for i in range(drags)]
-            times = [page.evaluate(MEASURE, place) for place in places]
-            version = f"Chromium {browser.version}, headless"
-            browser.close()
-        finally:
-            stop_server(server)
-            errors += [line for line in server.log.read_text().splitlines() if "Traceback" in line]
+    with tempfile.TemporaryDirectory() as home, dashboard(Path(home)) as (server, browser):
+        page = browser.new_page(viewport=WINDOW)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{server.url}/stability{QUERY}")
+        page.wait_for_selector(".pp-quadratic .pp-said")
+        page.evaluate(MEASURE, 0.0)  # the first draws for the first time
+        # 0.1 … 10 and back: λ_max = 1, so the limit 2 is crossed both ways.
+        places = [abs(2 - 4 * i / drags) - 1 + 0.011 * (i % 2) for i in range(drags)]
+        times = [page.evaluate(MEASURE, place) for place in places]
+        version = f"Chromium {browser.version}, headless"
+        errors += [line for line in server.log.read_text().splitlines() if "Traceback" in line]
     return {"browser": version, "milliseconds": times, "errors": errors}
 
 

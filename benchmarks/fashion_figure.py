@@ -63,7 +63,9 @@ def main() -> None:
     arguments.picture.write_text(svg(result["races"][arguments.race], result["target"]))
 
 
-def svg(race: dict[str, Any], target: float) -> str:
+def svg(
+    race: dict[str, Any], target: float, title: str = "Fashion-MNIST: full training loss J"
+) -> str:
     """Return the picture of one race, complete."""
     rows = race["contenders"]
     styles = line_styles([Contender.parse(contender) for contender in race["config"]["contenders"]])
@@ -76,16 +78,16 @@ def svg(race: dict[str, Any], target: float) -> str:
         f'font-family="system-ui, -apple-system, Segoe UI, Roboto, sans-serif" font-size="14" '
         f'fill="#222">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        _text(PANELS[0][0], 24, "Fashion-MNIST: full training loss J", size=17, weight=600),
+        _text(PANELS[0][0], 24, title, size=17, weight=600),
         _text(PANELS[0][0], 45, f"searched step sizes, {mean}", color="#666"),
     ]
-    for panel, (axis, title) in enumerate(
+    for panel, (axis, label) in enumerate(
         (("epoch", "epoch"), ("seconds", "training time of each contender’s own clock [s]"))
     ):
         curves = [_mean(row, axis) for row in rows]
         last = max(x for curve in curves for x, _ in curve)
         scale = Scale(*PANELS[panel], last, low, high)
-        parts += [*_grid(scale, title, target, named=panel == 1)]
+        parts += [*_grid(scale, label, target, named=panel == 1)]
         for row, style, curve in zip(rows, styles, curves, strict=True):
             if seeds > 1:
                 parts += [_line(one, scale, style, pale=True) for one in _each(row, axis)]
@@ -127,7 +129,9 @@ def _grid(scale: Scale, title: str, target: float, named: bool) -> Iterable[str]
 
 def _line(curve: Curve, scale: Scale, style: LineStyle, pale: bool = False) -> str:
     points = " ".join(
-        f"{scale.x(x):.1f},{scale.y(min(max(y, scale.low), scale.high)):.1f}" for x, y in curve
+        f"{scale.x(x):.1f},{scale.y(min(max(y, scale.low), scale.high)):.1f}"
+        for x, y in curve
+        if x <= scale.last  # a seed may go on longer than the mean of all
     )
     dash = f' stroke-dasharray="{DASHES[style.dash]}"' if style.dash in DASHES and not pale else ""
     looks = 'stroke-width="1" opacity="0.35"' if pale else 'stroke-width="2.6"'

@@ -26,7 +26,7 @@ from benchmarks.instalments import ended_early, go_on, taken
 from benchmarks.provenance import RESULTS, environment, make_console, write_result
 from benchmarks.race_tables import markdown
 from proxprop.cli.reports import race_report, race_result, show
-from proxprop.runs.results import raced_config
+from proxprop.runs.results import race_results
 from proxprop.runs.store import Store
 from proxprop.runs.threads import wait_politely
 from proxprop.spec.config import RaceConfig
@@ -91,7 +91,7 @@ def recorded(store: Store, name: str, config: RaceConfig, target: float) -> dict
     (run,) = (run for run in store.runs(kind="race") if run.name == name)
     result = race_result(store, run.id, target, "train_loss", 0)
     show(result, race_report, as_json=False)
-    raced = raced_config(store, run)
+    raced = race_results(store, run).config
     search = store.artifact(run.id, 0, "search")
     for index, row in enumerate(result["contenders"]):
         settings = raced.contenders[index]

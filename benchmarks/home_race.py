@@ -12,7 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from app.home.machine import machine
+from app.components.machine import machine
 from app.home.race import RECORDING
 from proxprop.runs.threads import wait_politely
 from proxprop.spec.config import RaceConfig, to_query

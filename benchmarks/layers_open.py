@@ -11,29 +11,27 @@ run that the server has never read. The bar of 1 s is for the last.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 
-from benchmarks.provenance import RESULTS, environment, write_result
+from benchmarks.browsing import conclude, dashboard
+from benchmarks.provenance import RESULTS
 from proxprop.analysis.recorder import EVERY_LAYER, PROXIMAL
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig
 from proxprop.spec.events import Point
-from tests.browser.conftest import ARGUMENTS, BROWSERS, Server, start_server, stop_server
+from tests.browser.conftest import Server
 
 POINTS = 10_000
-BAR = 1.0  # seconds
 OPENINGS = ("new browser, run not yet read", "same browser, same run", "same browser, another run")
 DRAWN = """() => {
-  const grid = document.querySelector('.pp-multiples .pp-grid')
-  const lines = [...document.querySelectorAll('.pp-multiples .scatterlayer .js-line')]
+  const grid = document.querySelector('.st-key-multiples .js-plotly-plot')
+  const lines = [...document.querySelectorAll('.st-key-multiples .scatterlayer .js-line')]
   const filled = grid?.data?.filter((line) => line.y.some((value) => value !== null)).length
   return filled >= PANELS && lines.length >= filled && performance.now() / 1000
 }"""
@@ -77,18 +75,12 @@ def open_once(page: Any, server: Server, run: str, lines: int) -> float:
 
 def measure(browsers: int, points: int) -> dict[str, list[float]]:
     """Return the seconds of each kind of opening."""
-    from playwright.sync_api import sync_playwright
-
-    executable = next(path for name in BROWSERS if (path := shutil.which(name)))
     found: dict[str, list[float]] = {name: [] for name in OPENINGS}
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as driver:
+    with tempfile.TemporaryDirectory() as home:
         store = Store(Path(home) / "proxprop.db")
         stored = [record(store, f"run {number}", points) for number in range(2 * browsers + 2)]
         store.close()
-        server = start_server(Path(home))
-        try:
-            server.wait_until_healthy()
-            browser = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        with dashboard(Path(home)) as (server, browser):
             for number in range(browsers + 1):
                 context = browser.new_context(viewport={"width": 1280, "height": 720})
                 page = context.new_page()
@@ -98,35 +90,19 @@ def measure(browsers: int, points: int) -> dict[str, list[float]]:
                 if number:  # the very first warms the server
                     for name, seconds in zip(OPENINGS, times):
                         found[name].append(seconds)
-            browser.close()
-        finally:
-            stop_server(server)
     return found
 
 
 def main() -> int:
     """Measure, print, write the JSON; fail above the bar."""
-    import torch
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--browsers", type=int, default=7, help="default 7")
     parser.add_argument("--points", type=int, default=POINTS, help=f"default {POINTS}")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the JSON")
     arguments = parser.parse_args()
     found = measure(arguments.browsers, arguments.points)
-    for name, seconds in found.items():
-        print(f"{name}: median {median(seconds):.2f} s, slowest {max(seconds):.2f} s")
-    within = median(found[OPENINGS[-1]]) <= BAR
-    result = {
-        "environment": environment(torch.device("cpu")),
-        "points": arguments.points,
-        "seconds": found,
-        "median": {name: median(seconds) for name, seconds in found.items()},
-        "bar": BAR,
-        "within": within,
-    }
-    print(write_result("layers_open", result, arguments.output))
-    return 0 if within else 1
+    points = arguments.points
+    return conclude("layers_open", found, OPENINGS[-1:], arguments.output, points=points)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from benchmarks.provenance import RESULTS, read_result
 from benchmarks.race_tables import about, fairness, markdown
 
 README = Path(__file__).parent.parent / "README.md"
+# Those of benchmarks.workloads, which loads torch.
+WORKLOAD_KEYS = ("fashion_small", "fashion_wide", "cifar_mlp", "cifar_convnet")
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 
@@ -55,6 +57,11 @@ def render(results: Path) -> str:
         # A result that is still being added to says so.
         if result is not None and result.get("finished", True):
             parts.append(f"{table(result)}\n\n{provenance(result)}")
+    for device in ("cpu", "cuda"):
+        races = [read_result(f"convergence_{key}_{device}", results) for key in WORKLOAD_KEYS]
+        found = [race for race in races if race is not None and race["finished"]]
+        if found:
+            parts.append(f"{convergence_table(found)}\n\n{provenance(found[0])}")
     return "\n\n".join(parts)
 
 
@@ -63,60 +70,77 @@ def step_table(result: dict[str, Any]) -> str:
     contenders = [name for name in next(iter(result["cases"].values())) if name != "plain"]
     lines = [
         "Time of a whole training step (forward, backward, optimizer) over the same step with "
-        "plain layers; peak memory likewise:",
+        "plain layers, in brackets the ratio of their FLOPs; peak memory likewise:",
         "",
         f"| | {' | '.join(contenders)} | peak memory, exact |",
         f"|---|{'---|' * (len(contenders) + 1)}",
     ]
     for case, found in result["cases"].items():
-        ratios = [f"{found[name]['ratio']['median']:.2f}×" for name in contenders]
+        ratios = [_step_ratio(found[name]) for name in contenders]
         memory = f"{found['exact']['peak_ratio']:.2f}×"
         lines.append(f"| {case} | {' | '.join([*ratios, memory])} |")
     return "\n".join(lines)
 
 
-def convergence_table(result: dict[str, Any]) -> str:
-    """What everybody's step costs and how soon it reaches the target, one row per contender."""
-    settings = result["settings"]
-    target, half = settings["target"], settings["epochs"] // 2
-    plain = next(iter(result["contenders"]))
-    widths = "-".join(str(width) for width in (784, *settings["widths"], 10))
-    lines = [
-        f"Fashion-MNIST, {widths}, batch {settings['batch']}, training loss. Step sizes by a "
-        f"search of {len(settings['contenders'][plain][1])} each ({settings['search_epochs']} "
-        f"epochs); then {len(settings['seeds'])} races over other seeds, of which the medians"
-        f"{_waiting(result['environment'])}:",
-        "",
-        f"| | η | time of a step over {plain}'s | epochs to {target:g} | seconds to {target:g} "
-        f"| loss in the time of {half} {plain} epochs | loss after {settings['epochs']} epochs |",
-        f"|---|{'---|' * 6}",
+def _step_ratio(found: dict[str, Any]) -> str:
+    flops = f" ({found['flop_ratio']:.2f})" if "flop_ratio" in found else ""
+    return f"{found['ratio']['median']:.2f}×{flops}"
+
+
+def convergence_table(results: list[dict[str, Any]]) -> str:
+    """Seconds and epochs to the target of every contender, a workload a column."""
+    results = [result for result in results if result.get("finished", True)]
+    if not results:
+        return ""
+    heads = [
+        f"{result['settings']['title']}, batch {result['settings']['batch']}, loss "
+        f"{result['settings']['target']:g}"
+        for result in results
     ]
-    for name, entry in result["contenders"].items():
-        if "missing" in entry:
-            lines.append(f"| {name} | `{entry['missing']}` |{' – |' * 5}")
-            continue
-        label = f"{name} ({entry['fixed']})" if entry["fixed"] else name
-        cells = [
-            f"{entry['rate']:g}",
-            f"{entry['step_ratio']['median']:.2f}×",
-            _number(entry["epochs_to_target"], ".1f", "not reached"),
-            _number(entry["seconds_to_target"], ".1f", "not reached"),
-            _number(entry["loss_in_equal_time"], ".3f", "diverged"),
-            _number(entry["final_loss"], ".3f", "diverged"),
-        ]
+    lines = [
+        "Training time until a training loss set beforehand is reached · epochs until then · time "
+        "of a step over the first row's; medians over "
+        f"{len(results[0]['settings']['seeds'])} seeds. Everybody's η: the best of "
+        f"{_trials(results[0])} trials of the same length. In bold the least time; in brackets who "
+        "was timed only:",
+        "",
+        f"| | {' | '.join(heads)} |",
+        f"|---|{'---|' * len(results)}",
+    ]
+    least = [_least(result) for result in results]
+    for name in results[0]["contenders"]:
+        fixed = next((r["contenders"][name].get("fixed") for r in results), "")
+        label = f"{name} ({fixed})" if fixed else name
+        cells = [_cell(r["contenders"][name], name == who) for r, who in zip(results, least)]
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _waiting(found: dict[str, Any]) -> str:
-    if found.get("wait_policy") != "passive":
-        return ""
-    return " (OMP_WAIT_POLICY=PASSIVE: threads sleep at once)"
+def _trials(result: dict[str, Any]) -> int:
+    return max(len(trials) for trials in result["search"].values())
 
 
-def _number(found: dict[str, float | None] | None, form: str, missing: str) -> str:
-    value = None if found is None else found["median"]
-    return missing if value is None else f"{value:{form}}"
+def _least(result: dict[str, Any]) -> str | None:
+    """Who reached the target in the least time."""
+    seconds = {
+        name: entry["seconds_to_target"]["median"]
+        for name, entry in result["contenders"].items()
+        if entry.get("seconds_to_target")
+    }
+    return min(seconds, key=seconds.__getitem__, default=None)
+
+
+def _cell(entry: dict[str, Any], least: bool) -> str:
+    if "missing" in entry:
+        return f"`{entry['missing']}`"
+    ratio = f"{entry['step_ratio']['median']:.1f}×"
+    if "left_out" in entry:
+        return f"({ratio})"
+    seconds, epochs = entry["seconds_to_target"], entry["epochs_to_target"]
+    if seconds is None:
+        return f"not in {entry['seconds']:.1f} s · – · {ratio}"
+    time = f"{seconds['median']:.1f} s"
+    return f"{f'**{time}**' if least else time} · {epochs['median']:.1f} · {ratio}"
 
 
 def controls_table(result: dict[str, Any]) -> str:
@@ -150,7 +174,10 @@ def race_table(result: dict[str, Any]) -> str:
 def provenance(result: dict[str, Any]) -> str:
     """One line on where the numbers come from."""
     found = result["environment"]
-    device = found.get("gpu") or f"{found['cpu']}, {found['threads']} threads"
+    threads = f"{found['threads']} thread{'s' if found['threads'] > 1 else ''}"
+    device = found.get("gpu") or f"{found['cpu']}, {threads}"
+    if load := result.get("load"):
+        device += f", load average {min(load.values()):.0f} to {max(load.values()):.0f}"
     return (
         f"<sub>{device}; torch {found['torch']}; {found['date'][:10]}; "
         f"took {result['took_seconds']:.0f} s.</sub>"
@@ -163,8 +190,6 @@ _TABLES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("fashion_controls", controls_table),
     ("fashion_race", race_table),
     ("race_fairness", fairness),
-    ("convergence_cpu", convergence_table),
-    ("convergence_cuda", convergence_table),
 )
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from benchmarks.cases import CONTENDERS, Case, Contender, make_batches
+from benchmarks.difference import difference, spent
 from benchmarks.memory import peak_bytes
 from benchmarks.readme_tables import BEGIN, END, render, replace_block
 from benchmarks.step_time import measure, split_of, time_ratios
@@ -102,3 +103,41 @@ def test_readme_block_follows_the_results(tmp_path: Path) -> None:
 def test_readme_without_markers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="once each"):
         replace_block("no markers", render(tmp_path))
+
+
+def test_a_contender_whose_steps_differ_is_compared_by_whole_cycles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+
+    class Paced:
+        """Every tenth step of the second contender takes eleven times as long as the others."""
+
+        def mark(self) -> None:
+            """Nothing: the lap is told by who has just run."""
+
+        def laps(self) -> list[float]:
+            slow = calls[-1] == "running" and calls.count("running") % 10 == 4
+            return [11.0 if slow else 1.0]
+
+    monkeypatch.setattr("benchmarks.step_time.make_clock", lambda device: Paced())
+    steps = {name: lambda *_, name=name: calls.append(name) for name in ("plain", "running")}
+    batch = (torch.zeros(1), torch.zeros(1))
+    found = time_ratios(steps, [batch], CPU, rounds=20)  # type: ignore[arg-type]
+    assert found["running"]["ratio"] == {"median": 2.0, "q1": 2.0, "q3": 2.0}
+
+
+def test_the_parts_of_a_step_are_told_by_name() -> None:
+    left = torch.rand(300, 300)
+
+    def step(*_: torch.Tensor) -> None:
+        torch.linalg.cholesky_ex(left @ left.mT + 300 * torch.eye(300))
+
+    mine, plain = spent(step, [(left, left)], 3), spent(lambda *_: left @ left, [(left, left)], 3)
+    parts = difference(mine, plain)
+    assert parts["factorisations"] > 0
+    assert parts["convolutions"] == 0
+    assert mine.operations > plain.operations >= 2
+    assert sum(parts.values()) == pytest.approx(
+        sum(mine.milliseconds.values()) - sum(plain.milliseconds.values())
+    )

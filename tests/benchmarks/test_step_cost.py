@@ -39,8 +39,8 @@ def test_large_batches_take_fewer_rounds_and_no_case_takes_none() -> None:
     assert [rounds_of(Case("", "", "", batch), 32) for batch in (50, 500, 1000, 2000)] == [
         32,
         32,
-        16,
-        12,
+        20,
+        20,
     ]
     assert rounds_of(Case("", "", "", 2000), 4) == 4
 
