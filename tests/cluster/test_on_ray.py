@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from proxprop.cluster.settings import ADDRESS
+from proxprop.engine.racing.loop import RaceState
+from proxprop.runs.checkpoints import Checkpoints
 from proxprop.runs.results import sweep_map
 from proxprop.runs.store import Store
 from proxprop.spec.events import Notice
@@ -284,17 +286,17 @@ def test_a_cluster_that_is_not_there_is_refused_in_words(there: Home) -> None:
 def test_a_killed_node_costs_the_work_since_the_last_checkpoint(
     cluster: TwoNodes, here: Home, there: Home
 ) -> None:
-    race = ("race", "--seeds", "2", "--epochs", "20", "--set", "checkpoint.seconds=0.5")
+    race = ("race", "--seeds", "2", "--epochs", "60", "--set", "checkpoint.seconds=0.2")
     process = there.start(*race, ray=cluster.address)
     until(lambda: (there.path / "proxprop.db").is_file(), "it begins", PATIENCE)
 
-    def both_are_under_way() -> bool:
+    def both_are_saved() -> bool:
         runs = there.store.runs()
-        return bool(runs) and all(
-            len(there.store.points(runs[0].id, "steps", member)) > 100 for member in (0, 3)
-        )
+        snapshot, _ = Checkpoints(there.store, runs[0].id).latest() if runs else (None, [])
+        saved = RaceState(6).restore(snapshot) if snapshot is not None else {}
+        return all(member in saved and saved[member].step > 0 for member in (0, 3))
 
-    until(both_are_under_way, "both seeds are under way", PATIENCE)
+    until(both_are_saved, "both seeds are under way and saved", PATIENCE)
     os.kill(cluster.nodes[0], signal.SIGKILL)
     output, errors = ending(process)
     assert (json.loads(output)["outcome"], errors) == ("finished", "")
