@@ -131,7 +131,11 @@ class LayerProblem:
         return torch.cat(changes, dim=-1) if len(changes) > 1 else changes[0]
 
     def explicit_step(
-        self, delta: Tensor, step: float, beside: LayerProblem | None = None
+        self,
+        delta: Tensor,
+        step: float,
+        beside: LayerProblem | None = None,
+        gradient: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return ``Δ − sÃGᵀ``, what an explicit step leaves of a request, ``‖G‖``, and ``sÃGᵀ``.
 
@@ -139,18 +143,22 @@ class LayerProblem:
             delta: Δ as `request` returns it, or some units of a linear layer's. Shape: (…, m).
             step: s.
             beside: The same layer at another input, whose ``sÃGᵀ`` is returned; None for none.
+            gradient: G of those units where it is known already. Shape: (m, columns).
         """
-        blocks = delta.chunk(len(self.groups), dim=-1)
-        others = beside.groups if beside else [None] * len(blocks)
-        images, squares, there = zip(
-            *(
-                rows.gradient_image(part, other)
-                for rows, part, other in zip(self.groups, blocks, others)
-            )
-        )
-        if len(blocks) == 1:  # copies and sums of one are none
-            (change,), (square,), (moved,) = images, squares, there
+        count = len(self.groups)
+        if count == 1:  # copies and sums of one are none
+            other = beside.groups[0] if beside else None
+            change, square, moved = self.groups[0].gradient_image(delta, other, gradient)
         else:
+            blocks = delta.chunk(count, dim=-1)
+            others = beside.groups if beside else [None] * count
+            known = [None] * count if gradient is None else gradient.chunk(count)
+            images, squares, there = zip(
+                *(
+                    rows.gradient_image(part, other, its)
+                    for rows, part, other, its in zip(self.groups, blocks, others, known)
+                )
+            )
             change, square = torch.cat(images, dim=-1), torch.stack(squares).sum()
             moved = None if beside is None else torch.cat(there, dim=-1)
         left = delta.sub(change, alpha=step)

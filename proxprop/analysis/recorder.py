@@ -106,7 +106,7 @@ class LayerRecorder:
     def __init__(self, model: nn.Module, probe: ActivationProbe | None = None) -> None:
         self.probe = probe
         self._layers = weight_layers(model)
-        self._proximal = {name for name, _ in iter_prox_layers(model)}
+        self._proximal = dict(iter_prox_layers(model))
         self._capture: LayerCapture | None = None
         self._records: dict[str, SolveRecord] = {}
         self._before: dict[str, list[Tensor]] = {}
@@ -147,17 +147,18 @@ class LayerRecorder:
         for name, call in calls.items():
             layer, delta = self._layers[name], call.delta
             assert delta is not None
-            parts = [part.grad for part in layer.parameters(recurse=False)]
+            parameters = _parameters(layer)
+            parts = [part.grad for part in parameters]
             grads.append([_wide(part) for part in parts if part is not None])
             dead.append(_dead_share(delta, layer))
-            self._before[name] = [part.clone() for part in layer.parameters(recurse=False)]
+            self._before[name] = [part.clone() for part in parameters]
             if name in self._proximal:
-                problems.append(self._subproblem(name, layer, call, tau))
+                problems.append(self._subproblem(name, call, tau, len(made[name]) == 1))
         self._put("norm", calls, lengths(grads))
         self._put("dead", calls, torch.stack(dead))
         self._measure_subproblems(problems)
         if self._tier == "full":
-            for name in self._proximal & calls.keys():
+            for name in self._proximal.keys() & calls.keys():
                 self._measure_spectrum(name, self._layers[name], calls[name], tau)
         self._capture = None
         self._records.clear()
@@ -167,9 +168,7 @@ class LayerRecorder:
         """Measure how far the optimizer moved the weights, and with them the probe."""
         sizes = lengths(list(self._before.values()))
         before = [part for parts in self._before.values() for part in parts]
-        after: list[Tensor] = [
-            each for name in self._before for each in self._layers[name].parameters(recurse=False)
-        ]
+        after = [part for name in self._before for part in _parameters(self._layers[name])]
         if before:
             # In place: what was copied is ours, and fresh memory as large as the weights is slow.
             torch._foreach_sub_(before, after)
@@ -184,22 +183,25 @@ class LayerRecorder:
         numbers = torch.cat([values for _, values in self._columns]).double()
         return dict(sorted((self._known | dict(zip(columns, numbers.tolist()))).items()))
 
-    def _subproblem(self, name: str, layer: Layer, call: LayerCall, tau: float) -> _Subproblem:
+    def _subproblem(self, name: str, call: LayerCall, tau: float, alone: bool) -> _Subproblem:
+        """Return a layer's problem; `alone` if this is its only call."""
         assert call.delta is not None
-        delta, record = call.delta, self._records.get(name)
+        layer, delta, record = self._layers[name], call.delta, self._records.get(name)
         dtype = torch.promote_types(call.input.dtype, torch.float32)
         problem, units = LayerProblem(layer, call.input, dtype), slice(None)
         if isinstance(layer, nn.Linear):
             units = some_units(delta.shape[-1], STEP_UNITS)
         request = problem.request(delta)[..., units]
         beside = self.probe.problem(name, dtype) if self.probe else None
-        left, gradient, moved = problem.explicit_step(request, tau, beside)
+        parts = [None if part is None else part.grad for part in (layer.weight, layer.bias)]
+        direction = joined(*(None if part is None else _wide(part[units]) for part in parts))
+        explicit = self._proximal[name].solver == "explicit"
+        known = direction if explicit and alone else None  # the gradient itself
+        left, gradient, moved = problem.explicit_step(request, tau, beside, known)
         if self.probe and beside and moved is not None:
             self.probe.match(name, beside, moved, units)
         if record is None:
             return _Subproblem(name, request, left, gradient, None)
-        parts = [None if part is None else part.grad for part in (layer.weight, layer.bias)]
-        direction = joined(*(None if part is None else _wide(part[units]) for part in parts))
         change = problem.change(direction)
         # ⟨D, G⟩ = ⟨D, ΔᵀÃ⟩ = ⟨ÃDᵀ, Δ⟩: the gradient itself is not needed.
         inner = (change * request).sum()
@@ -263,6 +265,10 @@ class LayerRecorder:
         self._columns.append(([f"{measure}/{layer}" for layer in layers], values))
 
 
+def _parameters(layer: Layer) -> list[Tensor]:
+    return [layer.weight] if layer.bias is None else [layer.weight, layer.bias]
+
+
 def some_units(count: int, most: int) -> slice:
     """Return at most `most` of `count` units, evenly spaced; all of them where they are few."""
     if count <= most:
@@ -289,5 +295,4 @@ def _dead_share(grad_output: Tensor, layer: Layer) -> Tensor:
     """Return the share of units to which no sample of the batch sends a gradient."""
     unit = 1 if isinstance(layer, nn.Conv2d) else grad_output.ndim - 1
     others = [axis for axis in range(grad_output.ndim) if axis != unit]
-    dead = grad_output.any(others).logical_not_()
-    return dead.mean(dtype=grad_output.dtype)
+    return grad_output.abs().amax(others).eq(0).mean(dtype=grad_output.dtype)

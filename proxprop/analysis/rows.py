@@ -78,15 +78,17 @@ class LayerRows(ABC):
         return torch.cat(parts, dim=1)
 
     def gradient_image(
-        self, delta: Tensor, beside: LayerRows | None = None
+        self, delta: Tensor, beside: LayerRows | None = None, gradient: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return ``ÃGᵀ``, by how much a step along G moves the output, ``‖G‖²``, and `beside`'s.
 
         Args:
             delta: Δ. Shape: (…, m).
             beside: Rows of the same layer at another input, which G moves too.
+            gradient: G where it is known already. Shape: (m, columns).
         """
-        gradient = self.gradient(delta)
+        if gradient is None:
+            gradient = self.gradient(delta)
         there = None if beside is None else beside.product(gradient)
         return self.product(gradient), gradient.square().sum(), there
 
@@ -113,11 +115,13 @@ class LinearRows(LayerRows):
         return row_gram(self.inputs, self.bias)
 
     def gradient_image(
-        self, delta: Tensor, beside: LayerRows | None = None
+        self, delta: Tensor, beside: LayerRows | None = None, gradient: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return what `LayerRows.gradient_image` does, without G where a small Gram will do."""
-        if self.count > self.weight_columns:
-            return super().gradient_image(delta, beside)
+        """Return what `LayerRows.gradient_image` does, without G where a small Gram is cheaper."""
+        columns, units = self.weight_columns, delta.shape[-1]
+        products = 2 if gradient is None else 1  # of N × columns × units, against the Gram's two
+        if self.count * (columns + units) > products * columns * units:
+            return super().gradient_image(delta, beside, gradient)
         # ÃGᵀ = KΔ and ‖G‖² = ⟨Δ, KΔ⟩ with K = ÃÃᵀ, which knows nothing of the columns.
         image = self.row_gram() @ delta
         there = None
