@@ -142,7 +142,8 @@ def _cards(state: RaceState) -> None:
         for setting in draft.problems:
             refusal(draft, setting, "card-")
         explicit = draft.values["direction.solver"] == "explicit"
-        for setting in ("optimizer.lr", *(() if explicit else ("direction.tau",))):
+        implicit = () if explicit else ("direction.tau",)
+        for setting in ("optimizer.lr", "optimizer.explicit_lr", *implicit):
             far_from_usual(draft, setting)
     st.button(
         "Add a contender",

@@ -180,8 +180,8 @@ def _page(words: str, path: str) -> str:
     first = "../" * (path.count("/") - 1) or "./"
     return (
         "<!doctype html><meta charset=utf-8><meta name=color-scheme content='light dark'>"
-        f"<link rel=icon href={first}favicon.png><title>ProxProp</title><body style='font:1.1rem "
-        "system-ui;margin:15vh auto;max-width:34rem;padding:0 1rem'>"
+        f"<link rel=icon href={first}favicon.png><title>No such page · ProxProp</title>"
+        "<body style='font:1.1rem system-ui;margin:15vh auto;max-width:34rem;padding:0 1rem'>"
         f"<h1>{escape(words)}</h1>"
         f"<p><code>{escape(path)}</code> leads nowhere. "
         f"<a href='{first}'>To the first page</a>.</p>"

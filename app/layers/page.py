@@ -8,8 +8,9 @@ from typing import Literal
 import streamlit as st
 from pydantic import Field
 
+from app.components.links import tab_title
 from app.components.run_settings import offered_runs
-from app.components.run_titles import names_of
+from app.components.run_titles import names_of, title_of
 from app.guard import take_problem
 from app.state.url_state import UrlState
 from proxprop.runs.record import Run
@@ -59,6 +60,8 @@ def known_runs(state: LayersState) -> dict[str, Run]:
     """Return the latest runs of one network, by id, and those the link names."""
     runs = offered_runs("run", RUNS, state.run, state.other)
     state.change(**{name: "" for name in ("run", "other") if getattr(state, name) not in runs})
+    if state.run:
+        tab_title(title_of(runs[state.run]), "Layers")
     return runs
 
 

@@ -19,7 +19,11 @@ EMPTY = {
 
 
 def live_picture(
-    kind: Literal["boundary", "predictions", "confusion"], run: str | None, *, height: int = 380
+    kind: Literal["boundary", "predictions", "confusion"],
+    run: str | None,
+    *,
+    height: int = 380,
+    fill: int = 0,
 ) -> None:
     """Draw how the network divides the plane, what it predicts, or which class it takes for which.
 
@@ -27,9 +31,12 @@ def live_picture(
         kind: Name of the artifact; also its identity on the page.
         run: Id of the run; None shows what to do.
         height: Pixels.
+        fill: Pixels of the window that the rest of the page takes: the picture grows into what is
+            left; 0 keeps it at `height`.
     """
     data = {"run": run, "artifact": kind, "height": height, "classColors": CLASS_COLORS}
-    mount(kind, {**data, "empty": EMPTY[kind]}, key=kind, height=height)
+    data |= {"empty": EMPTY[kind], "fill": fill}
+    mount(kind, data, key=kind, height=None if fill else height)
 
 
 def live_map(

@@ -19,7 +19,9 @@ HOME = "home"  # opens at "/": Streamlit gives the first page no address of its 
 
 def shell(request: Request) -> HTMLResponse:
     """Return the page that a browser draws everything in."""
-    return HTMLResponse(_html(), headers={"Cache-Control": "no-cache"})
+    name = request.url.path.rstrip("/").rpartition("/")[2]
+    page = name if name in PAGES else HOME  # "/", or the address below which all is served
+    return HTMLResponse(_html(page), headers={"Cache-Control": "no-cache"})
 
 
 def home(request: Request) -> RedirectResponse:
@@ -28,9 +30,11 @@ def home(request: Request) -> RedirectResponse:
 
 
 @cache
-def _html() -> str:
+def _html(page: str) -> str:
     html = (Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")
     html = html.replace("<head>", f'<head>\n    <script src="{module_url("base")}"></script>', 1)
+    # What the tab is called until the page's script has run.
+    html = html.replace("<title>Streamlit<", f"<title>{page.title()} · ProxProp<", 1)
     # At the end: of two rules alike, ours holds against those that Streamlit puts into the head.
     style = f"<style>\n{STYLE.read_text(encoding='utf-8')}</style>"
     return html.replace("</body>", f"{style}\n  </body>", 1)

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import streamlit as st
 
-from app.components.links import Link, download_links, link_row
+from app.components.links import Link, download_links, link_row, tab_title
 from app.components.notation import as_written
 from app.components.run_settings import replayable, settings_in_force
 from app.components.run_titles import ADDRESSES, config_of, names_of, state_of, title_of
@@ -34,6 +34,8 @@ def panel(chosen: list[Run]) -> None:
         )
         return
     single = chosen[0] if len(chosen) == 1 else None
+    if single is not None:
+        tab_title(title_of(single), "Runs")
     with st.container(horizontal=True, key="panel"):
         if single is not None:
             _actions(single)

@@ -30,6 +30,7 @@ from proxprop.spec.config.query import flatten
 
 CHART, ROOM = 300, 450  # pixels at a desk, and at least in a lecture
 LEAST = 210  # above the activations in a lecture
+BESIDE_DIAL = 400  # pixels of a window that a dial, why a run diverged and the foot take at most
 FOOT = 54  # pixels that the bar at the foot of a lecture takes
 FILL = 640  # pixels of a large window that the rest takes, so that its tiles stay in sight
 FEW = 60  # evaluations up to which each is drawn as a point
@@ -87,19 +88,24 @@ def picture_for_a_room(run: Run, changes: int) -> None:
     seen = live_status(run.id, key="status", lecture=True, changes=changes)[run.id]
     if seen["status"] != run.status:
         st.rerun()  # it changed while the page was drawn: the buttons must follow
-    if DATA[config.data.name].kind != "toy" and talking(flatten(config)):
-        loss_chart(run, config, lecture=True)  # the dial has taken the room of the rest
+    why(run)
+    plane, dial = DATA[config.data.name].kind == "toy", talking(flatten(config))
+    if not plane and dial:
+        loss_chart(
+            run, config, lecture=True, least=LEAST
+        )  # the dial has taken the room of the rest
         return
-    if DATA[config.data.name].kind != "toy":
+    if not plane:
         rest = strip_height(run, config, lecture=True)
         loss_chart(run, config, lecture=True, rest=rest)
         activation_strip(run, config, lecture=True)
         return
     left, right = st.columns([1.35, 1])
     with left:
-        loss_chart(run, config, lecture=True)
+        loss_chart(run, config, lecture=True, least=LEAST if dial else ROOM)
     with right:
-        live_picture("boundary", run.id, height=ROOM)
+        fitted = {"height": LEAST, "fill": BESIDE_DIAL} if dial else {"height": ROOM}
+        live_picture("boundary", run.id, **fitted)
 
 
 def why(run: Run) -> None:
@@ -113,8 +119,18 @@ def _growth(run_id: str, revision: int, step: int) -> str:
     return get_store().divergence(get_store().run(run_id))
 
 
-def loss_chart(run: Run, config: RunConfig, *, lecture: bool = False, rest: int = 0) -> None:
-    """Draw mini-batch, full training and validation loss, above `rest` pixels of other things."""
+def loss_chart(
+    run: Run, config: RunConfig, *, lecture: bool = False, rest: int = 0, least: int = ROOM
+) -> None:
+    """Draw mini-batch, full training and validation loss, above `rest` pixels of other things.
+
+    Args:
+        run: It.
+        config: Its settings.
+        lecture: Larger, as high as the window allows.
+        rest: Pixels of a lecture's window that the rest takes below it.
+        least: Pixels that it has at least in a lecture where nothing is below it.
+    """
     color = line_style(config.direction.solver, config.optimizer.name).color
     traces = [Trace(run.id, "0/steps/loss", "mini-batch", color, faint=True)]
     if config.evaluation.train:
@@ -126,7 +142,7 @@ def loss_chart(run: Run, config: RunConfig, *, lecture: bool = False, rest: int 
         title="Loss",
         y_title="loss J",
         log_y=True,
-        height=max(LEAST, ROOM - rest) if lecture else CHART,
+        height=max(LEAST, least - rest) if lecture else CHART,
         fill=_fill(config) * (not lecture),
         below=(FOOT + rest) * lecture,
         lecture=lecture,

@@ -10,7 +10,7 @@ class Boundary extends Picture {
   }
 
   paint(payload) {
-    const side = Math.min(this.root.clientWidth, this.data.height - CAPTION)
+    const side = Math.min(this.root.clientWidth, this.root.clientHeight - CAPTION)
     const ratio = window.devicePixelRatio || 1
     if (!this.canvas?.isConnected) {
       this.canvas = make('canvas', { role: 'img' })

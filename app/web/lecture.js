@@ -92,9 +92,10 @@ class Lecture extends View {
     const { key } = event
     if (!(key in MOVES || key === ' ' || key === 'Escape') || !this.owns(event)) return
     if (key === 'Escape' && document.querySelector('[data-baseweb=popover], [role=dialog]')) return
+    const pictures = [...keys].filter(({ root }) => root.isConnected)
+    if (key in MOVES && !this.data.count && !pictures.length) return // no scene, no picture: they turn a dial
     event.preventDefault()
     event.stopImmediatePropagation()
-    const pictures = [...keys].filter(({ root }) => root.isConnected)
     if (key === 'Escape') this.component.setTriggerValue('left', true)
     else if (key === ' ') this.play()
     else if (!key.startsWith('Arrow') || !pictures.some((picture) => picture.arrow(MOVES[key]))) this.go(MOVES[key])

@@ -18,8 +18,8 @@ export class Picture extends View {
     this.root.append(this.caption, this.body, this.none)
   }
 
-  update({ run, height, empty, recorded }) {
-    this.root.style.height = `${height}px`
+  update({ run, height, fill, empty, recorded }) {
+    this.root.style.height = fill ? `max(${height}px, 100vh - ${fill}px)` : `${height}px`
     this.none.textContent = empty
     if (run !== this.run) {
       Object.assign(this, { run, version: undefined, payload: null })
