@@ -91,9 +91,8 @@ def picture_for_a_room(run: Run, changes: int) -> None:
     why(run)
     plane, dial = DATA[config.data.name].kind == "toy", talking(flatten(config))
     if not plane and dial:
-        loss_chart(
-            run, config, lecture=True, least=LEAST
-        )  # the dial has taken the room of the rest
+        # The dial has taken the room of the rest.
+        loss_chart(run, config, lecture=True, least=LEAST)
         return
     if not plane:
         rest = strip_height(run, config, lecture=True)
