@@ -61,7 +61,7 @@ def render(results: Path) -> str:
         races = [read_result(f"convergence_{key}_{device}", results) for key in WORKLOAD_KEYS]
         found = [race for race in races if race is not None and race["finished"]]
         if found:
-            parts.append(f"{convergence_table(found)}\n\n{provenance(found[0])}")
+            parts.append(f"{convergence_table(found)}\n\n{provenance(_together(found))}")
     return "\n\n".join(parts)
 
 
@@ -85,6 +85,13 @@ def step_table(result: dict[str, Any]) -> str:
 def _step_ratio(found: dict[str, Any]) -> str:
     flops = f" ({found['flop_ratio']:.2f})" if "flop_ratio" in found else ""
     return f"{found['ratio']['median']:.2f}×{flops}"
+
+
+def _together(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several results as one, for a word on where they come from."""
+    loads = [load for result in results for load in result["load"].values()]
+    took = sum(result["took_seconds"] for result in results)
+    return {**results[-1], "took_seconds": took, "load": dict(enumerate(loads))}
 
 
 def convergence_table(results: list[dict[str, Any]]) -> str:
@@ -138,9 +145,13 @@ def _cell(entry: dict[str, Any], least: bool) -> str:
         return f"({ratio})"
     seconds, epochs = entry["seconds_to_target"], entry["epochs_to_target"]
     if seconds is None:
-        return f"not in {entry['seconds']:.1f} s · – · {ratio}"
-    time = f"{seconds['median']:.1f} s"
+        return f"not in {_seconds(entry['seconds'])} · – · {ratio}"
+    time = _seconds(seconds["median"])
     return f"{f'**{time}**' if least else time} · {epochs['median']:.1f} · {ratio}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.{2 if value < 10 else 1}f} s"
 
 
 def controls_table(result: dict[str, Any]) -> str:

@@ -203,7 +203,7 @@ def test_a_target_missed_by_one_seed_is_not_reached(small: Any) -> None:
     assert found["SGD"]["epochs_to_target"] is None
     result["contenders"] = found
     (row,) = [line for line in convergence_table([result]).splitlines() if "| SGD" in line]
-    assert "not in 2.0 s" in row
+    assert "not in 2.00 s" in row
 
 
 def test_tables_show_costs_and_what_to_install(small: Any) -> None:
@@ -212,8 +212,8 @@ def test_tables_show_costs_and_what_to_install(small: Any) -> None:
     assert table(RACED, result).row_count == 4
     lines = convergence_table([result, result]).splitlines()
     rows = {line.split("|")[1].strip(): line for line in lines if line.startswith("| ")}
-    assert rows["SGD (momentum)"].count("2.0 s · 2.0 · 1.0×") == 2
-    assert rows["Exact"].count("**1.7 s** · 0.8 · 2.0×") == 2
+    assert rows["SGD (momentum)"].count("2.00 s · 2.0 · 1.0×") == 2
+    assert rows["Exact"].count("**1.67 s** · 0.8 · 2.0×") == 2
     assert rows["Timed"].count("(9.0×)") == 2
     assert "`pip install it`" in rows["Absent"]
     unfinished = copy.deepcopy(result)
