@@ -130,6 +130,8 @@ class Chart extends View {
   draw() {
     if (!window.Plotly || this.dragging) return
     this.due = false
+    // What its runs have recorded is on its way: one drawing will do.
+    if (this.runs.length && this.runs.every((run) => !hub.run(run).status)) return
     const { box, choice, data, gd, looked } = this
     const { meta: hints, font: { size: given } } = looked.figure.layout
     const screen = this.fit(data.lecture ? ROOM.grow : hints.grow ?? 1)

@@ -5,6 +5,30 @@ import { hub } from './hub.js'
 
 const SCREEN = [1280, 720] // the window for which sizes are given
 
+// Drawing shares the frames: what finds no room in one is drawn in the next, in the order asked for.
+const FRAME = 40 // milliseconds of drawing after which a frame is shown
+const waiting = new Set()
+let frame = null
+
+function drawSoon(view) {
+  waiting.add(view)
+  frame ??= requestAnimationFrame(drawSome)
+}
+
+function drawSome() {
+  frame = null
+  const end = performance.now() + FRAME
+  try {
+    for (const view of waiting) {
+      if (performance.now() > end) break
+      waiting.delete(view)
+      if (view.theme && view.root.clientWidth) view.draw()
+    }
+  } finally { // one that fails does not hold up the others
+    if (waiting.size) frame = requestAnimationFrame(drawSome)
+  }
+}
+
 // Pictures that play and step: what the keys of a lecture ask first. Each has `arrow(by)`, which says
 // whether it moved, `toggle()`, `play()` and `ready`.
 export const keys = (window.__proxpropKeys ??= new Set())
@@ -49,10 +73,7 @@ export class View {
 
   /** Draw with the next frame. */
   later() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null
-      if (this.theme && this.root.clientWidth) this.draw()
-    })
+    drawSoon(this)
   }
 
   /** How far type grows: on a larger window the same words fill the same share of the screen. */
@@ -68,7 +89,7 @@ export class View {
   }
 
   destroy() {
-    cancelAnimationFrame(this.frame)
+    waiting.delete(this)
     this.leave?.()
     keys.delete(this)
     this.resizing.disconnect()
