@@ -1,4 +1,4 @@
-"""In charge of runs: starts workers, keeps one warm, queues, notices the dead. Loads no torch."""
+"""In charge of runs: starts workers, keeps some warm, queues, notices the dead. Loads no torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from proxprop import paths
 from proxprop.files import delete_abandoned
 from proxprop.runs.backup import TEMPORARY
 from proxprop.runs.errors import RunEndedError, RunError, StoreError
-from proxprop.runs.fits import check_fits
+from proxprop.runs.fits import check_fits, machine_memory
 from proxprop.runs.reading import Reading
 from proxprop.runs.record import Run
 from proxprop.runs.replay import back
@@ -38,6 +38,9 @@ _SWEEP_DELAY = 60.0  # seconds until the bin and what was left unfinished are lo
 # The next warm worker starts once the first point of the run is in, or after so many seconds.
 _WARM_DELAY = 4.0
 _WARM_RETRY = 30.0  # after a warm worker died by itself
+# Once somebody runs, two workers wait: torch takes seconds to load, and who stops a run to start
+# it with another setting does so sooner. On a small machine one.
+_SPARE, _SPARE_MEMORY = 2, 4e9
 _SHUTDOWN = 6.0  # a worker saves its checkpoint and exits within 5
 
 _RECENT = 20  # ended runs whose duration stands for that of a queued one
@@ -83,7 +86,7 @@ class RunService:
     Args:
         store: Where runs are recorded.
         concurrency: How many runs may go on at once, ≥ 1; default `PROXPROP_CONCURRENCY`, else 2.
-        prewarm: Whether one worker waits with torch loaded, so that a run starts at once.
+        prewarm: Whether workers wait with torch loaded, so that a run starts at once.
         executor: Starts a worker for the runs of a store's file. The public face of `WorkerProcess`
             is all that is asked of a worker; one elsewhere would have the same.
 
@@ -106,14 +109,15 @@ class RunService:
         self._prewarm = prewarm
         self._lock = threading.RLock()
         self._workers: dict[str, WorkerProcess] = {}
-        self._warm: WorkerProcess | None = None
+        self._warm: list[WorkerProcess] = []  # longest waiting first
         self._warmed_for = ""
+        self._spare = _SPARE if machine_memory() >= _SPARE_MEMORY else 1
         self._warm_again = 0.0
         self._damage = self._trouble = ""
         self._closing = threading.Event()
         self._end_orphans()
         if prewarm:
-            self._warm = executor(store.path)
+            self._warm.append(executor(store.path))
         self._thread = threading.Thread(target=self._watch, name="run-service", daemon=True)
         self._thread.start()
         threading.Thread(target=self._examine, name="examination", daemon=True).start()
@@ -214,7 +218,7 @@ class RunService:
         """Return what goes on and who waits."""
         with self._lock:
             running = tuple(self._workers)
-            warm = self._warm is not None and self._warm.ready
+            warm = any(worker.ready for worker in self._warm)
         queue = self._queue(running)
         entries = waiting(self.store, queue, running, self.concurrency) if queue else ()
         return ServiceStatus(self.concurrency, running, entries, warm, self.trouble)
@@ -229,15 +233,14 @@ class RunService:
         self._closing.set()
         self._thread.join()
         with self._lock:
-            workers = [*self._workers.values(), *([self._warm] if self._warm else [])]
+            workers = [*self._workers.values(), *self._warm]
             for worker in workers:
                 worker.let_go()
             deadline = time.monotonic() + _SHUTDOWN
             for worker in workers:
                 worker.wait(max(0.0, deadline - time.monotonic()))
-            if self._warm is not None:
-                self._warm.close()
-                self._warm = None
+            while self._warm:
+                self._warm.pop().close()
             with contextlib.suppress(StoreError):
                 self._settle()
 
@@ -289,13 +292,10 @@ class RunService:
         return in_turn(queue, [run.owner for run in self.store.get(running).values()])
 
     def _launch(self, run_id: str) -> None:
-        worker, self._warm = self._warm, None
-        if worker is None or worker.exit_code is not None:
-            if worker is not None:
-                worker.close()
-            worker = self._executor(self.store.path)
+        self._forget_dead()
+        worker = self._warm.pop(0) if self._warm else self._executor(self.store.path)
         if not self.store.claim(run_id, worker.process):  # another service was faster
-            self._warm = worker
+            self._warm.insert(0, worker)
             return
         self._workers[run_id] = worker
         self._warmed_for = run_id
@@ -325,17 +325,26 @@ class RunService:
     def _keep_warm(self) -> None:
         """Start the next warm worker, but not while it would slow down a run's first second."""
         with self._lock:
-            if self._warm is not None and self._warm.exit_code is not None:
-                self._warm.close()
-                self._warm, self._warm_again = None, time.monotonic() + _WARM_RETRY
-            if not self._prewarm or self._warm or time.monotonic() < self._warm_again:
+            if self._forget_dead():
+                self._warm_again = time.monotonic() + _WARM_RETRY
+            wanted = self._spare if self._warmed_for else 1
+            enough = len(self._warm) >= wanted or not all(worker.ready for worker in self._warm)
+            if not self._prewarm or enough or time.monotonic() < self._warm_again:
                 return
             worker = self._workers.get(self._warmed_for)
             if worker is not None and time.monotonic() - worker.given < _WARM_DELAY:
                 begun = self.store.run(self._warmed_for)
                 if begun.step == 0 or time.monotonic() - worker.given < 1.0:
                     return
-            self._warm = self._executor(self.store.path)
+            self._warm.append(self._executor(self.store.path))
+
+    def _forget_dead(self) -> bool:
+        """Forget waiting workers that have died; return whether there were any."""
+        dead = [worker for worker in self._warm if worker.exit_code is not None]
+        for worker in dead:
+            worker.close()
+            self._warm.remove(worker)
+        return bool(dead)
 
 
 def _concurrency() -> int:

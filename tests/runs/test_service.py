@@ -19,6 +19,7 @@ from proxprop.runs.process import Process
 from proxprop.runs.record import Run
 from proxprop.runs.service import RunService
 from proxprop.runs.store import Store
+from proxprop.runs.worker_process import WorkerProcess
 from proxprop.spec.config import ConfigError, RunConfig
 from proxprop.spec.controls import Control
 from proxprop.spec.events import Mark
@@ -236,6 +237,27 @@ def test_a_warm_worker_takes_the_run(store: Store, serve: Serve) -> None:
     second = service.start(ENDLESS)
     reach(store, second, 1)
     assert store.run(second).pid != first
+
+
+def test_once_somebody_runs_two_workers_wait(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxprop.runs.service.machine_memory", lambda: 8e9)
+    made: list[WorkerProcess] = []
+
+    def executor(path: Path) -> WorkerProcess:
+        made.append(WorkerProcess(path))
+        return made[-1]
+
+    service = RunService(store, concurrency=3, executor=executor)
+    try:
+        until(lambda: service.status().warm, "a warm worker")
+        first = service.start(ENDLESS)
+        until(lambda: sum(worker.ready for worker in made[1:]) == 2, "two warm workers")
+        second, third = service.start(ENDLESS), service.start(ENDLESS)
+        runs = [reach(store, run_id, 1) for run_id in (first, second, third)]
+        assert [run.pid for run in runs] == [worker.process.pid for worker in made[:3]]
+    finally:
+        service.shutdown()
+    assert all(worker.exit_code is not None for worker in made)
 
 
 @pytest.mark.slow
