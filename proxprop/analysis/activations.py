@@ -188,9 +188,11 @@ class ActivationProbe:
                 responses += _response(part, after, below)
         self._changes = dict(zip(self._parts, whole))
         parts = list(self._parts.values())
-        values = [_of_outputs(parts, back, whole)]
+        rates = back[0].new_tensor([[part.lr] for part in parts])
+        values = [_of_outputs(parts, rates, back, whole)]
         if responses:
-            values += [_of_activations(parts[:-1], own_a, whole_a), torch.stack(responses)]
+            values.append(_of_activations(parts[:-1], rates[:-1], own_a, whole_a))
+            values.append(torch.stack(responses))
         if self._matched:
             sides = [[side] for pair in self._matched.values() for side in pair]
             made, asked = lengths(sides).view(-1, 2).T
@@ -221,7 +223,9 @@ def _affine(layer: Layer, inputs: Tensor, weight: Tensor, bias: Tensor | None) -
     return output
 
 
-def _of_outputs(parts: list[_Part], back: list[Tensor], whole: list[Tensor]) -> Tensor:
+def _of_outputs(
+    parts: list[_Part], rates: Tensor, back: list[Tensor], whole: list[Tensor]
+) -> Tensor:
     """Return the measures of `OUTPUT`, each of all layers, as one vector."""
     # One small product a layer holds all its lengths and cosines.
     rows = [
@@ -231,27 +235,24 @@ def _of_outputs(parts: list[_Part], back: list[Tensor], whole: list[Tensor]) -> 
     products = torch.stack([each @ each.T for each in rows])
     length = products.diagonal(dim1=1, dim2=2).sqrt()
     slope, made = length[:, 1:2], length[:, 2:]
-    asked = slope * _step_sizes(parts, length)
+    asked = slope * rates
     relative = torch.cat([asked, made], 1) / length[:, :1]
     # What is asked is −ηΔ; of a layer's own change, `back` is the other way already.
     agree = products[:, 1, 2:] / (slope * made) * made.new_tensor([1.0, -1.0])
     return torch.cat([relative, made / asked, agree], 1).T.flatten()
 
 
-def _of_activations(parts: list[_Part], own: list[Tensor], whole: list[Tensor]) -> Tensor:
+def _of_activations(
+    parts: list[_Part], rates: Tensor, own: list[Tensor], whole: list[Tensor]
+) -> Tensor:
     """Return the first measures of `HIDDEN`, each of all layers but the last, as one vector."""
     asked = [part.delta_a for part in parts if part.delta_a is not None]
     rows = [
         torch.stack(same).flatten(1) for same in zip([part.a for part in parts], asked, own, whole)
     ]
     length = torch.stack([torch.linalg.vector_norm(each, dim=1) for each in rows])
-    asked_for = length[:, 1:2] * _step_sizes(parts, length)
+    asked_for = length[:, 1:2] * rates
     return (torch.cat([asked_for, length[:, 2:]], 1) / length[:, :1]).T.flatten()
-
-
-def _step_sizes(parts: list[_Part], like: Tensor) -> Tensor:
-    """Return each layer's η. Shape: (layers, 1)."""
-    return like.new_tensor([[part.lr] for part in parts])
 
 
 def lengths(groups: list[list[Tensor]]) -> Tensor:

@@ -136,14 +136,15 @@ class LayerProblem:
         step: float,
         beside: LayerProblem | None = None,
         gradient: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return ``Δ − sÃGᵀ``, what an explicit step leaves of a request, ``‖G‖``, and ``sÃGᵀ``.
 
         Args:
             delta: Δ as `request` returns it, or some units of a linear layer's. Shape: (…, m).
             step: s.
             beside: The same layer at another input, whose ``sÃGᵀ`` is returned; None for none.
-            gradient: G of those units where it is known already. Shape: (m, columns).
+            gradient: G of those units where it is known already; then ``‖G‖`` is None.
+                Shape: (m, columns).
         """
         count = len(self.groups)
         if count == 1:  # copies and sums of one are none
@@ -159,10 +160,12 @@ class LayerProblem:
                     for rows, part, other, its in zip(self.groups, blocks, others, known)
                 )
             )
-            change, square = torch.cat(images, dim=-1), torch.stack(squares).sum()
+            change = torch.cat(images, dim=-1)
+            square = torch.stack(squares).sum() if gradient is None else None
             moved = None if beside is None else torch.cat(there, dim=-1)
         left = delta.sub(change, alpha=step)
-        return left, square.sqrt(), None if moved is None else step * moved
+        length = None if square is None else square.sqrt()
+        return left, length, None if moved is None else step * moved
 
     def components(self, grad_output: Tensor) -> Tensor:
         """Return the components of Δ along the eigenvectors, largest eigenvalue first.

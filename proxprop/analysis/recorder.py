@@ -88,7 +88,7 @@ class _Subproblem(NamedTuple):
     name: str
     request: Tensor
     left: Tensor  # by the matched explicit step
-    gradient: Tensor  # ‖G‖
+    gradient: Tensor | None  # ‖G‖, of who solves
     solved: _Solved | None
 
 
@@ -229,7 +229,8 @@ class LayerRecorder:
         names = [problems[at].name for at in chosen]
         implicit = [part for each in solved for part in (each.direction, each.left)]
         size, left = lengths([[part] for part in implicit]).view(-1, 2).T
-        gradient = torch.stack([problems[at].gradient for at in chosen])
+        sizes = [problems[at].gradient for at in chosen]
+        gradient = torch.stack([each for each in sizes if each is not None])
         inner = torch.stack([each.inner for each in solved])
         self._put("cosine", names, inner / (size * gradient))
         self._put("overshoot", names, left / requested[chosen])

@@ -79,18 +79,22 @@ class LayerRows(ABC):
 
     def gradient_image(
         self, delta: Tensor, beside: LayerRows | None = None, gradient: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return ``ÃGᵀ``, by how much a step along G moves the output, ``‖G‖²``, and `beside`'s.
+
+        The square is None where G is given: who has G asks it.
 
         Args:
             delta: Δ. Shape: (…, m).
             beside: Rows of the same layer at another input, which G moves too.
             gradient: G where it is known already. Shape: (m, columns).
         """
+        square = None
         if gradient is None:
             gradient = self.gradient(delta)
+            square = gradient.square().sum()
         there = None if beside is None else beside.product(gradient)
-        return self.product(gradient), gradient.square().sum(), there
+        return self.product(gradient), square, there
 
     def gram_times(self, vector: Tensor) -> Tensor:
         """Return ``ÃᵀÃ v`` without forming the Gram. Shape: (columns,)."""
@@ -116,7 +120,7 @@ class LinearRows(LayerRows):
 
     def gradient_image(
         self, delta: Tensor, beside: LayerRows | None = None, gradient: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return what `LayerRows.gradient_image` does, without G where a small Gram is cheaper."""
         columns, units = self.weight_columns, delta.shape[-1]
         products = 2 if gradient is None else 1  # of N × columns × units, against the Gram's two
