@@ -161,7 +161,7 @@ class ActivationProbe:
         """Take the change ``τÃGᵀ`` that the matched explicit step makes of some units."""
         self._matched[name] = [change, problem.request(self._parts[name].delta)[..., units]]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def measure(self, moved: Mapping[str, list[Tensor]]) -> tuple[list[str], Tensor]:
         """Return columns and their values, once the weights have moved.
 
@@ -293,9 +293,10 @@ def _response(part: _Part, after: Tensor, below: Tensor) -> list[Tensor]:
     return [torch.full_like(mean, torch.nan), mean, spread, flat.mean(dtype=mean.dtype)]
 
 
+@torch.inference_mode(False)
 @torch.enable_grad()
 def _slope(activation: nn.Module, z: Tensor) -> Tensor:
-    z = z.detach().requires_grad_()
+    z = z.clone().requires_grad_()
     (slope,) = torch.autograd.grad(activation(z).sum(), z)
     return slope
 

@@ -134,7 +134,7 @@ class LayerRecorder:
         if record.solver != "explicit":
             self._records[name] = record
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def measure_directions(self, tau: float) -> None:
         """Measure the directions in ``.grad``; `tau` matches the explicit step to the implicit."""
         assert self._capture is not None, "begin must be called before the forward pass"
@@ -163,7 +163,7 @@ class LayerRecorder:
         self._capture = None
         self._records.clear()
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def measure_updates(self) -> None:
         """Measure how far the optimizer moved the weights, and with them the probe."""
         sizes = lengths(list(self._before.values()))
@@ -296,4 +296,5 @@ def _dead_share(grad_output: Tensor, layer: Layer) -> Tensor:
     """Return the share of units to which no sample of the batch sends a gradient."""
     unit = 1 if isinstance(layer, nn.Conv2d) else grad_output.ndim - 1
     others = [axis for axis in range(grad_output.ndim) if axis != unit]
-    return grad_output.abs().amax(others).eq(0).mean(dtype=grad_output.dtype)
+    largest = grad_output.abs().amax(others)
+    return 1 - largest.count_nonzero().to(largest) / len(largest)
