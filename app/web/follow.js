@@ -4,7 +4,7 @@
 import { make, write } from './dom.js'
 import { LINKED, differsHere } from './link.js'
 
-const LOOK = 200 // milliseconds between looks at the presenter's own address
+const LOOK = 200 // milliseconds between looks at the presenter's own address, where none is reported
 const OWN = ['pointerdown', 'keydown'] // a follower's own move; scrolling is none
 // A page and its query, from the first page on: a proxy may put us below an address of its own.
 const address = () => `/${window.location.pathname.split('/').at(-1)}${window.location.search}`
@@ -24,6 +24,8 @@ function open(link) {
 
 class Presenter {
   constructor() {
+    // Timers wait while a picture is drawn; a browser that reports new addresses does so at once.
+    window.navigation?.addEventListener('currententrychange', () => this.look())
     this.timer = setInterval(() => this.look(), LOOK)
   }
 
