@@ -70,7 +70,7 @@ def test_what_is_no_path_is_refused(given: str) -> None:
 def test_addresses_are_relative() -> None:
     assert not module_url("base").startswith("/")
     assert not plotly_url().startswith("/")
-    assert not re.findall(r'(?:src|href)="/', _html())
+    assert not re.findall(r'(?:src|href)="/', _html("train"))
     assert "href='./'" in _page("words", "/nowhere")
     assert "href='../../'" in _page("words", "/no/such/page")
 
