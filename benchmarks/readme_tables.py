@@ -1,6 +1,6 @@
-"""Writes the README's tables from ``benchmarks/results``: ``python -m benchmarks.readme_tables``.
+"""Writes the tables of README and docs from the results: ``python -m benchmarks.readme_tables``.
 
-``--check`` changes nothing and fails if the README says something else than the results.
+``--check`` changes nothing and fails if one of them says something else than the results.
 """
 
 from __future__ import annotations
@@ -16,35 +16,42 @@ from benchmarks.provenance import RESULTS, read_result
 from benchmarks.race_tables import about, fairness, markdown
 
 README = Path(__file__).parent.parent / "README.md"
+NUMERICS = README.parent / "docs" / "numerics.md"
 # Those of benchmarks.workloads, which loads torch.
 WORKLOAD_KEYS = ("fashion_small", "fashion_wide", "cifar_mlp", "cifar_convnet")
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 
 def main() -> None:
-    """Rewrite or check the block between the markers."""
+    """Rewrite or check the blocks between the markers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="fail if the README is out of date")
     parser.add_argument("--readme", type=Path, default=README)
+    parser.add_argument("--numerics", type=Path, default=NUMERICS)
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    text = arguments.readme.read_text(encoding="utf-8")
-    block = "\n\n".join(part for part in (render(arguments.results), paper_tables()) if part)
+    tables = (render(arguments.results), paper_tables())
+    _put(arguments.readme, "\n\n".join(part for part in tables if part), arguments)
+    if step := read_result("step_time_cpu", arguments.results):
+        _put(arguments.numerics, difference_table(step), arguments)
+
+
+def _put(path: Path, block: str, arguments: argparse.Namespace) -> None:
+    text = path.read_text(encoding="utf-8")
     updated = replace_block(text, block)
     if updated == text:
         return
     if arguments.check:
         sys.exit(
-            f"{arguments.readme.name} differs from {arguments.results}; "
-            "run python -m benchmarks.readme_tables"
+            f"{path.name} differs from {arguments.results}; run python -m benchmarks.readme_tables"
         )
-    arguments.readme.write_text(updated, encoding="utf-8")
+    path.write_text(updated, encoding="utf-8")
 
 
 def replace_block(text: str, block: str) -> str:
     """Put the block between the README's markers."""
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        sys.exit(f"the README needs the lines {BEGIN} and {END}, once each and in this order")
+        sys.exit(f"the text needs the lines {BEGIN} and {END}, once each and in this order")
     before, rest = text.split(BEGIN)
     return f"{before}{BEGIN}\n{block}\n{END}{rest.split(END)[1]}"
 
@@ -79,6 +86,23 @@ def step_table(result: dict[str, Any]) -> str:
         ratios = [_step_ratio(found[name]) for name in contenders]
         memory = f"{found['exact']['peak_ratio']:.2f}×"
         lines.append(f"| {case} | {' | '.join([*ratios, memory])} |")
+    return "\n".join(lines)
+
+
+def difference_table(result: dict[str, Any]) -> str:
+    """What an exact and a running step take beyond a plain one, and beyond their arithmetic."""
+    kinds = ("factorisations", "products", "Python", "convolutions", "other operations")
+    lines = [
+        f"| | plain, ms | measured | by FLOPs | {', '.join(kinds)}: ms beyond the plain step |",
+        "|---|---|---|---|---|",
+    ]
+    for case, found in result["cases"].items():
+        plain = 1000 * found["plain"]["seconds"]["median"]
+        for name in ("exact", "running"):
+            entry = found[name]
+            beyond = " · ".join(f"{entry['difference'][kind]:.1f}" for kind in kinds)
+            ratios = f"{entry['ratio']['median']:.2f} | {entry['flop_ratio']:.2f}"
+            lines.append(f"| {case}, {name} | {plain:.1f} | {ratios} | {beyond} |")
     return "\n".join(lines)
 
 

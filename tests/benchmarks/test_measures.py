@@ -75,26 +75,41 @@ def test_every_contender_is_measured() -> None:
 
 
 def result(ratio: float) -> dict[str, object]:
-    entry = {"ratio": {"median": ratio}, "peak_ratio": 1.01}
+    beyond = dict.fromkeys(("factorisations", "products", "Python", "convolutions"), 1.0)
+    entry = {
+        "ratio": {"median": ratio},
+        "flop_ratio": 1.125,
+        "peak_ratio": 1.01,
+        "difference": {**beyond, "other operations": 0.25},
+    }
     return {
         "environment": {"cpu": "some", "threads": 2, "torch": "2.15.0", "date": "2026-01-02T03"},
         "took_seconds": 12.3,
-        "cases": {"MLP": {"plain": {"ratio": {"median": 1.0}}, "exact": entry}},
+        "cases": {
+            "MLP": {
+                "plain": {"ratio": {"median": 1.0}, "seconds": {"median": 0.0055}},
+                "exact": entry,
+                "running": entry,
+            }
+        },
     }
 
 
 def test_readme_block_follows_the_results(tmp_path: Path) -> None:
     (tmp_path / "step_time_cpu.json").write_text(json.dumps(result(1.17)))
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    readme, numerics = tmp_path / "README.md", tmp_path / "numerics.md"
+    for path in (readme, numerics):
+        path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     command = [sys.executable, "-m", "benchmarks.readme_tables", "--readme", str(readme)]
-    command += ["--results", str(tmp_path)]
+    command += ["--numerics", str(numerics), "--results", str(tmp_path)]
     stale = subprocess.run([*command, "--check"], capture_output=True, text=True, check=False)
     assert stale.returncode == 1
     assert "run python -m benchmarks.readme_tables" in stale.stderr
     subprocess.run(command, check=True)
     text = readme.read_text()
-    assert "| MLP | 1.17× | 1.01× |" in text
+    assert "| MLP | 1.17× (1.12) | 1.17× (1.12) | 1.01× |" in text
+    exact = "| MLP, exact | 5.5 | 1.17 | 1.12 | 1.0 · 1.0 · 1.0 · 1.0 · 0.2 |"
+    assert exact in numerics.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     subprocess.run([*command, "--check"], check=True)
