@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 from app.components.race_link import encode
 from proxprop.spec.events import Point
@@ -95,7 +96,7 @@ def test_a_number_far_out_is_told_where_it_is_typed(page, server):
     turn(page, "optimizer.lr", "1e400")
     page.get_by_text("Step size η must be finite").wait_for()
     words.wait_for(state="detached")
-    assert page.locator(".st-key-start button").first.is_disabled()
+    expect(page.locator(".st-key-start button").first).to_be_disabled()
 
 
 def test_a_number_far_out_is_told_on_a_contenders_card(page, server):
@@ -168,10 +169,9 @@ def test_an_exact_run_of_minutes_ago_opens_in_layers_by_exact_steps(page, server
     page.goto(f"{server.url}/train?run={run}")
     page.get_by_role("link", name="Open in Layers").click()
     weights = page.locator(".st-key-layers-weights input")
-    weights.wait_for()
+    expect(weights).to_have_value(re.compile(re.escape(NAME)))
     made = datetime.now() - timedelta(minutes=MINUTES)
     if made.date() == datetime.now().date():
         assert re.fullmatch(rf"{re.escape(NAME)} +· +\d\d:\d\d", weights.input_value())
-    chosen = page.locator(".st-key-layers-bar [aria-checked=true]")
-    assert chosen.inner_text() == "exact"
-    assert page.get_by_label("k", exact=True).is_disabled()
+    expect(page.locator(".st-key-layers-bar [aria-checked=true]")).to_have_text("exact")
+    expect(page.get_by_label("k", exact=True)).to_be_disabled()
