@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 import pytest
@@ -239,22 +240,37 @@ def test_a_warm_worker_takes_the_run(store: Store, serve: Serve) -> None:
     assert store.run(second).pid != first
 
 
+class Echo(WorkerProcess):
+    """A worker that does nothing: it is ready once the test says so, and ends when let go."""
+
+    made: ClassVar[list["Echo"]] = []
+
+    def __init__(self, path: Path) -> None:
+        self._child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = Process.of(self._child.pid)
+        self.given, self.run = 0.0, ""
+        self._ready, self._output = False, ""
+        self.made.append(self)
+
+    def get_ready(self) -> None:
+        self._ready = True
+
+    def assign(self, run_id: str) -> None:
+        self.run = run_id
+
+
 def test_once_somebody_runs_two_workers_wait(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("proxprop.runs.service.machine_memory", lambda: 8e9)
-    made: list[WorkerProcess] = []
-
-    def executor(path: Path) -> WorkerProcess:
-        made.append(WorkerProcess(path))
-        return made[-1]
-
-    service = RunService(store, concurrency=3, executor=executor)
+    made = Echo.made = []
+    service = RunService(store, concurrency=3, executor=Echo)
     try:
-        until(lambda: service.status().warm, "a warm worker")
-        first = service.start(ENDLESS)
-        until(lambda: sum(worker.ready for worker in made[1:]) == 2, "two warm workers")
-        second, third = service.start(ENDLESS), service.start(ENDLESS)
-        runs = [reach(store, run_id, 1) for run_id in (first, second, third)]
-        assert [run.pid for run in runs] == [worker.process.pid for worker in made[:3]]
+        made[0].get_ready()
+        runs = [service.start(ENDLESS)]
+        until(lambda: len(made) == 2, "the next worker")
+        made[1].get_ready()
+        until(lambda: len(made) == 3, "one more, now that the next one is warm")
+        runs += [service.start(ENDLESS), service.start(ENDLESS)]
+        assert [worker.run for worker in made[:3]] == runs
     finally:
         service.shutdown()
     assert all(worker.exit_code is not None for worker in made)
