@@ -31,8 +31,8 @@ _SWEEP = ["sweep", *("--steps", "2", "--points", "2", "--widths", "4")]
         *((name, 0, ["train", "--help"]) for name in ("cp1252", "ascii")),
         *((name, 0, ["runs", "list"]) for name in ("cp1252", "ascii")),
         ("ascii", 2, ["train", "--set", "batch_size=η"]),
-        ("cp1252", 0, _RACE),
-        ("cp1252", 0, _SWEEP),
+        pytest.param("cp1252", 0, _RACE, marks=pytest.mark.slow),
+        pytest.param("cp1252", 0, _SWEEP, marks=pytest.mark.slow),
     ],
     ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else None,
 )
