@@ -272,11 +272,10 @@ def lengths(groups: list[list[Tensor]]) -> Tensor:
 
 def _activation(part: _Part) -> nn.Module:
     """Return what follows a layer unit by unit; pooling and flattening are none of it."""
-    for first in part.sigma.children():
-        if not isinstance(first, nn.Flatten | nn.MaxPool2d):
-            return first
-        break
-    return nn.Identity()
+    first = next(part.sigma.children(), None)
+    if first is None or isinstance(first, nn.Flatten | nn.MaxPool2d):
+        return nn.Identity()
+    return first
 
 
 def _response(part: _Part, after: Tensor, below: Tensor) -> list[Tensor]:
