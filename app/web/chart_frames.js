@@ -99,7 +99,8 @@ export function logTicks([low, high], pixels, tickfont) {
   if (span > Math.min(2.2, pixels / 55)) {
     // Plotly writes powers a quarter larger than other numbers.
     const powers = { ...tickfont, size: tickfont.size / 1.25 }
-    return { dtick: Math.max(1, Math.round(span / Math.min(6, pixels / 25))), tickfont: powers }
+    const room = Math.min(6, pixels / Math.max(25, 1.5 * tickfont.size)) // labels that fit
+    return { dtick: Math.max(1, Math.round(span / room)), tickfont: powers }
   }
   const factors = span < 0.35 ? FINE : span < 0.75 ? [1, 1.5, 2, 3, 5, 7] : [1, 2, 5]
   const tickvals = []
