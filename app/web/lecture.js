@@ -96,6 +96,7 @@ class Lecture extends View {
     if (key in MOVES && !this.data.count && !pictures.length) return // no scene, no picture: they turn a dial
     event.preventDefault()
     event.stopImmediatePropagation()
+    clearInterval(this.waiting) // a picture that a person moves does not start by itself any more
     if (key === 'Escape') this.component.setTriggerValue('left', true)
     else if (key === ' ') this.play()
     else if (!key.startsWith('Arrow') || !pictures.some((picture) => picture.arrow(MOVES[key]))) this.go(MOVES[key])

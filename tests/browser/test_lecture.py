@@ -155,6 +155,7 @@ def test_keys_belong_to_the_lecture_and_the_speaker_follows(page, server):
     page.reload()
     wait_for_scene(page, 4)
     page.wait_for_function(f"() => document.querySelector('.pp-slow')?.dataset.stage >= {held + 1}")
+    page.wait_for_selector(".pp-slow .pp-play:text('Pause')")
     page.keyboard.press("Space")
     last = int(page.get_attribute(".pp-slow input[type=range]", "max"))
     for _ in range(last - stage()):
