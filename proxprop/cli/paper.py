@@ -45,7 +45,7 @@ def paper(
         list[str] | None, option(help="mlp, convnet, stability or batch (repeatable); all without.")
     ] = None,
     part: Annotated[
-        list[str] | None, option(help="main, controls or adam (repeatable); all without.")
+        list[str] | None, option(help="main, controls, adam or rivals (repeatable); all without.")
     ] = None,
     scale: Annotated[str, option(help="laptop (a tenth of the images) or full.")] = "laptop",
     epochs: Annotated[

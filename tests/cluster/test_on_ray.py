@@ -8,118 +8,26 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from proxprop.cluster.settings import ADDRESS
 from proxprop.engine.racing.loop import RaceState
 from proxprop.runs.checkpoints import Checkpoints
 from proxprop.runs.results import sweep_map
-from proxprop.runs.store import Store
 from proxprop.spec.events import Notice
 from proxprop.spec.placing import ARTIFACT
+from tests.cluster.conftest import PATIENCE, ROOT, Home, TwoNodes, ending
 from tests.data.crafted import cifar10_folders
 from tests.runs.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-ROOT = Path(__file__).resolve().parents[2]
 # Of the paper's plan: with what is shown beside from another part, a search, and the sweep.
 PARTS = (
     *("--experiment", "mlp", "--experiment", "stability"),
     *("--part", "main", "--part", "controls", "--part", "rivals"),
 )
-PATIENCE = 240.0  # seconds; the cluster shares two cores with all else
-
-
-class TwoNodes(NamedTuple):
-    address: str
-    nodes: list[int]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[TwoNodes]:
-    """One for all tests; the last of them kills a node."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.cluster.two_nodes"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        address, *nodes = process.stdout.readline().split()
-        yield TwoNodes(address, [int(pid) for pid in nodes])
-    finally:
-        process.stdin.close()
-        process.wait(60)
-        process.stdout.close()
-
-
-def ending(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Return what a command has printed, once it is through; the next one needs its workers."""
-    try:
-        return process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
-
-
-class Home:
-    """A data directory, and commands that use it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.environment = {**os.environ, "PROXPROP_HOME": str(path), "OMP_NUM_THREADS": "1"}
-
-    def start(self, *words: str, ray: str = "") -> subprocess.Popen[str]:
-        return self.call("proxprop", *words, "--json", ray=ray)
-
-    def call(self, module: str, *words: str, ray: str = "") -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", module, *words],
-            cwd=ROOT,
-            env={**self.environment, ADDRESS: ray},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *words: str, ray: str = "") -> Any:
-        output, errors = ending(self.start(*words, ray=ray))
-        assert errors == ""
-        return json.loads(output)
-
-    @property
-    def store(self) -> Store:
-        return Store(self.path / "proxprop.db")
-
-    def numbers(self) -> list[Any]:
-        """Return all points of all runs, clocks left out."""
-        store = self.store
-        rows = []
-        for run in sorted(store.runs(), key=lambda run: run.name):
-            for member in range(run.config.members):
-                for table in ("steps", "evaluations"):
-                    points = store.points(run.id, table, member)
-                    kept = points[[name for name in points if "seconds" not in name]]
-                    rows.append((run.name, member, table, kept.to_csv()))
-        return rows
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Home:
-    return Home(tmp_path / "here")
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Home:
-    return Home(tmp_path / "there")
-
-
 def test_a_race_with_a_search_and_a_sweep_give_the_numbers_of_one_machine(
     cluster: TwoNodes, tmp_path: Path
 ) -> None:
@@ -156,6 +64,36 @@ def test_the_papers_plan_gives_the_results_of_one_machine(
     placed = [there.store.artifact(run.id, 0, ARTIFACT) for run in there.store.runs()]
     nodes = {node["node"] for row in placed if row is not None for node in row.payload["nodes"]}
     assert len(nodes) == 2, "both nodes had something to do"
+
+
+def test_ctrl_c_stops_parts_that_go_on_side_by_side_and_they_go_on_to_the_same_numbers(
+    cluster: TwoNodes, here: Home, there: Home, tmp_path: Path
+) -> None:
+    """One press stops them all, each with what is to resume it; none begins any more."""
+    images = cifar10_folders(tmp_path / "cifar10")
+    words = ("paper", "--data", str(images), *PARTS)
+    process = there.call("tests.cluster.shortened_paper", *words, ray=cluster.address)
+
+    def at_once() -> bool:
+        return (there.path / "proxprop.db").exists() and (
+            sum(run.status == "running" for run in there.store.runs()) == 2
+        )
+
+    until(at_once, "two parts are under way", PATIENCE)
+    process.send_signal(signal.SIGINT)
+    output, errors = ending(process)
+    assert process.returncode == 130, errors
+    assert "Not everything is done: the same command goes on." in output
+    outcomes = [run.outcome for run in there.store.runs()]
+    assert set(outcomes) <= {"stopped", "finished"}
+    assert "stopped" in outcomes
+    assert len(outcomes) < 4, "no other part began"
+    for home, address in ((there, cluster.address), (here, "")):
+        process = home.call("tests.cluster.shortened_paper", *words, ray=address)
+        _, errors = ending(process)
+        assert process.returncode == 0, errors
+    assert here.numbers() == there.numbers()
+    assert results(here) == results(there)
 
 
 def results(home: Home) -> dict[str, Any]:

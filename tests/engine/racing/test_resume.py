@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from proxprop.engine.racing import race
+from proxprop.engine.racing import race, scheduler
+from proxprop.engine.training.session import Session, SetEvaluation
 from proxprop.runs.checkpoints import read_snapshot, write_snapshot
 from proxprop.spec.config import RaceConfig
 from proxprop.spec.events import Ended, Event, Mark, Point, Snapshot
@@ -89,6 +91,27 @@ def test_snapshots_come_at_the_cadence_and_cover_everything_told_so_far() -> Non
         told = events[: events.index(snapshot)]
         steps = {member: len(losses(told, member)) for member in (0, 1)}
         assert snapshot.extra["member_steps"] == {str(m): step for m, step in steps.items()}
+
+
+def test_an_evaluation_on_the_way_to_a_snapshot_does_not_put_off_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Saving may take a twentieth of the time; what is evaluated first is no part of it."""
+    clock = 0.0
+    evaluation = Session.evaluation
+
+    def slow(session: Session, split: str) -> SetEvaluation:
+        nonlocal clock
+        clock += 100.0
+        return evaluation(session, split)
+
+    monkeypatch.setattr(Session, "evaluation", slow)
+    monkeypatch.setattr(scheduler, "time", SimpleNamespace(monotonic=lambda: clock))
+    saved = 0
+    for event in race(small(checkpoint__seconds=250.0, budget__epochs=20.0), Desk()):
+        clock += 1.0
+        saved += isinstance(event, Snapshot)
+    assert saved > 6  # in 8,000 seconds of evaluations
 
 
 def test_members_that_were_under_way_say_where_they_went_on() -> None:
