@@ -51,9 +51,7 @@ def picture(race: Run | None) -> None:
         if race.foreign:
             st.warning(as_written(race.foreign))
         state = RaceState.current()
-        seen = live_status(race.id, key="race-status", lecture=state.lecture)[race.id]
-        if seen["status"] != race.status:  # it moved on while the form was drawn
-            st.rerun()
+        live_status(race, key="race-status", lecture=state.lecture)
         every = REFRESH if race.status != "ended" else None
         if race.status == "queued" and (place := queue_place(race)):
             st.caption(f"{place}.")

@@ -92,10 +92,10 @@ def along(state: LayersState) -> None:
         st.info("No run yet. Start one on the Train page; its layers appear here as it goes on.")
         return
     labels = _labels(runs)
-    live = {run.id: label for run, label in zip(runs, labels) if run.status != "ended"}
+    live = [(run, label) for run, label in zip(runs, labels) if run.status != "ended"]
     if live:
-        names = list(live.values()) if len(runs) > 1 else None
-        live_status(list(live), key="layers-status", labels=names)
+        shown, names = zip(*live)
+        live_status(shown, key="layers-status", labels=names if len(runs) > 1 else None)
     st.pills(
         "Measures",
         list(ROWS),

@@ -161,7 +161,7 @@ def _one_map(state: StabilityState, run: Run) -> None:
     cells = len(config.cells()) if isinstance(config, SweepConfig) else 0
     cell = state.cell if state.cell is not None and state.cell < cells else None
     if not lecture or run.outcome != "finished":
-        live_status(run.id, key="sweep-status", lecture=lecture)
+        live_status(run, key="sweep-status", lecture=lecture)
     columns = st.columns(1 if cell is None else [1.75, 1])
     with columns[0]:
         clicked = live_map(
@@ -176,9 +176,10 @@ def _one_map(state: StabilityState, run: Run) -> None:
 
 
 def _two_maps(runs: list[Run], lecture: bool) -> None:
-    sides = {r.id: side for r, side in zip(runs, ("left", "right")) if r.outcome != "finished"}
-    if sides:
-        live_status(list(sides), key="sweep-status", labels=list(sides.values()), lecture=lecture)
+    going = [(run, s) for run, s in zip(runs, ("left", "right")) if run.outcome != "finished"]
+    if going:
+        shown, sides = zip(*going)
+        live_status(shown, key="sweep-status", labels=sides, lecture=lecture)
     for column, run, key in zip(st.columns(2), runs, ("map", "map-beside"), strict=True):
         with column:
             if not lecture:

@@ -46,9 +46,7 @@ def picture(run: Run, changes: int) -> None:
     config = single_config(run)
     if run.foreign:
         st.warning(as_written(run.foreign))
-    seen = live_status(run.id, key="status", changes=changes)[run.id]
-    if seen["status"] != run.status:
-        st.rerun()  # it changed while the form was drawn: the buttons must follow
+    live_status(run, key="status", changes=changes)
     if run.status == "queued":
         _queue(run)
     why(run)
@@ -85,9 +83,7 @@ def picture_for_a_room(run: Run, changes: int) -> None:
     """
     config = run.config
     assert isinstance(config, RunConfig)
-    seen = live_status(run.id, key="status", lecture=True, changes=changes)[run.id]
-    if seen["status"] != run.status:
-        st.rerun()  # it changed while the page was drawn: the buttons must follow
+    live_status(run, key="status", lecture=True, changes=changes)
     why(run)
     plane, dial = DATA[config.data.name].kind == "toy", talking(flatten(config))
     if not plane and dial:

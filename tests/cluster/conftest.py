@@ -1,4 +1,4 @@
-"""One thread, so that numbers agree bit for bit; a cluster of two nodes, and commands that use it."""
+"""One thread, so that numbers agree bit for bit; a cluster of two nodes and commands for it."""
 
 from __future__ import annotations
 

@@ -28,6 +28,8 @@ PARTS = (
     *("--experiment", "mlp", "--experiment", "stability"),
     *("--part", "main", "--part", "controls", "--part", "rivals"),
 )
+
+
 def test_a_race_with_a_search_and_a_sweep_give_the_numbers_of_one_machine(
     cluster: TwoNodes, tmp_path: Path
 ) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
+from app.stability import whole_network
 from app.stability.limits import limit_tiles, momentum_factor
 from app.stability.page import DEFAULT_NET, StabilityState
 from app.stability.real_layers import INITIAL
 from app.stability.whole_network import PRESETS, cell_query, cell_title
 from proxprop.analysis.questions import SpectraQuestion
 from proxprop.analysis.spectra import NetworkSpectra
+from proxprop.runs.record import Run
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig, from_query
 from proxprop.spec.sweeping import MapPayload, default_sweep
@@ -213,6 +215,23 @@ def test_start_makes_one_sweep_and_stop_stops_it(store: Store) -> None:
     assert len(store.runs(kind="sweep")) == 1  # the one that goes on is shown
     at.button(key="stop").click().run()
     assert [control.action for control in store.take_controls(run.id)] == ["stop"]
+
+
+def test_a_sweep_that_ends_while_the_page_is_drawn_keeps_no_stop_button(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its status is news to the page, not to the picture of it that is drawn last."""
+    sweep = known_sweep(store, ended=False)
+    draw = whole_network.stop_button
+
+    def end_when_drawn(run: Run) -> None:
+        draw(run)
+        store.end(sweep, "stopped", "stopped after 60 steps")
+
+    monkeypatch.setattr(whole_network, "stop_button", end_when_drawn)
+    at = open_page("stability", sweep=sweep)
+    assert {"begin-again", "stop"} & {button.key for button in at.button} == {"begin-again"}
+    assert component(at, "status")["states"][sweep]["status"] == "ended"  # type: ignore[index]
 
 
 def test_cell_opens_as_the_run_it_is() -> None:

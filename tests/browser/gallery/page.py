@@ -16,6 +16,7 @@ from app.components.tiles import LiveTile, live_tiles
 from app.live.chart import live_chart
 from app.live.pictures import live_picture
 from app.live.status import live_status
+from app.services import get_store
 
 STYLES = [line_style(solver) for solver in ("exact", "explicit", "cg")]
 STYLES.append(line_style("exact", "adam"))
@@ -27,7 +28,7 @@ count = st.session_state["reruns"] = st.session_state.get("reruns", 0) + 1
 st.button("rerun", key="rerun")
 st.markdown(f"reruns: {count}")
 
-live_status(runs, key="status", lecture=lecture)
+live_status([*get_store().get(runs).values()], key="status", lecture=lecture)
 left, right = st.columns([2, 1])
 with left:
     traces = []
