@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,9 +47,10 @@ def served(cluster: TwoNodes, tmp_path: Path) -> Iterator[Server]:
 
 
 def test_a_run_and_a_race_are_carried_out_there_and_say_where(page: Any, served: Server) -> None:
-    page.goto(f"{served.url}/train?budget.epochs=400")
+    node = f"on {socket.gethostname()}"
+    page.goto(f"{served.url}/train?budget.epochs=20000")
     page.click(".st-key-start button:not(:disabled)")
-    page.wait_for_selector(".pp-status:has-text('on 127.0.0.1')")
+    page.wait_for_selector(f".pp-status:has-text('{node}')")
     page.click(".st-key-pause button:not(:disabled)")
     page.wait_for_selector(".pp-status:has-text('Paused')")
     page.click(".st-key-go button:has-text('Go on')")
@@ -58,10 +60,10 @@ def test_a_run_and_a_race_are_carried_out_there_and_say_where(page: Any, served:
 
     page.goto(f"{served.url}/compare")
     page.click(".st-key-start button:not(:disabled)")
-    page.wait_for_selector(".pp-status:has-text('on 127.0.0.1: seed 0')")
+    page.wait_for_selector(f".pp-status:has-text('{node}'):has-text(': seed 0')")
 
     store = Store(served.home / "proxprop.db")
     race, run = store.runs()
     assert (run.kind, run.outcome, race.kind) == ("run", "stopped", "race")
     page.goto(f"{served.url}/runs?run={run.id}")
-    page.wait_for_selector("text=On a cluster: 1 part on 127.0.0.1")
+    page.wait_for_selector(f"text=On a cluster: 1 part {node}")
