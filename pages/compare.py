@@ -8,6 +8,7 @@ from app.components.run_titles import title_of
 from app.guard import take_problem
 from app.lecture.bar import heading
 from app.lecture.scenes import arrive_at_scene
+from app.lecture.scenes import shown as in_scene
 
 state = RaceState.arrive()
 state = arrive_at_scene(state, "race", state.start)
@@ -15,7 +16,7 @@ race = state.follow()
 if race is not None:
     tab_title(title_of(race), "Compare")
 with st.container(key="race-head"):
-    left, right = st.columns([2.6 if state.lecture else 1.6, 1], vertical_alignment="bottom")
+    left, right = st.columns([2.6 if in_scene() else 1.6, 1], vertical_alignment="bottom")
 with left:
     heading(
         "Compare",

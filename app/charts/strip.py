@@ -151,7 +151,7 @@ def strips(shown: Sequence[Strip], *, lecture: bool = False) -> go.Figure:
         },
     }
     widest = max(len(name) for strip in shown for name in strip.names)
-    margin = {"l": 0.56 * size.tick * widest + 14, "r": 5.6 * size.font}
+    margin = {"l": 0.56 * size.tick * widest + 14, "r": (6.2 if lecture else 5.6) * size.font}
     return framed(
         [trace for index, strip in enumerate(shown) for trace in strip.traces(2 * index + 1)],
         layout,

@@ -63,13 +63,13 @@ def lecture_bar(page: str) -> None:
 
 
 def heading(title: str, sentence: str = "") -> None:
-    """Show a page's title and sentence, or a scene's words for the room in their place."""
+    """Show a page's title, at a desk its sentence, too; a scene's words for the room instead."""
     if (at := shown()) is not None:
         with st.container(key="scene-words"):
             st.markdown(typeset(at.scene.words) or f"**{as_written(at.scene.title)}**")
         return
     st.title(title, anchor=False)
-    if sentence:
+    if sentence and not Lecturing.current().on:
         st.caption(sentence)
 
 

@@ -41,7 +41,8 @@ def show_figure(
         figure: From `app.charts`; it says in `layout.meta` what the browser works out.
         key: Identity of the chart on the page.
         title: What stands above it, if it is headed, and in a picture that is saved.
-        height: Pixels of the whole component, buttons included.
+        height: Pixels of the whole component, buttons included; in a lecture of a window of
+            1280 × 720, if nothing else says how high it is.
         fill: Pixels of the window that the rest of the page takes: the chart grows into what is
             left; 0 keeps it at `height`.
         below: The same of the part of the page that comes after it, in place of `fill`.
@@ -57,8 +58,10 @@ def show_figure(
     shown = json.loads(figure.to_json(engine="json"))
     shown["layout"].pop("template", None)
     events = {name: behaviour.pop(name) for name in list(behaviour) if name.endswith("_change")}
-    if fill:  # or the page jumps once the chart is there
-        high = f"max({height}px, min(100vh - {fill}px, {widest}))"
+    grows = fill > 0 or below > 0
+    if fill or (lecture and not grows):  # or the page jumps once the chart is there
+        growing = f"max({height}px, min(100vh - {fill}px, {widest}))"
+        high = growing if fill else f"calc({height / 24:g} * var(--large))"  # see lecture/style.css
         st.html(f"<style>.st-key-{key.replace('.', '-')} {{ min-height: {high}; }}</style>")
     data = {
         "figure": shown,
@@ -77,7 +80,7 @@ def show_figure(
         "quantities": [],
         **behaviour,
     }
-    return mount("chart", data, key=key, height=None if fill or below else height, **events)
+    return mount("chart", data, key=key, height=None if grows or lecture else height, **events)
 
 
 @cache

@@ -175,9 +175,10 @@ class Chart extends View {
 
   /** The height as CSS: what the page asks for, or what the window leaves. */
   high(screen) {
-    const { height, fill, below, widest } = this.data
+    const { height, fill, below, widest, lecture } = this.data
     const rest = below ? `${this.room() - below * screen}px` : `100vh - ${fill}px`
-    return fill || below ? `max(${height}px, min(${rest}, ${widest}))` : `${height}px`
+    if (fill || below) return `max(${height}px, min(${rest}, ${widest}))`
+    return `${height * (lecture ? screen : 1)}px` // as its type
   }
 
   listenToPlot() {
