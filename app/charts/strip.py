@@ -168,5 +168,5 @@ def strips(shown: Sequence[Strip], *, lecture: bool = False) -> go.Figure:
 def height(shown: Sequence[Strip], *, lecture: bool = False) -> int:
     """Return the pixels that strips take, with buttons and axes; a room sees fewer of both."""
     rows = sum(len(strip.layers) for strip in shown)
-    font, frame, row = (23, 4.0, 1.4) if lecture else (sizes(False).font, 8.6, 1.75)
+    font, frame, row = (23, 4.0, 1.25) if lecture else (sizes(False).font, 8.6, 1.75)
     return round(font * (frame + row * rows + 1.9 * (len(shown) - 1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch.nn.functional as F
@@ -130,6 +131,34 @@ def test_a_finished_run_is_there_at_once_saved_as_a_table_and_clicked(page, serv
     page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] / 2)
     page.wait_for_url("**/layers?*at=*")
     assert 2_500 < int(page.url.split("at=")[1]) < 3_500
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
+def test_a_room_reads_the_name_of_every_row_and_the_loss_above(page, server, store, size):
+    layers = [f"linear{index}" for index in range(1, 7)]
+    config = RunConfig().replace(**{"model.widths": (8, 8, 8, 8, 8)})
+    run_id = store.create_run(config, process=Process.current())
+    losses = [Point("steps", step, step / 15, step / 100, {"loss": 1 / step}) for step in (1, 90)]
+    store.append(run_id, [*losses, *(point(step, layers) for step in range(1, 91))])
+    store.end(run_id, "finished", "")
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(f"{server.url}/train?run={run_id}&lecture=1")
+    page.wait_for_function(f"() => ({CELLS})().length === 6")
+    page.wait_for_selector(".st-key-loss .js-plotly-plot .ytick")
+    names = page.evaluate(
+        f"""() => [...document.querySelectorAll('{STRIP} .ytick text')].map((text) => {{
+          const {{ top, bottom }} = text.getBoundingClientRect()
+          return {{ top, bottom, name: text.textContent, size: parseFloat(text.style.fontSize) }}
+        }})"""
+    )
+    names = sorted((row for row in names if row["name"]), key=lambda row: row["top"])
+    assert [row["name"].split()[0] for row in names] == layers
+    assert all(row["size"] >= 24 * size[1] / 720 for row in names)
+    assert all(upper["bottom"] <= lower["top"] + 2 for upper, lower in pairwise(names))
+    bar = page.locator(".pp-talk").bounding_box()
+    assert names[-1]["bottom"] < bar["y"]
+    plot = page.locator(".st-key-loss .nsewdrag").first.bounding_box()
+    assert plot["height"] >= size[1] / 10
 
 
 def point(step, layers):
