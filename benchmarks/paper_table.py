@@ -46,6 +46,8 @@ def _table(result: Result, words: str) -> str:
         lines.append(f"| {one.label} | {' | '.join(cells)} |")
     made = result.provenance
     where = f"{made.processor}, {made.threads} threads" if made.device == "cpu" else made.device
+    if made.load is not None:
+        where += f", load {made.load[0]:g} to {made.load[1]:g}"
     lines += ["", f"<sub>{where}; {result.recorded[:10]}; images: {result.data.stored}.</sub>"]
     return "\n".join(lines)
 

@@ -153,7 +153,9 @@ def _machine(result: AnyResult) -> str:
     device, threads = result.provenance.device, result.provenance.threads
     if device != "cpu":
         return device
-    return f"{result.provenance.processor or 'CPU'}, {threads} thread{'s' * (threads != 1)}"
+    made = f"{result.provenance.processor or 'CPU'}, {threads} thread{'s' * (threads != 1)}"
+    load = result.provenance.load
+    return made if load is None else f"{made}, load {load[0]:g} to {load[1]:g}"
 
 
 def _length(result: AnyResult) -> str:

@@ -75,15 +75,19 @@ def paper(
     wait_politely(os.environ)
     # Late: it loads torch, whose threads wait as the line above says.
     from proxprop.cli.paper_runs import PaperRuns
-    from proxprop.paper.measuring import provenance  # likewise
+    from proxprop.paper.measuring import machine_load, provenance  # likewise
 
-    measure, beside = partial(provenance, "auto"), 1
+    measure, load, beside = partial(provenance, "auto"), machine_load, 1
     if (settings := ClusterSettings.chosen(os.environ)) is not None:
-        measure, beside = partial(_machine, settings), _room(settings)
+        measure, load, beside = partial(_machine, settings), _unknown, _room(settings)
     console = Console(stderr=True)
-    status = PaperRuns(store, images, folder, tasks, console, measure, beside).carry_out()
+    status = PaperRuns(store, images, folder, tasks, console, measure, load, beside).carry_out()
     show(status, lambda status: _claims(folder, parts, status), as_json=False)
     raise typer.Exit(status)
+
+
+def _unknown() -> None:
+    """Return how busy the machines of a cluster are."""
 
 
 def _room(settings: ClusterSettings) -> int:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from proxprop.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_STOPPED
 from proxprop.cli.following import Everything, Following, begin
-from proxprop.paper.collect import collect, note, noted_tests
+from proxprop.paper.collect import collect, note, noted_load, noted_tests
 from proxprop.paper.images import Images
 from proxprop.paper.jobs import EpochLimit, Job, Task, advances, find, is_done, make_resumable
 from proxprop.paper.measuring import look_at, test_accuracies
@@ -38,6 +38,7 @@ class PaperRuns:
         tasks: What is to be carried out.
         console: Where to say what happens.
         measure: Returns what results say of the machine.
+        load: Returns how busy the machine that carries them out is; None where it is not known.
         beside: How many jobs go on at once, ≥ 1.
     """
 
@@ -49,6 +50,7 @@ class PaperRuns:
         tasks: Sequence[Task],
         console: Console,
         measure: Callable[[], Provenance],
+        load: Callable[[], float | None],
         beside: int = 1,
     ) -> None:
         self._store = store
@@ -57,6 +59,7 @@ class PaperRuns:
         self._tasks = tasks
         self._console = console
         self._measure = measure
+        self._load = load
         self._beside = beside
         jobs = [(task, job) for task in tasks for job in task.jobs]
         self._everything = Everything([job.seconds(task.epochs) for task, job in jobs])
@@ -156,7 +159,7 @@ class PaperRuns:
 
     def _run(self, number: int, task: Task, job: Job, run: Run | None) -> int:
         """Begin or resume a job; return the exit status."""
-        store, about = self._store, self._look(job.config.data)
+        store, (made, data) = self._store, self._look(job.config.data)
         if self._following.ending:  # while images were looked at
             return self._left
         if run is not None:
@@ -164,7 +167,13 @@ class PaperRuns:
         before = advances(store, job, run) if run is not None else ()
         config, resumed = (job.config, None) if run is None else (None, run.id)
         run_id = begin(store, config, job.name, resumed, begin_again=True)
-        note(store, run_id, *about, noted_tests(store, run_id))
+        loads = [*(noted_load(store, run_id) or ())]
+
+        def keep_provenance() -> None:
+            made_so = made.model_copy(update={"load": (min(loads), max(loads)) if loads else None})
+            note(store, run_id, made_so, data, noted_tests(store, run_id))
+
+        keep_provenance()
 
         share = task.epochs / task.part.epochs if job.keys else 1.0
         limit = EpochLimit(before, len(job.keys), task.epochs) if share < 1 else None
@@ -177,11 +186,14 @@ class PaperRuns:
             if limit is not None:
                 limit(event, mailbox)
             evaluated = isinstance(event, Point) and event.table == "evaluations"
+            if evaluated and (load := self._load()) is not None:
+                loads.append(round(load, 1))
             if evaluated and time.monotonic() - written > _EVERY:
                 self._write(task)
                 written = time.monotonic()
 
         ended = self._following.follow(run_id, steer, job.part.place, portion)
+        keep_provenance()
         if self._following.stopped:
             return EXIT_STOPPED
         if is_done(store, job, store.run(run_id), task.epochs):
@@ -201,10 +213,11 @@ class PaperRuns:
             if advance.ended is None or advance.ended.outcome != "diverged"
         )
         if not known:
-            about = self._look(job.config.data)
+            made, data = self._look(job.config.data)
             with self._following.line("Measuring test accuracies"):
                 tested = test_accuracies(self._store, run.id, job.config)
-            note(self._store, run.id, *about, tested)
+            made = made.model_copy(update={"load": noted_load(self._store, run.id)})
+            note(self._store, run.id, made, data, tested)
 
     def _look(self, config: DataConfig) -> tuple[Provenance, Data]:
         """Return what results say of machine and images."""

@@ -59,6 +59,12 @@ def note(
     store.append(run_id, artifacts=[Artifact(ARTIFACT, store.run(run_id).step, payload)])
 
 
+def noted_load(store: Reading, run_id: str) -> tuple[float, float] | None:
+    """Return the load that `note` kept."""
+    kept = store.artifact(run_id, 0, ARTIFACT)
+    return None if kept is None else Provenance(**kept.payload["provenance"]).load
+
+
 def noted_tests(store: Reading, run_id: str) -> dict[int, tuple[float, float]]:
     """Return the test accuracies that `note` kept."""
     kept = store.artifact(run_id, 0, ARTIFACT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 
 import numpy
@@ -56,6 +57,11 @@ def provenance(device: str) -> Provenance:
         processor=processor_name(),
         threads=torch.get_num_threads(),
     )
+
+
+def machine_load() -> float | None:
+    """Return how many processes wanted a core over the last minute; None where it is not told."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def test_accuracies(

@@ -67,12 +67,15 @@ class Provenance(_Plain):
         device: "cpu" or the GPU's name.
         processor: The CPU's name.
         threads: Threads torch computes with.
+        load: The least and the most that wanted a core of the machine meanwhile (the average over
+            a minute, looked at with each evaluation); None where nobody looked.
     """
 
     versions: dict[str, str]
     device: str
     processor: str
     threads: int
+    load: tuple[float, float] | None = None
 
 
 class Seed(_Plain):

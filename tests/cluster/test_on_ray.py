@@ -103,7 +103,7 @@ def results(home: Home) -> dict[str, Any]:
 
     def timeless(value: Any) -> Any:
         if isinstance(value, dict):
-            kept = value.keys() - {"recorded", "seconds"}
+            kept = value.keys() - {"recorded", "seconds", "load"}
             return {key: timeless(value[key]) for key in sorted(kept)}
         return [timeless(entry) for entry in value] if isinstance(value, list) else value
 

@@ -127,6 +127,8 @@ def test_what_is_done_is_not_done_again(
     assert first.exit_code == 0, first.output
     assert "On the ConvNet, Adam is faster per epoch on implicit directions." in first.output
     path = tmp_path / "out" / "convnet-main-laptop.json"
+    least, most = json.loads(path.read_text())["provenance"]["load"]
+    assert 0 <= least <= most
     before, (run,) = path.read_text(), Store().runs()
     assert run.name == "Paper: convnet/main, laptop scale, seed 0"
 
