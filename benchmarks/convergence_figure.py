@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fashion_figure import svg
+from benchmarks import fashion_figure
 from benchmarks.provenance import RESULTS, read_result
 from benchmarks.readme_tables import WORKLOAD_KEYS
 from proxprop.spec.config import Contender
@@ -53,7 +53,7 @@ def picture(result: dict[str, Any]) -> str:
         },
         "contenders": [{"curves": [_curve(runs[name]) for runs in races]} for name in names],
     }
-    return svg(
+    return fashion_figure.picture(
         race, result["settings"]["target"], f"{result['settings']['title']}: training loss J"
     )
 

@@ -7,7 +7,7 @@ import math
 from proxprop.paper import curves
 from proxprop.paper.result import Contender, Result, latest, shipped
 
-_SHOWN = {
+SHOWN = {
     "mlp-main": "CIFAR-10, the paper's MLP 3072-4000-1000-4000-10, Nesterov 0.95, batch 500",
     "convnet-main": "CIFAR-10, the paper's ConvNet, Adam, batch 500",
 }
@@ -15,10 +15,15 @@ _SHOWN = {
 
 def paper_tables() -> str:
     """Return a table per experiment, of the full scale where it was recorded."""
+    chosen = [(words, fullest(name)) for name, words in SHOWN.items()]
+    return "\n\n".join(_table(one, words) for words, one in chosen if one is not None)
+
+
+def fullest(name: str) -> Result | None:
+    """Return the result of an experiment's part, of the full scale where it was recorded."""
     results = shipped().results
-    laptop, full = latest(results, "laptop"), latest(results, "full")
-    chosen = [(words, full.get(name, laptop.get(name))) for name, words in _SHOWN.items()]
-    return "\n\n".join(_table(one, words) for words, one in chosen if isinstance(one, Result))
+    one = latest(results, "full").get(name, latest(results, "laptop").get(name))
+    return one if isinstance(one, Result) else None
 
 
 def _table(result: Result, words: str) -> str:

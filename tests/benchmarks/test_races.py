@@ -14,7 +14,8 @@ import pytest
 
 from benchmarks import home_race
 from benchmarks.convergence import summarised as summarised_convergence
-from benchmarks.fashion_figure import BOTTOM, HEIGHT, TOP, svg
+from benchmarks.curve_figure import BOTTOM, HEIGHT, TOP
+from benchmarks.fashion_figure import picture
 from benchmarks.fashion_race import FOLDER, RACES
 from benchmarks.instalments import ended_early, go_on, taken
 from benchmarks.provenance import RESULTS, read_result
@@ -177,7 +178,7 @@ def test_the_figure_draws_means_of_seeds_to_scale() -> None:
         {"curves": [curve([2.0, 0.1], 6.0), curve([2.0, 0.3], 6.0)]},
     ]
     race = {"contenders": rows, "labels": ["a < b", "c"], "config": config.model_dump(mode="json")}
-    drawing = ElementTree.fromstring(svg(race, 0.25))
+    drawing = ElementTree.fromstring(picture(race, 0.25))
     names = [text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
     assert {"a < b", "c", "target 0.25"} <= set(names)
     lines = [line.attrib for line in drawing.iter("{http://www.w3.org/2000/svg}polyline")]
