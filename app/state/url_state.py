@@ -45,10 +45,12 @@ from pydantic_core.core_schema import ValidationInfo
 
 from app.components.notation import exact_number
 
-SETTLE = 1.0  # seconds within which a rerun may still carry the address from before our last change
-AGAIN = 1.0  # seconds for which a widget is told again what it was told
+# Seconds on a machine that draws a page within one, more on a slower one:
+SETTLE = 1.0  # … within which a rerun may still carry the address from before our last change,
+AGAIN = 1.0  # … for which a widget is told again what it was told.
 SEPARATORS = re.compile(r"[,.]")  # between words; links of earlier versions have points, too
-ARRIVED, PAGE, TOLD = "arrived", "page", "told"  # keys of the session
+# Keys of the session; the last two: when the page began to be drawn, and how long it last took.
+ARRIVED, PAGE, TOLD, BEGAN, TOOK = "arrived", "page", "told", "began", "took"
 # The name in the address that belongs to all pages (`app.state.lecturing`), and its state's key.
 MODE, LECTURING = "lecture", "Lecturing"
 
@@ -60,6 +62,18 @@ def visit(page: str) -> None:
     """Remember which page is shown, and whether the person just came to it."""
     st.session_state[ARRIVED] = st.session_state.get(PAGE) != page
     st.session_state[PAGE] = page
+    st.session_state[BEGAN] = time.monotonic()
+
+
+def drawn() -> None:
+    """Remember how long the page took: where it draws slowly, the browser answers as late."""
+    st.session_state[TOOK] = time.monotonic() - st.session_state[BEGAN]
+
+
+def _within(seconds: float, moment: float) -> bool:
+    """Whether `moment` is less than `seconds` ago, or than the page has last taken so often."""
+    pace: float = max(1.0, st.session_state.get(TOOK, 0.0))
+    return time.monotonic() - moment < seconds * pace
 
 
 def arrived() -> bool:
@@ -210,7 +224,7 @@ class UrlState(BaseModel):
             return False
         if arrived():
             return bool(query)
-        recent = time.monotonic() - self._written_at < SETTLE
+        recent = _within(SETTLE, self._written_at)
         return not recent and self.to_query() in (self._written, None)
 
     @field_validator("*", mode="before")
@@ -233,14 +247,14 @@ def show_value(key: str, value: Any) -> None:
     before = st.session_state.get(key)
     if key not in st.session_state or before != value:
         told[key] = time.monotonic(), before
-    if time.monotonic() - told[key][0] < AGAIN:
+    if _within(AGAIN, told[key][0]):
         st.session_state[key] = value
 
 
 def overtaken(key: str, value: Any) -> bool:
     """Whether a widget reports what it showed before it was told something else a moment ago."""
     moment, before = st.session_state.get(TOLD, {}).get(key, (-math.inf, None))
-    return bool(time.monotonic() - moment < 2 * AGAIN and value == before)
+    return bool(_within(2 * AGAIN, moment) and value == before)
 
 
 def _address() -> Query:

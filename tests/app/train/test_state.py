@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 
 from app.state.draft import Draft
-from app.state.url_state import overtaken, show_value
+from app.state.url_state import TOOK, overtaken, show_value
 from app.train import form
 from app.train.state import RunDraft
 from proxprop import paths
@@ -121,6 +121,11 @@ def test_a_widget_is_told_again_and_its_old_word_is_not_heard(
     assert not overtaken("solver", "explicit")
     now[0] = 60.0
     assert not overtaken("solver", "exact")  # by now it is a person's choice
+    show_value("solver", "exact")
+    now[0] += 5.0
+    assert not overtaken("solver", "cg")
+    session[TOOK] = 4.0  # a busy machine: what was clicked before arrives as late
+    assert overtaken("solver", "cg")
 
 
 def diverged_run(store: Store) -> str:
