@@ -1,6 +1,6 @@
 import streamlit as st
 
-from app.compare.form import about, differs, form, transport
+from app.compare.form import about, differs, form, refused, transport
 from app.compare.picture import picture
 from app.compare.state import RaceState
 from app.components.links import tab_title
@@ -27,6 +27,7 @@ with right:
     transport(state, race)
 if problem := take_problem():
     st.error(problem)
+refused(state)
 
 with st.container(horizontal=True, gap="medium"):
     if not state.lecture:

@@ -6,7 +6,7 @@ from app.components.run_titles import title_of
 from app.guard import take_problem
 from app.lecture.bar import heading
 from app.lecture.scenes import arrive_at_scene
-from app.train.form import form, large_dial, transport
+from app.train.form import form, large_dial, refused, transport
 from app.train.idle import idle
 from app.train.picture import picture, picture_for_a_room
 from app.train.state import TrainState
@@ -26,6 +26,7 @@ with right:
     transport(state, run)
 if problem := take_problem():
     st.error(problem)
+refused(state)
 
 with st.container(horizontal=True, gap="medium"):
     if not state.lecture:

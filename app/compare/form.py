@@ -14,7 +14,17 @@ from app.compare.state import FEWEST, MOST, ContenderDraft, RaceState
 from app.components.notation import as_written, exact_number
 from app.components.run_titles import config_of
 from app.components.transport import run_buttons
-from app.forms.fields import columns, far_from_usual, field, fold, presets, refusal, refusals, shown
+from app.forms.fields import (
+    columns,
+    far_from_usual,
+    field,
+    fold,
+    presets,
+    refusal,
+    refusals,
+    shown,
+    told_refusals,
+)
 from app.forms.groups import (
     LIMITS,
     MACHINE,
@@ -57,6 +67,16 @@ def transport(state: RaceState, race: Run | None) -> None:
         key="transport",
     ):
         run_buttons(race, "a new race", state.start, ready=state.config() is not None)
+
+
+def refused(state: RaceState) -> None:
+    """Say in a lecture, which shows no form, why nothing can be started."""
+    if not state.lecture:
+        return
+    for draft in (state.task, *state.contenders):
+        told_refusals(draft)
+    if state.problem:
+        st.markdown(f":material/error: {as_written(state.problem)}")
 
 
 def form(state: RaceState) -> None:

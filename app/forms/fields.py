@@ -188,6 +188,13 @@ def refusal(draft: Draft, name: str, place: str = "") -> None:
             st.markdown(f":material/error: {label} {as_written(message)}.")
 
 
+def told_refusals(draft: Draft, without: Sequence[str] = ()) -> None:
+    """Say where there is no form what of a draft is refused, but for fields that are there."""
+    for name in draft.problems:
+        if name not in without:
+            refusal(draft, name, "told-")
+
+
 def refusals(draft: Draft, *names: str) -> None:
     """Say below the button of a folded group which of its settings are refused.
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.components.notation import as_written
 from app.components.transport import Action, run_buttons
-from app.forms.fields import dial, presets
+from app.forms.fields import dial, presets, told_refusals
 from app.forms.groups import (
     COUNTS,
     budget_group,
@@ -64,17 +64,10 @@ def large_dial(state: TrainState) -> None:
 
     Only where the settings are those of talking: without an end, or with a speed limit.
     """
-    draft = state.draft
-    if not talking(draft.values):
+    draft, names = state.draft, _dials(state)
+    if not names:
         return
-    solver = draft.values["direction.solver"]
-    known = {
-        "optimizer.lr": True,
-        "direction.tau": solver != "explicit",
-        "direction.cg_steps": solver == "cg",
-    }
-    names = [name for name, there in known.items() if there]
-    turned = state.dial if state.dial in names else names[0]
+    turned = _turned(state, names)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="large-dial"):
         show_value("dial.which", turned)
         st.segmented_control(
@@ -101,6 +94,28 @@ def large_dial(state: TrainState) -> None:
             width=270,
             on_change=lambda: draft.edit("pace", st.session_state["dial.pace"] or None),
         )
+
+
+def _dials(state: TrainState) -> list[str]:
+    """Return the settings that the large dial may turn, none where there is no such dial."""
+    values = state.draft.values
+    known = {
+        "optimizer.lr": True,
+        "direction.tau": values["direction.solver"] != "explicit",
+        "direction.cg_steps": values["direction.solver"] == "cg",
+    }
+    return [name for name, there in known.items() if there and talking(values)]
+
+
+def _turned(state: TrainState, names: list[str]) -> str:
+    return state.dial if state.dial in names else names[0]
+
+
+def refused(state: TrainState) -> None:
+    """Say in a lecture, which shows no form, why nothing can be started."""
+    if state.lecture:
+        names = _dials(state)
+        told_refusals(state.draft, without=[_turned(state, names)] if names else [])
 
 
 def _presets(draft: Draft) -> None:

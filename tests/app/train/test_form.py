@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.components import step_cost
@@ -78,6 +79,22 @@ def test_bad_value_is_refused_beside_the_field_and_nothing_starts(store: Store) 
     turn(at, draft(at), "direction.tau", "0.2")
     assert "must be finite" not in text(at)
     assert not at.button(key="start").disabled
+
+
+@pytest.mark.parametrize("page", ["train", "compare"])
+def test_a_lecture_says_why_nothing_can_be_started(store: Store, page: str) -> None:
+    at = open_page(page, **{"batch_size": "much", "lecture": "1"})
+    if page == "compare":
+        at.session_state["RaceState"].task.edit("batch_size", "much")
+        at.run()
+    assert text(at).count("Batch size N must be a whole number, got 'much'.") == 1
+    assert at.button(key="start").disabled
+
+
+def test_a_lecture_says_once_what_its_dial_says(store: Store) -> None:
+    link = {"direction.tau": "much", "budget.endless": "true", "lecture": "1"}
+    at = open_page("train", **link, dial="direction.tau")
+    assert text(at).count("Proximal step τ must be a number, got 'much'.") == 1
 
 
 def test_bad_value_in_a_link_is_refused_beside_the_field(store: Store) -> None:
