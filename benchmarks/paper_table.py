@@ -50,7 +50,8 @@ def _table(result: Result, words: str) -> str:
         ]
         lines.append(f"| {one.label} | {' | '.join(cells)} |")
     made = result.provenance
-    where = f"{made.processor}, {made.threads} threads" if made.device == "cpu" else made.device
+    threads = f"{made.threads} thread{'s' * (made.threads != 1)}"
+    where = f"{made.processor}, {threads}" if made.device == "cpu" else made.device
     if made.load is not None:
         where += f", load {made.load[0]:g} to {made.load[1]:g}"
     lines += ["", f"<sub>{where}; {result.recorded[:10]}; images: {result.data.stored}.</sub>"]

@@ -148,7 +148,8 @@ def basis(result: AnyResult, epochs: float | None) -> str:
         done = result.planned_epochs if epochs is None else epochs
         parts.append(f"{done:g} of {result.planned_epochs:g} epochs")
     parts.append("1 seed" if seeds == 1 else f"{seeds} seeds")
-    where = f"{result.provenance.threads} CPU threads" if device == "cpu" else device
+    threads = result.provenance.threads
+    where = f"{threads} CPU thread{'s' * (threads != 1)}" if device == "cpu" else device
     return ", ".join([f"{result.scale} scale", *parts, where])
 
 
