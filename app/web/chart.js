@@ -40,6 +40,9 @@ class Chart extends View {
       if (this.inSight && this.due) this.later()
     })
     this.seen.observe(this.root)
+    // What is above may grow or shrink after the last drawing.
+    this.moving = new ResizeObserver(() => this.left !== undefined && Math.abs(this.room() - this.left) > 1 && this.later())
+    this.moving.observe(parent.closest('.stMainBlockContainer') ?? parent)
     charts.add(this)
   }
 
@@ -176,7 +179,8 @@ class Chart extends View {
   /** The height as CSS: what the page asks for, or what the window leaves. */
   high(screen) {
     const { height, fill, below, widest, lecture } = this.data
-    const rest = below ? `${this.room() - below * screen}px` : `100vh - ${fill}px`
+    if (below) this.left = this.room()
+    const rest = below ? `${this.left - below * screen}px` : `100vh - ${fill}px`
     if (fill || below) return `max(${height}px, min(${rest}, ${widest}))`
     return `${height * (lecture ? screen : 1)}px` // as its type
   }
@@ -232,6 +236,7 @@ class Chart extends View {
     super.destroy()
     charts.delete(this)
     this.seen.disconnect()
+    this.moving.disconnect()
     window.Plotly?.purge(this.gd)
   }
 }
