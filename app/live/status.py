@@ -11,6 +11,7 @@ from app.components.run_settings import changes_of
 from app.components.run_titles import MEANINGS, STATES
 from app.live.component import mount
 from app.services import get_store
+from app.state.url_state import heard, said
 from proxprop.runs.record import Run
 
 ROW_HEIGHT = 62
@@ -54,5 +55,12 @@ def live_status(
     }
     data: dict[str, Any] = {"runs": ids, "labels": list(labels or []), "states": states}
     height = None if lecture else ROW_HEIGHT * max(1, len(ids))
-    data |= {"looks": STATES, "meanings": MEANINGS, "lecture": lecture}
-    mount("status", data, key=key, height=height, on_changed_change=lambda: None)
+    data |= {"looks": STATES, "meanings": MEANINGS, "lecture": lecture, "told": said()}
+    mount(
+        "status",
+        data,
+        key=key,
+        height=height,
+        on_changed_change=lambda: None,
+        on_heard_change=lambda: heard(st.session_state[key].heard or 0),
+    )

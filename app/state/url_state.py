@@ -37,7 +37,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ClassVar, Self, get_origin
+from typing import Any, ClassVar, NamedTuple, Self, get_origin
 
 import streamlit as st
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
@@ -49,8 +49,11 @@ from app.components.notation import exact_number
 SETTLE = 1.0  # … within which a rerun may still carry the address from before our last change,
 AGAIN = 1.0  # … for which a widget is told again what it was told.
 SEPARATORS = re.compile(r"[,.]")  # between words; links of earlier versions have points, too
-# Keys of the session; the last two: when the page began to be drawn, and how long it last took.
+DEAF = 30.0  # seconds after which a browser that does not answer is taken to have heard
+# Keys of the session. When the page began to be drawn, and how long it last took; how often widgets
+# were told something, the last time that the browser has answered, and whether it does.
 ARRIVED, PAGE, TOLD, BEGAN, TOOK = "arrived", "page", "told", "began", "took"
+SAID, HEARD, ASKED, ANSWERS = "said", "heard", "asked", "answers"
 # The name in the address that belongs to all pages (`app.state.lecturing`), and its state's key.
 MODE, LECTURING = "lecture", "Lecturing"
 
@@ -68,6 +71,42 @@ def visit(page: str) -> None:
 def drawn() -> None:
     """Remember how long the page took: where it draws slowly, the browser answers as late."""
     st.session_state[TOOK] = time.monotonic() - st.session_state[BEGAN]
+    st.session_state[ANSWERS] = st.session_state.pop(ASKED, False)
+
+
+def said() -> int:
+    """Return how often widgets were told something: a component hands it on, which answers."""
+    st.session_state[ASKED] = True
+    return int(st.session_state.get(SAID, 0))
+
+
+def heard(number: int) -> None:
+    """Take the component's answer: the browser has all that was said up to then."""
+    st.session_state[HEARD] = max(number, st.session_state.get(HEARD, 0))
+
+
+class Told(NamedTuple):
+    """What a widget was told last.
+
+    Attributes:
+        number: Of all that was said in the session; 0 for what it began with.
+        moment: When.
+        before: What it showed.
+    """
+
+    number: int
+    moment: float
+    before: Any
+
+    @property
+    def unheard(self) -> bool:
+        """Whether the browser, which answers, has not done so yet."""
+        waits = self.number > st.session_state.get(HEARD, 0)
+        return bool(st.session_state.get(ANSWERS) and waits) and not self.older(DEAF)
+
+    def older(self, seconds: float) -> bool:
+        """Whether it is longer ago, by the pace of the page."""
+        return not _within(seconds, self.moment)
 
 
 def _within(seconds: float, moment: float) -> bool:
@@ -241,20 +280,24 @@ def show_value(key: str, value: Any) -> None:
     """Let a widget show `value`; only where it differs, or what is being typed would be lost.
 
     A rerun that begins at once discards what the one before has told the browser and not yet sent:
-    for a moment it is told again.
+    until the browser has answered, and for a moment where nobody answers, it is told again.
     """
-    told: dict[str, tuple[float, Any]] = st.session_state.setdefault(TOLD, {})
-    before = st.session_state.get(key)
-    if key not in st.session_state or before != value:
-        told[key] = time.monotonic(), before
-    if _within(AGAIN, told[key][0]):
+    told: dict[str, Told] = st.session_state.setdefault(TOLD, {})
+    if key not in st.session_state:
+        told[key] = Told(0, time.monotonic(), None)
+    elif (before := st.session_state[key]) != value:
+        number = st.session_state[SAID] = st.session_state.get(SAID, 0) + 1
+        told[key] = Told(number, time.monotonic(), before)
+    if told[key].unheard or not told[key].older(AGAIN):
         st.session_state[key] = value
 
 
 def overtaken(key: str, value: Any) -> bool:
     """Whether a widget reports what it showed before it was told something else a moment ago."""
-    moment, before = st.session_state.get(TOLD, {}).get(key, (-math.inf, None))
-    return bool(_within(2 * AGAIN, moment) and value == before)
+    told = st.session_state.get(TOLD, {}).get(key, Told(0, -math.inf, None))
+    answers = told.number and st.session_state.get(ANSWERS)
+    late = told.unheard if answers else not told.older(2 * AGAIN)
+    return bool(late and value == told.before)
 
 
 def _address() -> Query:

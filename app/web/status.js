@@ -23,13 +23,20 @@ class Status extends View {
     super(parent, 'status')
   }
 
-  update({ runs, states }) {
+  update({ runs, states, told }) {
+    if (told && told !== this.heard) this.answer(told)
     // What the page knows already needs no rerun.
     this.known = signature(states)
     if (this.follow(runs, ['steps']) || !this.rows) {
       this.rows = runs.map(() => row())
       this.root.replaceChildren(...this.rows.map(({ box }) => box))
     }
+  }
+
+  /** Say that what widgets were told is here; after this frame, in which they take it. */
+  answer(told) {
+    this.heard = told
+    setTimeout(() => this.end.signal.aborted || this.component.setTriggerValue('heard', told), 50)
   }
 
   draw() {

@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 
 from app.state.draft import Draft
-from app.state.url_state import TOOK, overtaken, show_value
+from app.state.url_state import ANSWERS, DEAF, TOOK, heard, overtaken, said, show_value
 from app.train import form
 from app.train.state import RunDraft
 from proxprop import paths
@@ -126,6 +126,18 @@ def test_a_widget_is_told_again_and_its_old_word_is_not_heard(
     assert not overtaken("solver", "cg")
     session[TOOK] = 4.0  # a busy machine: what was clicked before arrives as late
     assert overtaken("solver", "cg")
+    session[ANSWERS] = True  # a page with a component that says what the browser has
+    show_value("solver", "cg")
+    now[0] += 20.0
+    assert overtaken("solver", "exact")
+    session["solver"] = "exact"
+    show_value("solver", "cg")
+    heard(said())
+    assert not overtaken("solver", "exact")
+    show_value("solver", "explicit")
+    now[0] += 2 * DEAF
+    session[TOOK] = 0.5
+    assert not overtaken("solver", "cg")  # whoever does not answer for long is not waited for
 
 
 def diverged_run(store: Store) -> str:
