@@ -50,6 +50,7 @@ class Spreading:
         while (waiting and not self.stopping) or self._team.parts:
             while waiting and self._team.free > 0 and not (self._held or self.stopping):
                 self._team.begin(waiting.popleft())
+            yield from self._team.placement()  # a short part is over before anybody looks again
             yield from self._obey(self._controls.poll())
             if not self._team.parts and self._held:
                 yield from self._obey(self._controls.wait(WAIT_SECONDS))

@@ -134,6 +134,7 @@ class Team:
     def begin(self, part: Part) -> None:
         """Have a part carried out."""
         self._under_way[part.number] = _UnderWay(part)
+        self._moved = True  # into the queue
         self._begin(part)
 
     def _begin(self, part: Part) -> None:
@@ -151,6 +152,7 @@ class Team:
             if control.action == "stop" and not under_way.node:
                 self._crew.withdraw(number)
                 del self._under_way[number]
+                self._moved = True
             elif _concerns(control, under_way.part):
                 self._crew.send(number, control)
 

@@ -169,6 +169,15 @@ def _by_top(images: _Images, where: str, notes: list[str]) -> dict[str, _Images]
     return tops
 
 
+def _in_classes(top: str, below: _Images, notes: list[str]) -> _Images:
+    """Return the images of a split's folder that lie in a class folder; note the others."""
+    labelled = _by_top(below, f"in no class folder of {top}", notes)
+    if not labelled:
+        count = amount(len(below), "image")
+        notes.append(f"Left out, as it has no class folders: {top} ({count}).")
+    return [*chain(*labelled.values())]
+
+
 def _roles(tops: dict[str, _Images], place: Path, split: SplitReading) -> dict[str, str]:
     """Return which top folders are which split by their names; none if all are classes.
 
@@ -237,7 +246,7 @@ def _official_splits(
     for top, images in tops.items():
         if roles.get(top) == "train":
             below = _unwrap([(file, parts[1:]) for file, parts in images], notes)
-            train += chain(*_by_top(below, f"in no class folder of {top}", notes).values())
+            train += _in_classes(top, below, notes)
     if "train" not in roles.values():
         train = [image for top, images in tops.items() if top not in roles for image in images]
     elif others := [top for top in tops if top not in roles]:
@@ -250,12 +259,7 @@ def _official_splits(
         below = [(file, parts[1:]) for file, parts in tops[top]]
         if not {parts[0] for _, parts in below} & classes:
             below = _unwrap(below, notes)
-        labelled = _by_top(below, f"in no class folder of {top}", notes)
-        held_out[role] += chain(*labelled.values())
-        if not labelled:
-            notes.append(
-                f"Left out, as it has no class folders: {top} ({amount(len(below), 'image')})."
-            )
+        held_out[role] += _in_classes(top, below, notes)
     validation, test = held_out["validation"], held_out["test"]
     use, note = validation_use(bool(validation), bool(test))
     notes += [note] if note else []

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from proxprop.data.dataset import load
@@ -48,6 +48,12 @@ def usable(name: str) -> bool:
     damaged=st.sampled_from(["refuse", "skip"]),
     archive=st.booleans(),
 )
+@example(
+    names={f"train/{c}/{i}.png" for c in ("cat", "dog") for i in range(4)} | {"Training/1.png"},
+    split="auto",
+    damaged="refuse",
+    archive=False,
+)  # two folders of one role, and one of them without classes
 def test_every_image_is_used_or_said_to_be_left_out(
     names: set[str], split: str, damaged: str, archive: bool
 ) -> None:
