@@ -55,7 +55,7 @@ def live_status(
     }
     data: dict[str, Any] = {"runs": ids, "labels": list(labels or []), "states": states}
     height = None if lecture else ROW_HEIGHT * max(1, len(ids))
-    data |= {"looks": STATES, "meanings": MEANINGS, "lecture": lecture, "told": said()}
+    data |= {"looks": STATES, "meanings": MEANINGS, "lecture": lecture, **said()}
     mount(
         "status",
         data,

@@ -49,7 +49,7 @@ from app.components.notation import exact_number
 SETTLE = 1.0  # … within which a rerun may still carry the address from before our last change,
 AGAIN = 1.0  # … for which a widget is told again what it was told.
 SEPARATORS = re.compile(r"[,.]")  # between words; links of earlier versions have points, too
-DEAF = 30.0  # seconds after which a browser that does not answer is taken to have heard
+DEAF = 10.0  # seconds after which a browser that does not answer is taken to have heard
 # Keys of the session. When the page began to be drawn, and how long it last took; how often widgets
 # were told something, the last time that the browser has answered, and whether it does.
 ARRIVED, PAGE, TOLD, BEGAN, TOOK = "arrived", "page", "told", "began", "took"
@@ -74,10 +74,13 @@ def drawn() -> None:
     st.session_state[ANSWERS] = st.session_state.pop(ASKED, False)
 
 
-def said() -> int:
-    """Return how often widgets were told something: a component hands it on, which answers."""
+def said() -> dict[str, int]:
+    """Return how often widgets were told something, and up to where the browser has answered.
+
+    A component of the page hands it on, which answers.
+    """
     st.session_state[ASKED] = True
-    return int(st.session_state.get(SAID, 0))
+    return {"told": st.session_state.get(SAID, 0), "heard": st.session_state.get(HEARD, 0)}
 
 
 def heard(number: int) -> None:

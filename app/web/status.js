@@ -8,6 +8,8 @@ import { View, keeper } from './view.js'
 await stylesheet(import.meta.url)
 
 const LOSS = '0/steps/loss'
+const TAKEN = 50 // milliseconds within which widgets have taken what came with the same rerun
+const AGAIN = 1000 // milliseconds after which an answer is given again, at first
 // What only the browser can see of a run; all other words come with the data, as every page has them.
 const SEEN = {
   deleted: '∅ deleted', silent: '⚠ the run has stopped answering', offline: '⚠ no connection to the server',
@@ -23,8 +25,9 @@ class Status extends View {
     super(parent, 'status')
   }
 
-  update({ runs, states, told }) {
-    if (told && told !== this.heard) this.answer(told)
+  update({ runs, states, told, heard }) {
+    clearTimeout(this.answering)
+    if (told > heard) this.answer(told)
     // What the page knows already needs no rerun.
     this.known = signature(states)
     if (this.follow(runs, ['steps']) || !this.rows) {
@@ -33,10 +36,19 @@ class Status extends View {
     }
   }
 
-  /** Say that what widgets were told is here; after this frame, in which they take it. */
+  /** Say that what widgets were told is here, until the page has it; a rerun under way is given time. */
   answer(told) {
-    this.heard = told
-    setTimeout(() => this.end.signal.aborted || this.component.setTriggerValue('heard', told), 50)
+    let pause = AGAIN
+    const say = () => {
+      this.component.setTriggerValue('heard', told)
+      this.answering = setTimeout(say, pause *= 2)
+    }
+    this.answering = setTimeout(say, TAKEN)
+  }
+
+  destroy() {
+    super.destroy()
+    clearTimeout(this.answering)
   }
 
   draw() {
