@@ -20,7 +20,7 @@ class Dial extends View {
       onchange: () => this.send(this.exact.value), onkeydown: (event) => this.typing(event),
     })
     this.slider = make('input', {
-      type: 'range', min: 0, step: 'any', oninput: () => this.turn(Math.round(this.slider.value)),
+      type: 'range', min: 0, step: 'any', oninput: () => this.drag(Math.round(this.slider.value)),
       onchange: () => this.send(this.exact.value), onkeydown: (event) => this.press(event),
     })
     this.root.append(this.name, this.exact, this.slider)
@@ -36,7 +36,7 @@ class Dial extends View {
     this.slider.max = stops.length - 1
     this.exact.disabled = this.slider.disabled = disabled
     const { sent } = this
-    const left = sent && text === sent.before ? sent.at + WAIT - Date.now() : 0
+    const left = sent?.before.includes(text) ? sent.at + WAIT - Date.now() : 0
     clearTimeout(this.waiting)
     if (left > 0) {
       this.waiting = setTimeout(() => this.update(this.data), left)
@@ -45,7 +45,7 @@ class Dial extends View {
     this.sent = null
     const typing = document.activeElement === this.exact && this.exact.value !== this.shown
     this.shown = text
-    if (!typing) this.show(text, at)
+    if (!typing && !this.turning) this.show(text, at)
   }
 
   /** Show a text, and where on the slider it stands. */
@@ -61,6 +61,12 @@ class Dial extends View {
     const { stops } = this.data
     const text = stops[Math.max(0, Math.min(stops.length - 1, index))]
     this.show(text, Number(text))
+  }
+
+  /** Turn it by the mouse: until it is let go, what the page says is not shown. */
+  drag(index) {
+    this.turning = true
+    this.turn(index)
   }
 
   typing(event) {
@@ -84,6 +90,7 @@ class Dial extends View {
     if (!moves[event.key]) return
     event.preventDefault()
     event.stopPropagation() // the page's own keys rest while a slider has the focus
+    this.turning = true // until it is sent
     moves[event.key]()
     clearTimeout(this.settling)
     this.settling = setTimeout(() => this.send(this.exact.value), SETTLED)
@@ -98,8 +105,10 @@ class Dial extends View {
 
   send(text) {
     clearTimeout(this.settling)
+    this.turning = false
     if (text === this.shown) return
-    this.sent = { before: this.shown, at: Date.now() }
+    // What was there before this and before what was sent a moment ago may still be on its way here.
+    this.sent = { before: [...(this.sent?.before ?? []), this.shown].filter((each) => each !== text), at: Date.now() }
     this.shown = text
     this.component.setTriggerValue('changed', { text })
   }
