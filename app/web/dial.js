@@ -24,6 +24,8 @@ class Dial extends View {
       onchange: () => this.send(this.exact.value), onkeydown: (event) => this.press(event),
     })
     this.root.append(this.name, this.exact, this.slider)
+    // Let go where it was taken up, it changes nothing.
+    for (const end of ['pointerup', 'pointercancel']) this.listen(window, end, () => setTimeout(() => (this.turning = false)))
   }
 
   update({ label, help, text, at, empty, stops, disabled }) {

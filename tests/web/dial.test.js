@@ -38,5 +38,14 @@ test('what a late page says takes no key away that was not sent yet', async () =
   say('100')
   say('10') // by another window
   equal(shown(), '10')
+  const slider = parentElement.querySelector('[type=range]')
+  slider.value = 3
+  slider.dispatchEvent(new Event('input'))
+  say('1')
+  equal(shown(), '100')
+  window.dispatchEvent(new Event('pointerup')) // it was turned back before: no change
+  await later(10)
+  say('0.1')
+  equal(shown(), '0.1')
   parentElement.remove()
 })
