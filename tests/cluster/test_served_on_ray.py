@@ -46,7 +46,8 @@ def served(cluster: TwoNodes, tmp_path: Path) -> Iterator[Server]:
         process.wait(60)
 
 
-def test_a_run_and_a_race_are_carried_out_there_and_say_where(page: Any, served: Server) -> None:
+# The page is asked for last, so that it is closed before its server.
+def test_a_run_and_a_race_are_carried_out_there_and_say_where(served: Server, page: Any) -> None:
     node = f"on {socket.gethostname()}"
     page.goto(f"{served.url}/train?budget.epochs=20000")
     page.click(".st-key-start button:not(:disabled)")
