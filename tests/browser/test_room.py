@@ -111,6 +111,9 @@ def test_three_followers_see_page_run_view_slider_and_stage(room, browser, page,
             print(f"\n{what}: shown by all {late:.2f} s after the presenter", end="")
         assert late < SLACK
 
+    def turn_to(name: str) -> Callable[[], None]:
+        return page.get_by_test_id("stTopNav").get_by_role("link", name=name).click
+
     def press(selector: str, key: str) -> Callable[[], None]:
         page.bring_to_front()
         return lambda: page.locator(selector).press(key)
@@ -123,7 +126,7 @@ def test_three_followers_see_page_run_view_slider_and_stage(room, browser, page,
             expect(viewer.get_by_role("button", name=FOLLOWING)).to_be_visible(timeout=SECONDS)
         page.bring_to_front()
         knob = "document.querySelector('[data-control=s]')"
-        all_see("a page", f"{knob} !== null", lambda: page.goto(f"{room.url}/stability"))
+        all_see("a page", f"{knob} !== null", turn_to("Stability"))
         before = page.input_value("[data-exact=s]")
         all_see(
             "a slider",
@@ -140,18 +143,18 @@ def test_three_followers_see_page_run_view_slider_and_stage(room, browser, page,
         all_see("a view", drawn, view.first.click)
 
         stage = "document.querySelector('.pp-slow')?.dataset.stage"
-        all_see("another page", f"{stage} === '0'", lambda: page.goto(f"{room.url}/layers"))
+        all_see("another page", f"{stage} === '0'", turn_to("Layers"))
         all_see("a stage", f"{stage} === '1'", press(".pp-slow [data-go=next]", "Enter"))
 
         chosen = "document.querySelector('.st-key-open button') !== null"
-        all_see("a chosen run", chosen, lambda: page.goto(f"{room.url}/runs?run={run}"))
+        all_see("a link with a run", chosen, lambda: page.goto(f"{room.url}/runs?run={run}"))
         chart = "document.querySelector('.st-key-loss .js-plotly-plot')?.data?.length > 0"
         all_see("a run", chart, page.locator(".st-key-open button").click)
 
         alone = viewers[0]
         alone.mouse.click(5, 5)
         title = "/Paper/.test(document.title)"
-        all_see("a page, by two", title, lambda: page.goto(f"{room.url}/paper"), but=alone)
+        all_see("a page, by two", title, turn_to("Paper"), but=alone)
         assert "the one on stage" in alone.title()
         alone.get_by_role("button", name="Follow the presenter").click()
         alone.wait_for_function(title)
