@@ -94,9 +94,17 @@ def validation_at_loss(contender: Contender, target: float) -> float:
     return fmean(accuracies) if accuracies else math.nan
 
 
-def test_accuracy(contender: Contender) -> float:
-    """Return the test accuracy, mean over seeds; NaN where it was not measured for all."""
-    known = [seed.test_accuracy for seed in contender.seeds]
+def accuracy_tested(contender: Contender, epoch: float | None = None) -> float:
+    """Return the test accuracy, mean over seeds; NaN where it was not measured for all.
+
+    Args:
+        contender: Whose.
+        epoch: Where it has to have been measured; None for wherever a seed ended.
+    """
+    known = [
+        seed.test_accuracy if epoch in (None, *seed.epoch[-1:]) else None
+        for seed in contender.seeds
+    ]
     return fmean(a for a in known if a is not None) if known and None not in known else math.nan
 
 

@@ -51,8 +51,12 @@ class Job:
         name = f"Paper: {self.part.place}, {self.part.scale} scale"
         if isinstance(self.config, SweepConfig):
             return name
-        batch = f", batch {self.config.batch_size}" if len(self.part.fields) > 1 else ""
-        return f"{name}{batch}, seed {self.config.seed}"
+        races = [field.config for field in self.part.fields]
+        if len({race.batch_size for race in races}) > 1:
+            name += f", batch {self.config.batch_size}"
+        if len({race.budget for race in races}) > 1:
+            name += f", {self.config.budget.epochs:g} epochs"
+        return f"{name}, seed {self.config.seed}"
 
     def seconds(self, epochs: int) -> float:
         """Return about how long it takes on two idle CPU cores."""

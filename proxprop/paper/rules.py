@@ -239,7 +239,7 @@ def ahead_of_tuned(race: Race, axis: str, rivals: int) -> Finding:
 
 
 def more_accurate(race: Race, rivals: int = 1) -> Finding | None:
-    """Test accuracy decides, or the best validation accuracy where it was not measured.
+    """Test accuracy decides, or the best validation accuracy where not all were tested together.
 
     Confirmed where the mean of all but the last `rivals` is above every rival by more than two
     standard errors of such a difference, after the paper's number of epochs on all images.
@@ -247,7 +247,7 @@ def more_accurate(race: Race, rivals: int = 1) -> Finding | None:
     partly, as within the two standard errors.
     """
     result, entries = race.result, race.entries
-    tested = [curves.test_accuracy(entry) for entry in entries]
+    tested = [curves.accuracy_tested(entry, race.epochs) for entry in entries]
     best = [curves.best_validation(entry, race.epochs) for entry in entries]
     use_test = not any(map(math.isnan, tested))
     values, images = (tested, result.data.test) if use_test else (best, result.data.validation)

@@ -175,6 +175,14 @@ def test_validation_decides_where_the_test_images_were_not_seen() -> None:
     assert "test accuracy" not in words("adam-accuracy", found, scale="full")
 
 
+def test_validation_decides_where_some_were_tested_earlier() -> None:
+    runs = {key: seed([2.0] * 50, test=0.5) for key in ("plain", "exact", "cg5", "cg10")}
+    for epochs, tested in ((50, True), (20, False)):
+        runs["cg3"] = seed([2.0] * epochs, test=0.5)
+        found = words("mlp-accuracy", result("mlp/main", runs, scale="full"), scale="full")
+        assert ("test accuracy" in found, "not trained out" in found) == (tested, not tested)
+
+
 def test_more_seeds_make_smaller_differences_count() -> None:
     def judge(seeds: int) -> str:
         def runs(test: float) -> list[Seed]:

@@ -38,11 +38,15 @@ def test_the_mlp_of_figure_2() -> None:
         "cg5": ("nesterov", "cg", 1.0, 1.0, 5),
         "cg10": ("nesterov", "cg", 1.0, 1.0, 10),
     }
+    assert part.epochs == 50
+    assert {key: run.budget.epochs for key, run in runs(part).items()} == {
+        **dict.fromkeys(("plain", "exact", "cg5"), 50),
+        **dict.fromkeys(("cg3", "cg10"), 20),
+    }
     for run in runs(part).values():
         assert run.optimizer.momentum == 0.95
         assert run.optimizer.weight_decay == 0
         assert run.batch_size == 500
-        assert run.budget.epochs == part.epochs == 50
         assert run.direction.layers == "hidden"
         assert run.direction.tau == 0.05
         assert run.direction.cg_rtol == 0
@@ -127,7 +131,7 @@ def test_the_laptop_keeps_everything_but_images_and_epochs() -> None:
         assert part.epochs < full[place].epochs
         for key, run in runs(part).items():
             other = runs(full[place])[key]
-            epochs = float(full[place].epochs)
+            epochs = other.budget.epochs
             same = {"data.samples": None, "data.validation": 0.1, "budget.epochs": epochs}
             cadence = {"checkpoint.seconds": other.checkpoint.seconds}
             assert run.replace(**same, **cadence) == other
