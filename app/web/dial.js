@@ -24,8 +24,7 @@ class Dial extends View {
       onchange: () => this.send(this.exact.value), onkeydown: (event) => this.press(event),
     })
     this.root.append(this.name, this.exact, this.slider)
-    // Let go where it was taken up, it changes nothing.
-    for (const end of ['pointerup', 'pointercancel']) this.listen(window, end, () => setTimeout(() => (this.turning = false)))
+    for (const end of ['pointerup', 'pointercancel']) this.listen(window, end, () => setTimeout(() => this.letGo()))
   }
 
   update({ label, help, text, at, empty, stops, disabled }) {
@@ -67,8 +66,15 @@ class Dial extends View {
 
   /** Turn it by the mouse: until it is let go, what the page says is not shown. */
   drag(index) {
-    this.turning = true
+    this.turning = 'by mouse'
     this.turn(index)
+  }
+
+  /** Let go where it was taken up, it sends nothing; the page may have said something since. */
+  letGo() {
+    if (this.turning !== 'by mouse') return
+    this.turning = null
+    this.show(this.shown, this.data.at)
   }
 
   typing(event) {
@@ -92,7 +98,7 @@ class Dial extends View {
     if (!moves[event.key]) return
     event.preventDefault()
     event.stopPropagation() // the page's own keys rest while a slider has the focus
-    this.turning = true // until it is sent
+    this.turning = 'by key' // until it is sent
     moves[event.key]()
     clearTimeout(this.settling)
     this.settling = setTimeout(() => this.send(this.exact.value), SETTLED)
@@ -107,7 +113,7 @@ class Dial extends View {
 
   send(text) {
     clearTimeout(this.settling)
-    this.turning = false
+    this.turning = null
     if (text === this.shown) return
     // What was there before this and before what was sent a moment ago may still be on its way here.
     this.sent = { before: [...(this.sent?.before ?? []), this.shown].filter((each) => each !== text), at: Date.now() }

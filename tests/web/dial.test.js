@@ -45,6 +45,7 @@ test('what a late page says takes no key away that was not sent yet', async () =
   equal(shown(), '100')
   window.dispatchEvent(new Event('pointerup')) // it was turned back before: no change
   await later(10)
+  equal(shown(), '1') // what was said meanwhile
   say('0.1')
   equal(shown(), '0.1')
   parentElement.remove()
