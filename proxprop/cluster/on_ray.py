@@ -27,7 +27,7 @@ from proxprop.spec.controls import Control
 _REPLY_SECONDS = 0.1  # how long a worker gathers news
 _WORKERS_EACH = 0.002  # and this much longer for every worker: a driver hears 500 of them a second
 _IDLE_SECONDS = 3.0  # after which a worker without a part gives its cores back
-_LOOK_SECONDS = 2.0  # between two looks at which nodes there are
+_LOOK_SECONDS = 2.0  # between two looks at which nodes there are, and a worker's at its own
 _CONNECT_SECONDS = 5.0
 _connecting = threading.Lock()
 
@@ -42,6 +42,7 @@ class RayWorker(PartWorker):
 
     def __init__(self, cores: int, gpu: bool) -> None:
         super().__init__(cores)
+        _end_with(os.getppid())
         wait_politely(os.environ)
         if not gpu:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -49,6 +50,17 @@ class RayWorker(PartWorker):
     def where(self) -> tuple[str, About]:
         """Return its node's id, and what it is."""
         return ray.get_runtime_context().get_node_id(), self.about()
+
+
+def _end_with(parent: int) -> None:
+    """End this worker once its node's own process is gone: Ray leaves it there, with its memory."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="node", daemon=True).start()
 
 
 @dataclass

@@ -13,6 +13,7 @@ from proxprop.spec.events import Artifact, Snapshot
 from proxprop.spec.placing import ARTIFACT, PartsPayload
 
 _MOST_LOSSES = 3  # of one part at the same place: then it is the part that kills its workers
+_UNKNOWN = "a node that had not answered"
 
 
 @dataclass
@@ -187,7 +188,7 @@ class Team:
         return received
 
     def _replace(self, under_way: _UnderWay, reason: str) -> Lost:
-        lost = Lost(under_way.node or "A worker", reason)
+        lost = Lost(under_way.node or _UNKNOWN, reason)
         self._lost[lost.node] += 1
         under_way.node, self._moved = "", True
         under_way.losses += 1

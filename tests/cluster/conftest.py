@@ -32,6 +32,13 @@ class TwoNodes(NamedTuple):
     address: str
     nodes: list[int]
 
+    def workers(self, node: int) -> list[Path]:
+        """Return where the kernel lists the processes of a node that carry out parts."""
+        threads = Path(f"/proc/{self.nodes[node]}/task").iterdir()
+        children = [pid for each in threads for pid in (each / "children").read_text().split()]
+        places = [Path("/proc", pid) for pid in children]
+        return [place for place in places if b"RayWorker" in (place / "cmdline").read_bytes()]
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[TwoNodes]:

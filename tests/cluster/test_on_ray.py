@@ -237,7 +237,9 @@ def test_a_killed_node_costs_the_work_since_the_last_checkpoint(
         return all(member in saved and saved[member].step > 0 for member in (0, 3))
 
     until(both_are_saved, "both seeds are under way and saved", PATIENCE)
+    (worker,) = cluster.workers(0)
     os.kill(cluster.nodes[0], signal.SIGKILL)
+    until(lambda: not worker.exists(), "its worker ends with it", PATIENCE)
     output, errors = ending(process)
     assert (json.loads(output)["outcome"], errors) == ("finished", "")
     here.run(*race)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from proxprop.cluster.loops import Loops
-from proxprop.cluster.team import Part, Team
+from proxprop.cluster.team import News, Part, Team
 from proxprop.runs.errors import RunError
 from proxprop.spec.controls import Control, Controls
 from proxprop.spec.events import (
@@ -151,6 +151,22 @@ def test_a_lost_block_is_trained_again() -> None:
     assert sweeps.last_map(events) == sweeps.last_map(sweeps.run(config))
     assert same(sweeps.run(config), events)
     assert "3 runs are done again" in text_of(events)
+
+
+def test_a_worker_is_lost_before_it_has_said_where_it_is() -> None:
+    class Crew(ThreadCrew):
+        """Its first worker is lost unheard."""
+
+        def begin(self, part: Part, controls: Sequence[Control]) -> None:
+            super().begin(part, controls)
+            if len(self.begun) == 1:
+                self.withdraw(part.number)
+                self._first = [News(part.number, "", lost="its process or its machine is gone.")]
+
+    config = races.small()
+    events = [*Loops(lambda: Team(Crew()), "cpu").by_kind[config.kind](config, Desk())]
+    assert same(races.run(config), events)
+    assert "lost its worker on a node that had not answered: its process" in text_of(events)
 
 
 def test_a_part_that_kills_its_workers_is_given_up() -> None:
