@@ -24,7 +24,8 @@ from app.live.chart import preload  # noqa: E402
 from app.services import get_service  # noqa: E402
 from app.stability.real_layers import question_of as spectra_of  # noqa: E402
 from app.state.lecturing import Lecturing  # noqa: E402
-from app.state.url_state import drawn, visit  # noqa: E402
+from app.state.telling import listened  # noqa: E402
+from app.state.visits import drawn, visit  # noqa: E402
 
 PAGES = ROOT / "pages"
 
@@ -50,4 +51,5 @@ with guard():
     warm({"layers": step_of, "stability": spectra_of})
 lecturing.leave()
 preload()
+listened()
 drawn()

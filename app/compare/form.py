@@ -38,7 +38,7 @@ from app.forms.groups import (
 )
 from app.lecture.scenes import shown as scene_shown
 from app.state.draft import Draft, Values
-from app.state.url_state import show_value
+from app.state.telling import show_value
 from proxprop.runs.record import Run
 from proxprop.spec.catalog.optimizers import OPTIMIZERS, SOLVER_LABELS, solver_label
 from proxprop.spec.config import RaceConfig

@@ -13,7 +13,7 @@ from app.compare.state import RaceState, Shown
 from app.components.notation import as_written
 from app.edge.uploads import UPLOADS, let_go
 from app.permits import NotPermitted, permit, this_role
-from app.state.url_state import show_value
+from app.state.telling import show_value
 from proxprop.imported import MAX_MEGABYTES, ExportError, ImportedRun, read_export
 
 PLACE = "race.import"  # prefix of keys

@@ -25,7 +25,7 @@ from app.guard import guard
 from app.live.chart import show_figure
 from app.live.status import live_status
 from app.services import get_store
-from app.state.url_state import show_value
+from app.state.telling import show_value
 from proxprop.runs.record import Run
 from proxprop.runs.results import RaceResults
 from proxprop.spec.catalog.optimizers import OPTIMIZERS

@@ -13,7 +13,7 @@ from app.components.notation import as_written, exact_number, number
 from app.forms.settings import CHOICES, SETTINGS
 from app.live.component import mount
 from app.state.draft import DEFAULTS, LISTS, Draft, read_text
-from app.state.url_state import overtaken, show_value
+from app.state.telling import overtaken, show_value
 
 # Ten stops a decade, all of them numbers a person would write.
 STOPS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)

@@ -19,7 +19,7 @@ from app.layers.player import player
 from app.layers.results import checks, measures_table, overshoots
 from app.questions import QuestionFailed
 from app.services import get_service, get_store
-from app.state import url_state
+from app.state import telling
 from app.state.url_state import Query
 from proxprop.analysis.questions import StepQuestion
 from proxprop.runs.record import Run
@@ -91,7 +91,7 @@ def _controls(state: LayersState) -> tuple[StepQuestion, bool]:
     runs = known_runs(state)
     labels = run_labels(runs)
     with st.container(key="layers-bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
-        url_state.show_value(WEIGHTS_KEY, state.run or state.of)
+        telling.show_value(WEIGHTS_KEY, state.run or state.of)
         st.selectbox(
             "Weights",
             [*NETS, *runs],

@@ -12,7 +12,7 @@ from app.lecture.scenes import leave_lecture, shown, switch, want
 from app.live.component import mount
 from app.permits import this_role
 from app.state.lecturing import Lecturing
-from app.state.url_state import show_value
+from app.state.telling import show_value
 from proxprop.lessons.lecture import PAGES
 
 STYLE = Path(__file__).with_name("style.css")

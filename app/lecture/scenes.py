@@ -11,7 +11,8 @@ from app.ownership import this_owner
 from app.permits import this_role
 from app.services import get_store
 from app.state.lecturing import ALONE, Lecturing
-from app.state.url_state import PAGE, UrlState
+from app.state.url_state import UrlState
+from app.state.visits import PAGE
 from proxprop.lessons.lecture import MODE, Lecture, Scene
 from proxprop.lessons.shelf import find_lecture
 from proxprop.spec.config import ConfigError

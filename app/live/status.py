@@ -11,7 +11,7 @@ from app.components.run_settings import changes_of
 from app.components.run_titles import MEANINGS, STATES
 from app.live.component import mount
 from app.services import get_store
-from app.state.url_state import heard, said
+from app.state.telling import heard, said
 from proxprop.runs.record import Run
 
 ROW_HEIGHT = 62

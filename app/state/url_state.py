@@ -32,95 +32,29 @@ that is always on the page.
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ClassVar, NamedTuple, Self, get_origin
+from typing import Any, ClassVar, Self, get_origin
 
 import streamlit as st
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
 from app.components.notation import exact_number
+from app.state.telling import show_value
+from app.state.visits import arrived, within
 
-# Seconds on a machine that draws a page within one, more on a slower one:
-SETTLE = 1.0  # … within which a rerun may still carry the address from before our last change,
-AGAIN = 1.0  # … for which a widget is told again what it was told.
+# Seconds, more where the page takes more than one to be drawn, within which a rerun may still carry
+# the address from before our last change.
+SETTLE = 1.0
 SEPARATORS = re.compile(r"[,.]")  # between words; links of earlier versions have points, too
-DEAF = 10.0  # seconds after which a browser that does not answer is taken to have heard
-# Keys of the session. When the page began to be drawn, and how long it last took; how often widgets
-# were told something, the last time that the browser has answered, and whether it does.
-ARRIVED, PAGE, TOLD, BEGAN, TOOK = "arrived", "page", "told", "began", "took"
-SAID, HEARD, ASKED, ANSWERS = "said", "heard", "asked", "answers"
 # The name in the address that belongs to all pages (`app.state.lecturing`), and its state's key.
 MODE, LECTURING = "lecture", "Lecturing"
 
 Query = dict[str, str]
 Changed = Callable[[], None] | None
-
-
-def visit(page: str) -> None:
-    """Remember which page is shown, and whether the person just came to it."""
-    st.session_state[ARRIVED] = st.session_state.get(PAGE) != page
-    st.session_state[PAGE] = page
-    st.session_state[BEGAN] = time.monotonic()
-
-
-def drawn() -> None:
-    """Remember how long the page took: where it draws slowly, the browser answers as late."""
-    st.session_state[TOOK] = time.monotonic() - st.session_state[BEGAN]
-    st.session_state[ANSWERS] = st.session_state.pop(ASKED, False)
-
-
-def said() -> dict[str, int]:
-    """Return how often widgets were told something, and up to where the browser has answered.
-
-    A component of the page hands it on, which answers.
-    """
-    st.session_state[ASKED] = True
-    return {"told": st.session_state.get(SAID, 0), "heard": st.session_state.get(HEARD, 0)}
-
-
-def heard(number: int) -> None:
-    """Take the component's answer: the browser has all that was said up to then."""
-    st.session_state[HEARD] = max(number, st.session_state.get(HEARD, 0))
-
-
-class Told(NamedTuple):
-    """What a widget was told last.
-
-    Attributes:
-        number: Of all that was said in the session; 0 for what it began with.
-        moment: When.
-        before: What it showed.
-    """
-
-    number: int
-    moment: float
-    before: Any
-
-    @property
-    def unheard(self) -> bool:
-        """Whether the browser, which answers, has not done so yet."""
-        waits = self.number > st.session_state.get(HEARD, 0)
-        return bool(st.session_state.get(ANSWERS) and waits) and not self.older(DEAF)
-
-    def older(self, seconds: float) -> bool:
-        """Whether it is longer ago, by the pace of the page."""
-        return not _within(seconds, self.moment)
-
-
-def _within(seconds: float, moment: float) -> bool:
-    """Whether `moment` is less than `seconds` ago, or than the page has last taken so often."""
-    pace: float = max(1.0, st.session_state.get(TOOK, 0.0))
-    return time.monotonic() - moment < seconds * pace
-
-
-def arrived() -> bool:
-    """Whether the person just came to this page from another one."""
-    return bool(st.session_state.get(ARRIVED, True))
 
 
 class UrlState(BaseModel):
@@ -266,7 +200,7 @@ class UrlState(BaseModel):
             return False
         if arrived():
             return bool(query)
-        recent = _within(SETTLE, self._written_at)
+        recent = within(SETTLE, self._written_at)
         return not recent and self.to_query() in (self._written, None)
 
     @field_validator("*", mode="before")
@@ -277,30 +211,6 @@ class UrlState(BaseModel):
         if isinstance(value, str) and get_origin(annotation) is tuple:
             return tuple(dict.fromkeys(word for word in SEPARATORS.split(value) if word))
         return value
-
-
-def show_value(key: str, value: Any) -> None:
-    """Let a widget show `value`; only where it differs, or what is being typed would be lost.
-
-    A rerun that begins at once discards what the one before has told the browser and not yet sent:
-    until the browser has answered, and for a moment where nobody answers, it is told again.
-    """
-    told: dict[str, Told] = st.session_state.setdefault(TOLD, {})
-    if key not in st.session_state:
-        told[key] = Told(0, time.monotonic(), None)
-    elif (before := st.session_state[key]) != value:
-        number = st.session_state[SAID] = st.session_state.get(SAID, 0) + 1
-        told[key] = Told(number, time.monotonic(), before)
-    if told[key].unheard or not told[key].older(AGAIN):
-        st.session_state[key] = value
-
-
-def overtaken(key: str, value: Any) -> bool:
-    """Whether a widget reports what it showed before it was told something else a moment ago."""
-    told = st.session_state.get(TOLD, {}).get(key, Told(0, -math.inf, None))
-    answers = told.number and st.session_state.get(ANSWERS)
-    late = told.unheard if answers else not told.older(2 * AGAIN)
-    return bool(late and value == told.before)
 
 
 def _address() -> Query:

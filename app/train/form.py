@@ -18,7 +18,7 @@ from app.forms.groups import (
     step_group,
 )
 from app.state.draft import Draft
-from app.state.url_state import show_value
+from app.state.telling import show_value
 from app.train.presets import PRESETS, apply, matching
 from app.train.state import TrainState, talking
 from proxprop.runs.record import Run

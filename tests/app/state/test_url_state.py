@@ -43,7 +43,7 @@ FULL = {
 def page() -> None:
     import streamlit as st
 
-    from app.state.url_state import visit
+    from app.state.visits import visit
     from tests.app.state.test_url_state import Shown
 
     visit(st.session_state.get("go", "page"))

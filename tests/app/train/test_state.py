@@ -9,7 +9,8 @@ import pytest
 import streamlit as st
 
 from app.state.draft import Draft
-from app.state.url_state import ANSWERS, DEAF, TOOK, heard, overtaken, said, show_value
+from app.state.telling import ANSWERS, DEAF, heard, overtaken, said, show_value
+from app.state.visits import TOOK
 from app.train import form
 from app.train.state import RunDraft
 from proxprop import paths
