@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -160,9 +161,11 @@ def _watch_first_gradient(name: str, layer: ProximalLayer, report: ConversionRep
     if layer._use is not None:
         layer._use.end()
     use = layer._use = LayerUse()
+    watched = weakref.ref(layer)  # its parameters hold this hook: both would wait for the collector
 
     def check(_: Tensor) -> None:
-        if layer.solver == "explicit":
+        layer = watched()
+        if layer is None or layer.solver == "explicit":
             return
         use.end()
         if use.called or layer._use is not use:

@@ -1,6 +1,8 @@
 """A converted layer whose weight the model reads without calling the layer."""
 
+import gc
 import warnings
+import weakref
 
 import pytest
 import torch
@@ -55,3 +57,17 @@ def test_layers_that_are_called_stay_and_are_watched_no_more(compiled):
         run(torch.ones(3, 4)).sum().backward()
     assert type(model[0]) is ProxPropLinear
     assert not model[0]._use.handles
+
+
+@pytest.mark.parametrize("solver", ["exact", "explicit"])
+def test_a_model_that_is_dropped_is_freed_at_once(solver):
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+    convert(model, solver=solver)
+    model(torch.ones(3, 4)).sum().backward()
+    gone = weakref.ref(model[0])
+    gc.disable()  # cycles would wait for it
+    try:
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()

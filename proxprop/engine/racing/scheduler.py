@@ -57,7 +57,7 @@ class ContenderLoop:
         inbox: Controls its loop has not taken yet.
         held: Whether its loop has paused.
         ended: How it ended; None before.
-        snapshot: The latest state it saved.
+        snapshot: The latest state it saved, as long as something can follow from it.
         step: Steps done.
     """
 
@@ -141,8 +141,10 @@ class ContenderLoop:
             reported = self._take(event)
             if reported is not None:
                 yield reported
-            paused = self.held and isinstance(event, Snapshot)
-            if self.ended is not None or paused or enough(event):
+            if self.ended is not None:
+                self._events = iter(())  # its network goes at once, not when all have ended
+                return
+            if (self.held and isinstance(event, Snapshot)) or enough(event):
                 return
 
     def _take(self, event: Event) -> Event | None:
@@ -166,6 +168,8 @@ class ContenderLoop:
             self.step, self._seconds = event.step, event.seconds
         elif isinstance(event, Ended):
             self.ended = event
+            if event.outcome != "stopped":
+                self.snapshot = None  # nothing can follow from it
         return event
 
 
