@@ -113,11 +113,11 @@ def running_gram() -> list[Measured]:
         at_most("two half batches added differ from the batch by", _apart(*standing), 1e-10),
         at_least("  with batch Grams, by", _apart(_direction(problem, halves), paper), 1e-3),
     ]
-    ends = {name: trained(RunConfig().replace(**COMMON, **own)) for name, own in CONTENDERS.items()}
-    for name, end in ends.items():
+    ends = trained(*(RunConfig().replace(**COMMON, **own) for own in CONTENDERS.values()))
+    for name, end in zip(CONTENDERS, ends, strict=True):
         numbers.append(for_information(f"loss after 8 epochs, {name}", end.loss))
         numbers.append(for_information("  seconds a step", end.step_seconds))
-    plain, batch, running = ends.values()
+    plain, batch, running = ends
     numbers.append(at_most("loss, running Gram over explicit", running.loss / plain.loss, 0.5))
     numbers.append(at_most("  over batch Gram", running.loss / batch.loss, 1.25))
     extra = [end.step_seconds - plain.step_seconds for end in (running, batch)]

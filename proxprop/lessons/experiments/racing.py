@@ -130,7 +130,8 @@ def _arithmetic(rows: int, width: int) -> float:
 
 
 def _train(changes: dict[str, Any]) -> Trained:
-    return trained(RunConfig().replace(**{**QUIET, **changes}))
+    (end,) = trained(RunConfig().replace(**{**QUIET, **changes}))
+    return end
 
 
 def _loss(end: Trained) -> float:
