@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SECONDS = 30_000  # milliseconds; the machine may be busy
 FOLLOWING = "Following the presenter"
 SLACK = 10.0  # seconds on a machine that is busy; 1 is meant
+# A person looks at a page before turning it: it is drawn, and has fetched what charts need.
+AT_REST = "window.Plotly && document.querySelector('[data-test-script-state=notRunning]')"
 # Each window notes by its own clock when it first shows something, also after it was loaded anew:
 # one that is asked while it draws answers late.
 WATCH = """
@@ -99,6 +101,8 @@ def test_three_followers_see_page_run_view_slider_and_stage(room, browser, page,
     def all_see(what: str, shown: str, act: Callable[[], Any], *, but: Any = None) -> None:
         """Do something as the presenter; measure when the followers show it, after that window."""
         following = [viewer for viewer in viewers if viewer is not but]
+        for window in (page, *following):
+            window.wait_for_function(AT_REST)
         for window in (page, *following):
             assert not window.evaluate(f"window.watch('{what}', `{shown}`), {shown}")
         act()
