@@ -41,7 +41,7 @@ def _table(result: Result, words: str) -> str:
     ]
     epoch, whole = curves.seconds_per_epoch(first, epochs), curves.seconds_at(first, epochs)
     for one in result.contenders:
-        accuracy = 100 * curves.accuracy_tested(one)
+        accuracy = 100 * curves.accuracy_tested(one, epochs)
         cells = [
             f"{curves.loss_at(one, epochs):.3f}",
             f"{accuracy:.1f} %" if math.isfinite(accuracy) else "–",

@@ -6,7 +6,8 @@ import time
 
 import streamlit as st
 
-# Keys of the session. When the page began to be drawn, and how long it last took.
+# Keys of the session: whether the person just came, to which page, when it began to be drawn, and
+# how long that last took.
 ARRIVED, PAGE, BEGAN, TOOK = "arrived", "page", "began", "took"
 
 

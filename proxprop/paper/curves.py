@@ -94,15 +94,13 @@ def validation_at_loss(contender: Contender, target: float) -> float:
     return fmean(accuracies) if accuracies else math.nan
 
 
-def accuracy_tested(contender: Contender, epoch: float | None = None) -> float:
-    """Return the test accuracy, mean over seeds; NaN where it was not measured for all.
+def accuracy_tested(contender: Contender, epoch: float) -> float:
+    """Return the test accuracy at `epoch`, mean over seeds; NaN unless all were tested there.
 
-    Args:
-        contender: Whose.
-        epoch: Where it has to have been measured; None for wherever a seed ended.
+    A seed is tested at its end alone.
     """
     known = [
-        seed.test_accuracy if epoch in (None, *seed.epoch[-1:]) else None
+        seed.test_accuracy if seed.epoch and seed.epoch[-1] == epoch else None
         for seed in contender.seeds
     ]
     return fmean(a for a in known if a is not None) if known and None not in known else math.nan

@@ -50,9 +50,10 @@ def test_time_of_an_epoch() -> None:
 
 def test_accuracies() -> None:
     one = contender(seed([1.0], test=0.5, validation=0.6), seed([1.0], test=0.7, number=1))
-    assert curves.accuracy_tested(one) == pytest.approx(0.6)
+    assert curves.accuracy_tested(one, 1) == pytest.approx(0.6)
+    assert math.isnan(curves.accuracy_tested(one, 2))
     assert curves.best_validation(one, 1) == pytest.approx(0.55)
-    assert math.isnan(curves.accuracy_tested(contender(seed([1.0]))))
+    assert math.isnan(curves.accuracy_tested(contender(seed([1.0])), 1))
 
 
 def test_accuracy_where_a_loss_is_reached() -> None:
