@@ -79,16 +79,16 @@ class ProximalFunction(torch.autograd.Function):
         needs_input, needs_weight, needs_bias, _ = ctx.needs_input_grad
         grad_input = weight_direction = bias_direction = None
         with torch.no_grad():
-            if needs_input:
-                factor = weight.to(grad_output.dtype)
-                grad_input = ctx.call.operation.input_gradient(input, factor, grad_output)
-                grad_input = grad_input.to(input.dtype)
             if needs_weight or needs_bias:
                 direction = _solve(input, grad_output, ctx.call)
                 if needs_weight and direction.weight is not None:
                     weight_direction = direction.weight.to(ctx.dtypes[0])
                 if needs_bias and direction.bias is not None:
                     bias_direction = direction.bias.to(ctx.dtypes[1])
+            if needs_input:  # after the solve, whose memory is more than anything else's
+                factor = weight.to(grad_output.dtype)
+                grad_input = ctx.call.operation.input_gradient(input, factor, grad_output)
+                grad_input = grad_input.to(input.dtype)
         directions = differentiable_once(
             grad_output, weight, grad_input, weight_direction, bias_direction
         )

@@ -15,7 +15,7 @@ from proxprop.core.gram import ConvGeometry, patch_gram, position_gram
 from proxprop.core.gram.patches import choose_system, default_precision
 from proxprop.core.linear import Direction, solved_status
 from proxprop.core.solvers.cg import DenseSystem, DualSystem, by_chunks, conjugate_gradient
-from proxprop.core.solvers.cholesky import Damped, damped_factor, escalated
+from proxprop.core.solvers.cholesky import Damped, damped_factor, escalated, solved
 from proxprop.core.solvers.precision import compute_dtype, is_traced
 from proxprop.settings import SolveSpec
 
@@ -124,17 +124,14 @@ def _primal(
     x: Tensor, grad_output: Tensor, geometry: ConvGeometry, spec: SolveSpec, with_bias: bool
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """D = G S⁻¹ with S = ÃᵀÃ + I/τ, per group."""
-    # First what backpropagation does anyway: Δ is still in the cache from the input's gradient,
-    # and x will be for the Gram.
-    dtype = default_precision(x, geometry).result
-    weight, bias = _accurate_gradient(x, grad_output, geometry, dtype)
     status = None
     if spec.solver == "cg":
         gram = patch_gram(x, geometry, bias=with_bias)
+        dtype = gram.dtype
     else:
         factor, status, _ = _accurate_factor(patch_gram, x, geometry, spec.damping(), with_bias)
-        if factor.dtype != dtype:
-            weight, bias = _accurate_gradient(x, grad_output, geometry, factor.dtype)
+        dtype = factor.dtype
+    weight, bias = _accurate_gradient(x, grad_output, geometry, dtype)
     gradient = weight.reshape(geometry.groups, weight.shape[0] // geometry.groups, -1)
     if with_bias:
         gradient = torch.cat([gradient, bias.view(geometry.groups, -1, 1)], dim=2)
@@ -142,7 +139,7 @@ def _primal(
         system = DenseSystem(gram, spec.damping())
         direction = conjugate_gradient(system, gradient, spec.cg_steps, spec.cg_rtol)
     else:
-        direction = torch.cholesky_solve(gradient.mT, factor, upper=True).mT
+        direction = solved(factor, gradient.mT).mT
     direction = direction.to(x.dtype)
     columns = weight[0].numel()
     return (
@@ -169,7 +166,8 @@ def _dual(
         ).to(x.dtype)
     else:
         factor, status, _ = _accurate_factor(position_gram, x, geometry, spec.damping(), with_bias)
-        dual = torch.cholesky_solve(rows.to(factor.dtype), factor, upper=True)
+        dual = solved(factor, rows.to(factor.dtype))
+        del factor  # not kept in memory beside the last product
     dual = dual.view(geometry.groups, samples, *positions, -1).permute(1, 0, 4, 2, 3)
     dual = dual.reshape(grad_output.shape)
     # Where the factor had to be float64, so has this product: Y is large along directions in which

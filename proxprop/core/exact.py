@@ -58,13 +58,18 @@ def dual_exact(rows: Tensor, grad_output: Tensor, damping: float, with_bias: boo
         Weight direction (m, d), bias direction (m,) if it trains, and the status of the solve.
     """
     inverse = _accurate_inverse("dual", rows, damping, with_bias)
+    status = inverse.status
     matrix, dtype = _in_product_type(inverse, rows, _DUAL_CONDITION_FOR_WIDE_PRODUCTS)
     rows, grad_output = rows.to(dtype), grad_output.to(dtype)
     if grad_output.shape[1] <= rows.shape[1]:
-        dual = matrix @ grad_output
-        return dual.mT @ rows, dual.sum(0) if with_bias else None, inverse.status
-    bias = grad_output.mT @ matrix.sum(1) if with_bias else None
-    return grad_output.mT @ (matrix @ rows), bias, inverse.status
+        left = matrix @ grad_output
+        bias = left.sum(0) if with_bias else None
+    else:
+        left = grad_output
+        bias = grad_output.mT @ matrix.sum(1) if with_bias else None
+        rows = matrix @ rows
+    del inverse, matrix  # not kept in memory beside the product
+    return left.mT @ rows, bias, status
 
 
 def primal_exact(rows: Tensor, grad_output: Tensor, damping: float, with_bias: bool) -> Parts:

@@ -12,9 +12,8 @@ no further copy.
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,15 +22,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from proxprop.core.gram.geometry import ConvGeometry
-from proxprop.core.solvers.precision import is_traced
+from proxprop.core.gram.waves import down_waves, half_waves, lag_inverse, real_lag_inverse
 
 ENDS = (False, True)
 
 # Elements of a block's spectrum: 2 MB in float32, a CPU core's second-level cache.
 _BLOCK_ELEMENTS = 1 << 19
 
-# Transform matrices kept: a network has a few convolutions of different sizes, each with about six.
-_KEPT = 64
+# Lags put in their places at a time, with a few arrays of their size beside the Gram; in at most so
+# many goes, each of which is a dozen operations.
+_ASSEMBLED_LAGS = 1 << 14
+_ASSEMBLIES = 8
 
 
 class Precision(NamedTuple):
@@ -124,28 +125,68 @@ def correlation_gram(
         Gram of shape (groups, d + margin, d + margin) with ``d = C · k_h · k_w``, ordered as a
         flattened weight.
     """
-    kernel = geometry.kernel_size
     vertical, horizontal = _axes(geometry, x.shape[3], x.shape[4])
-    lagged = autocorrelation(x, vertical, horizontal, precision).contiguous()
-    lines, row_lags, column_lags = _border(x.transpose(0, 1), vertical, horizontal, precision)
-    # Rows and columns are subtracted while the other axis is still one dimension of lags.
-    rows = torch.stack(_shifts(lagged, 3, kernel[0]), dim=2)  # (g, c, i, c', i', lag)
-    _subtract_lines(rows, row_lags, vertical)
+    lagged = autocorrelation(x, vertical, horizontal, precision)
+    images = x.transpose(0, 1)
+    row_lags, column_lags = _border_correlations(images, vertical, horizontal, precision)
     groups, channels = x.shape[1:3]
-    size = channels * kernel[0] * kernel[1]
+    size = channels * vertical.kernel * horizontal.kernel
     gram = lagged.new_empty(groups, size + margin, size + margin)
-    taps = gram[:, :size, :size].view(groups, *2 * (channels, *kernel))
-    for j, shifted in enumerate(_shifts(rows, 5, kernel[1])):
-        taps[:, :, :, j] = shifted
-    if horizontal.depth:
-        columns = lagged.new_zeros(groups, *2 * (channels, kernel[1]), lagged.shape[3])
-        _subtract_lines(columns, column_lags, horizontal)
-        columns = columns.mT.contiguous()  # (g, c, j, c', lag, j')
-        for i, shifted in enumerate(_shifts(columns, 4, kernel[0])):
-            taps[:, :, i] += shifted
-        if vertical.depth:
-            _add_corners(taps, lines, vertical, horizontal, precision)
+    taps = gram[:, :size, :size].view(groups, *2 * (channels, vertical.kernel, horizontal.kernel))
+    # The lags lie in the end of the Gram itself: a channel's are read before they are written over,
+    # since it has as many taps or more.
+    kept = gram.view(groups, -1)[:, -lagged[0].numel() :].view(lagged.shape)
+    lagged = kept.copy_(lagged)
+    for block in _channel_blocks(lagged):
+        _fill_rows(taps[:, block], lagged[:, block], row_lags[:, :, block], vertical)
+        _fill_columns(taps[:, block], column_lags[:, :, block], horizontal, lagged.shape[3])
+    del row_lags, column_lags
+    if vertical.depth and horizontal.depth:
+        _add_corners(taps, images, vertical, horizontal, precision)
     return gram
+
+
+def _channel_blocks(lagged: Tensor) -> Iterator[slice]:
+    """Blocks of channels whose lags are few enough for arrays of their shape beside the Gram."""
+    groups, channels = lagged.shape[:2]
+    few = _ASSEMBLED_LAGS // (groups * lagged[0, 0].numel())
+    count = max(few, -(-channels // _ASSEMBLIES))
+    return (slice(start, start + count) for start in range(0, channels, count))
+
+
+def _fill_rows(taps: Tensor, lagged: Tensor, row_lags: Tensor, vertical: _Axis) -> None:
+    """Write the patches of all positions in the plane but those in rows that are no output row.
+
+    Args:
+        taps: (g, c, i, j, c', i', j'), written.
+        lagged: Correlations of the images, (g, c, c', vertical lag, horizontal lag).
+        row_lags: Correlations of the rows at both ends, (2, g, c, depth, c', depth, lag).
+        vertical: The axis that the rows stick out of.
+    """
+    # Subtracted while the other axis is still one dimension of lags.
+    rows = torch.stack(_shifts(lagged, 3, vertical.kernel), dim=2)  # (g, c, i, c', i', lag)
+    _subtract_lines(rows, row_lags, vertical)
+    for j, shifted in enumerate(_shifts(rows, 5, taps.shape[3])):
+        taps[:, :, :, j] = shifted
+
+
+def _fill_columns(taps: Tensor, column_lags: Tensor, horizontal: _Axis, lags: int) -> None:
+    """Take away the patches in columns that are no output column.
+
+    Args:
+        taps: (g, c, i, j, c', i', j'), changed in place.
+        column_lags: Correlations of the columns at both ends, (2, g, c, depth, c', depth, lag).
+        horizontal: The axis that the columns stick out of.
+        lags: How many vertical lags there are.
+    """
+    if not horizontal.depth:
+        return
+    groups, channels, kernel, _, others = taps.shape[:5]
+    shape = groups, channels, horizontal.kernel, others, lags, horizontal.kernel
+    columns = taps.new_zeros(shape)  # (g, c, j, c', lag, j')
+    _subtract_lines(columns.mT, column_lags, horizontal)
+    for i, shifted in enumerate(_shifts(columns, 4, kernel)):
+        taps[:, :, i] += shifted
 
 
 def correlation_gram_flops(shape: Sequence[int], geometry: ConvGeometry) -> int:
@@ -164,10 +205,10 @@ def _shifts(lagged: Tensor, dim: int, kernel: int) -> list[Tensor]:
     return [lagged.narrow(dim, kernel - 1 - tap, kernel) for tap in range(kernel)]
 
 
-def _border(
+def _border_correlations(
     x: Tensor, vertical: _Axis, horizontal: _Axis, precision: Precision
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Copy and correlate the lines that patches without a position read.
+) -> tuple[Tensor, Tensor]:
+    """Correlate the lines that patches without a position read.
 
     Args:
         x: Images of shape (g, N, C, H, W).
@@ -176,26 +217,23 @@ def _border(
         precision: Types of the arithmetic.
 
     Returns:
-        Rows at the top and at the bottom, (2, g, N, C, depth, W); their autocorrelations,
-        (2, g, C, depth, C, depth, lag); those of the columns at the left and at the right.
+        Autocorrelations of the rows at the top and at the bottom, (2, g, C, depth, C, depth, lag);
+        those of the columns at the left and at the right.
     """
     rows, columns = vertical.edges(x, 3), horizontal.edges(x.mT, 3)
     if vertical == horizontal:  # many operations on little data: all four at once
-        lines = torch.stack(rows + columns)
-        both = _line_correlations(lines, vertical, precision)
-        return lines[:2], both[:2], both[2:]
-    lines, of_columns = torch.stack(rows), torch.stack(columns)
+        both = _line_correlations(torch.stack(rows + columns), vertical, precision)
+        return both[:2], both[2:]
     return (
-        lines,
-        _line_correlations(lines, horizontal, precision),
-        _line_correlations(of_columns, vertical, precision),
+        _line_correlations(torch.stack(rows), horizontal, precision),
+        _line_correlations(torch.stack(columns), vertical, precision),
     )
 
 
 def _line_correlations(lines: Tensor, along: _Axis, precision: Precision) -> Tensor:
     ends, groups, samples, channels, depth, size = lines.shape
     if depth == 0:
-        return lines
+        return lines.new_empty(ends, groups, channels, 0, channels, 0, 1)
     flat = lines.reshape(ends * groups, samples, channels * depth, size)
     lagged = line_correlation(flat, along, precision)
     return lagged.reshape(ends, groups, channels, depth, channels, depth, -1)
@@ -215,28 +253,29 @@ def _subtract_lines(taps: Tensor, correlations: Tensor, across: _Axis) -> None:
 
 
 def _add_corners(
-    taps: Tensor, lines: Tensor, vertical: _Axis, horizontal: _Axis, precision: Precision
+    taps: Tensor, x: Tensor, vertical: _Axis, horizontal: _Axis, precision: Precision
 ) -> None:
     """Put back the patches that are in no output row and in no output column: subtracted twice.
 
     Args:
         taps: (g, c, i, j, c', i', j'), changed in place.
-        lines: Rows at the top and at the bottom, (2, g, N, C, depth, W).
+        x: Images of shape (g, N, C, H, W).
         vertical: The axis that rows stick out of.
         horizontal: The axis that columns stick out of.
         precision: Types of the arithmetic.
     """
-    groups, samples, channels = lines.shape[1:4]
-    pixels = torch.stack(horizontal.edges(lines, 5), dim=1).to(precision.result)
+    groups, samples, channels = x.shape[:3]
+    ends = [end for rows in vertical.edges(x, 3) for end in horizontal.edges(rows, 4)]
+    pixels = torch.stack(ends).to(precision.result)
     flat = pixels.view(4 * groups, samples, -1)
     shape = (2, 2, groups, *2 * (channels, vertical.depth, horizontal.depth))
     products = (flat.mT @ flat).view(shape)
     # From pixels to taps one axis after the other, which takes fewer steps.
-    strips = products.new_zeros(2, groups, *2 * (channels, vertical.depth, horizontal.kernel))
-    for right, corner in zip(ENDS, products.unbind(1), strict=True):
-        for j, column in horizontal.overhang(right):
-            strips[:, :, :, :, j, :, :, j] += corner[:, :, :, :, column, :, :, column]
-    for bottom, strip in zip(ENDS, strips, strict=True):
+    for bottom, corners in zip(ENDS, products, strict=True):
+        strip = corners.new_zeros(groups, *2 * (channels, vertical.depth, horizontal.kernel))
+        for right, corner in zip(ENDS, corners, strict=True):
+            for j, column in horizontal.overhang(right):
+                strip[:, :, :, j, :, :, j] += corner[:, :, :, column, :, :, column]
         for i, row in vertical.overhang(bottom):
             taps[:, :, i, :, :, i] += strip[:, :, row, :, :, row]
 
@@ -292,10 +331,19 @@ def line_correlation(lines: Tensor, along: _Axis, precision: Precision) -> Tenso
     Returns:
         Correlations of shape (E, C, C, 2·lags + 1).
     """
+    batches, _, channels, _ = lines.shape
+    if batches > 1 and 2 * batches * along.half * channels**2 > _BLOCK_ELEMENTS:
+        return torch.cat([line_correlation(each[None], along, precision) for each in lines])
+    spectrum = _line_spectrum(lines, along, precision)
+    across = real_lag_inverse(along.lags, along.dilation, along.period, like=spectrum)
+    lagged = (across @ spectrum).view(batches, -1, channels, channels)
+    return lagged.permute(0, 2, 3, 1)
+
+
+def _line_spectrum(lines: Tensor, along: _Axis, precision: Precision) -> Tensor:
+    """Return cross-spectra of every pair of channels, (E, (frequency, part), C²)."""
     batches, samples, channels, width = lines.shape
     half = along.half
-    if batches > 1 and 2 * batches * half * channels**2 > _BLOCK_ELEMENTS:
-        return torch.cat([line_correlation(each[None], along, precision) for each in lines])
     count = max(1, math.ceil(2 * batches * samples * channels * half / _BLOCK_ELEMENTS))
     total = None
     for block in lines.chunk(count, dim=1):
@@ -304,10 +352,7 @@ def line_correlation(lines: Tensor, along: _Axis, precision: Precision) -> Tenso
         spectra = spectra.view(batches * half, 2, -1, channels)
         total = _added(total, _channel_products(spectra), precision)
     parts = [part.view(batches, half, -1) for part in _hermitian(total)]
-    spectrum = torch.stack(parts, dim=2).view(batches, 2 * half, channels**2)
-    across = real_lag_inverse(along.lags, along.dilation, along.period, like=spectrum)
-    lagged = (across @ spectrum).view(batches, -1, channels, channels)
-    return lagged.permute(0, 2, 3, 1)
+    return torch.stack(parts, dim=2).view(batches, 2 * half, channels**2)
 
 
 def _by_plane(x: Tensor, vertical: _Axis, horizontal: _Axis, precision: Precision) -> Tensor:
@@ -409,75 +454,3 @@ def _blocks(x: Tensor, samples: int) -> Iterator[Tensor]:
     """Split the batch into near-equal blocks of at most about ``samples``."""
     count = max(1, math.ceil(x.shape[0] / samples))
     yield from x.chunk(count)
-
-
-def _kept(build: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Keep the transform matrices built on the CPU: a step takes several, of a dozen operations.
-
-    They depend on sizes only. Elsewhere a kept tensor could outlive its CUDA graph. What is
-    defined with sizes and ``dtype=, device=`` is called with sizes and ``like=``.
-    """
-
-    @functools.lru_cache(maxsize=_KEPT)
-    def remembered(*sizes: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        # A tensor of inference mode could not be used in training later.
-        with torch.inference_mode(False), torch.no_grad():
-            return build(*sizes, dtype=dtype, device=device)
-
-    @functools.wraps(build)
-    def matrix(*sizes: int, like: Tensor) -> Tensor:
-        # Traced code and tensor subclasses (fake tensors) must not leave tensors of theirs here.
-        keep = not is_traced(like) and type(like) is Tensor and like.device.type == "cpu"
-        if keep:
-            return remembered(*sizes, dtype=like.dtype, device=like.device)
-        return build(*sizes, dtype=like.dtype, device=like.device)
-
-    return matrix
-
-
-@_kept
-def half_waves(
-    frequencies: int, length: int, period: int, *, dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    """Return the matrix from a real line to its half spectrum, rows ordered (frequency, part)."""
-    cos, sin = _waves(torch.arange(frequencies, device=device), length, period)
-    return torch.stack([cos, -sin], dim=1).view(2 * frequencies, length).to(dtype)
-
-
-@_kept
-def down_waves(period: int, length: int, *, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return the matrices that a complex line's real and its imaginary part are transformed by."""
-    cos, sin = _waves(torch.arange(period, device=device), length, period)
-    from_real, from_imag = torch.stack([cos, -sin], dim=1), torch.stack([sin, cos], dim=1)
-    return torch.stack([from_real, from_imag]).view(2, 2 * period, length).to(dtype)
-
-
-@_kept
-def lag_inverse(
-    lags: int, step: int, period: int, *, dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    """Return the matrix from a spectrum, ordered (part, frequency), to (part, lag)."""
-    cos, sin = _waves(torch.arange(-lags, lags + 1, device=device) * step, period, period)
-    return (torch.cat([torch.cat([cos, -sin], 1), torch.cat([sin, cos], 1)]) / period).to(dtype)
-
-
-@_kept
-def real_lag_inverse(
-    lags: int, step: int, period: int, *, dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    """Return the matrix from a real line's half spectrum, (frequency, part), to its lags."""
-    half = period // 2 + 1
-    cos, sin = _waves(torch.arange(-lags, lags + 1, device=device) * step, half, period)
-    frequency = torch.arange(half, device=device)
-    # Every frequency but 0 and the highest of an even period stands for two.
-    alone = (frequency == 0) | (2 * frequency == period)
-    weights = torch.where(alone, 1.0, 2.0).to(cos.dtype) / period
-    return torch.stack([cos * weights, -sin * weights], dim=2).view(2 * lags + 1, -1).to(dtype)
-
-
-def _waves(rows: Tensor, columns: int, period: int) -> tuple[Tensor, Tensor]:
-    """Return cos and sin of ``2π r c / period`` as (rows, columns)."""
-    products = torch.outer(rows, torch.arange(columns, device=rows.device))
-    # Reduced modulo the period in integers: exact angles for any image size.
-    angles = (products % period).to(torch.float64) * (2 * math.pi / period)
-    return angles.cos(), angles.sin()

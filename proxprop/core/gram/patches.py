@@ -98,7 +98,7 @@ def position_gram(
         pixels = pixels.reshape(geometry.groups, -1, grouped.shape[2])
         gram = pixels @ pixels.mT if gram is None else torch.baddbmm(gram, pixels, pixels.mT)
     assert gram is not None
-    return gram + 1.0 if bias else gram
+    return gram.add_(1.0) if bias else gram
 
 
 def choose_system(shape: Sequence[int], geometry: ConvGeometry, units: int, cg_steps: int) -> str:

@@ -99,10 +99,8 @@ def damped_factor(gram: Tensor, damping: float) -> Damped:
     diagonal = gram.diagonal(dim1=-2, dim2=-1)
     trace = diagonal.sum(-1)
     diagonal.add_(damping)
-    # Seen as an upper triangle in LAPACK's own order of elements, which takes no transposing.
     if host_can_read(gram):
-        with _serial(gram.shape[-1]):
-            factor, info = torch.linalg.cholesky_ex(gram.mT, upper=True)
+        factor, info = _host_factor(gram)
     else:
         factor, info = torch.linalg.cholesky_ex(gram.mT, upper=True)
     pivots = torch.where(info[..., None] == 0, factor.diagonal(dim1=-2, dim2=-1), 0.0)
@@ -151,7 +149,21 @@ def damped_inverse(gram: Tensor, damping: float) -> Damped:
             gram.new_tensor([each.condition for each in solved]),
         )
     factor, status, condition = damped_factor(gram, damping)
+    if host_can_read(factor):
+        return Damped(_inverse_of_factor(factor), status, condition)
     return Damped(torch.cholesky_inverse(factor, upper=True), status, condition)
+
+
+def solved(factor: Tensor, right: Tensor) -> Tensor:
+    """X with (UᵀU) X = right, for an upper factor (..., n, n) and right-hand sides (..., n, m).
+
+    On the host by two substitutions, where one call would copy the factor first.
+    """
+    if not host_can_read(factor):
+        return torch.cholesky_solve(right, factor, upper=True)
+    half: Tensor = torch.linalg.solve_triangular(factor.mT, right, upper=False)
+    torch.linalg.solve_triangular(factor, half, upper=True, out=half)
+    return half
 
 
 def exceeds(condition: Tensor | float, limit: float) -> bool:
@@ -188,32 +200,38 @@ def host_inverse(gram: Tensor, damping: float) -> Inverse:
     # What the stand-in takes for the trace where no factorisation should fail.
     trace = len(gram) * largest if told else float(diagonal.sum())
     diagonal.add_(damping)
-    factor = _host_factor(gram)
-    if factor is None:
+    factor, info = _host_factor(gram)
+    if int(info):
         condition = math.inf
     elif not told:
         least, most = factor.diagonal().aminmax()
         condition = (float(most) / float(least)) ** 2
-    if factor is not None and condition <= 0.1 / torch.finfo(gram.dtype).eps:  # see `judged`
+    if condition <= 0.1 / torch.finfo(gram.dtype).eps:  # see `judged`
         return Inverse(_inverse_of_factor(factor), SOLVED, condition)
     status = FALLBACK if math.isfinite(trace) else NON_FINITE
     scale = 1.0 / (damping + trace) if status == FALLBACK else math.nan
     return Inverse(torch.eye(len(gram), dtype=gram.dtype) * scale, status, condition)
 
 
-def _host_factor(system: Tensor) -> Tensor | None:
-    """The upper factor of a positive definite matrix whose lower triangle is read, or None.
+def _host_factor(systems: Tensor) -> tuple[Tensor, Tensor]:
+    """Write upper factors over positive definite matrices (..., n, n) on the host.
 
-    Its transpose is a matrix in LAPACK's own order of elements, which takes no transposing.
+    Their lower triangles are read. The factor is their transpose, a matrix in LAPACK's own order of
+    elements, so nothing is copied: beside a small network a second matrix would show in its memory.
+
+    Returns:
+        The factors, and LAPACK's verdict on each, 0 where there is one.
     """
-    with _serial(len(system)):
-        factor, info = torch.linalg.cholesky_ex(system.mT, upper=True)
-    return None if int(info) else factor
+    upper, info = systems.mT, torch.empty(systems.shape[:-2], dtype=torch.int32)
+    with _serial(systems.shape[-1]):
+        torch.linalg.cholesky_ex(upper, upper=True, out=(upper, info))
+    return upper, info
 
 
 def _inverse_of_factor(factor: Tensor) -> Tensor:
-    with _serial(len(factor)):
-        return torch.cholesky_inverse(factor, upper=True).mT
+    """Write the inverse over an upper factor (..., n, n) on the host."""
+    with _serial(factor.shape[-1]):
+        return torch.cholesky_inverse(factor, upper=True, out=factor).mT
 
 
 class _serial:

@@ -7,12 +7,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from proxprop.core.gram import ConvGeometry, patch_gram
-from proxprop.core.gram.correlation import (
-    down_waves,
-    half_waves,
-    lag_inverse,
-    real_lag_inverse,
-)
+from proxprop.core.gram.waves import down_waves, half_waves, lag_inverse, real_lag_inverse
 from tests.core.gram.cases import images
 from tests.reference import relative_error
 
