@@ -59,7 +59,7 @@ def test_a_budget_in_seconds_has_no_hidden_limit_of_epochs() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (["direction.tau=-1"], "direction.tau: must be finite and > 0"),
+        (["direction.tau=-1"], "direction.tau: must be > 0"),
         (["direction.tau=NaN"], "direction.tau: must be finite"),
         (["direction.taw=1"], "direction.taw: is not a field"),
         (["seed.x=1"], "seed"),

@@ -77,7 +77,7 @@ def test_torchrun(store: Store) -> None:
         [*command, "-m", "proxprop.train", "--lr", "-1"], capture_output=True, text=True
     )
     assert refused.returncode != 0
-    assert "optimizer.lr: must be finite and > 0" in refused.stderr
+    assert "optimizer.lr: must be > 0" in refused.stderr
 
 
 def test_what_cannot_be_shared_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

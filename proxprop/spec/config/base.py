@@ -135,10 +135,10 @@ def _in_words(detail: ErrorDetails) -> Problem:
         names.append(context.get("discriminator", "").strip("'"))
     shown = _shown(got)
     rules = {
-        "greater_than": f"must be finite and > {_bound(context.get('gt'))}",
-        "greater_than_equal": f"must be finite and ≥ {_bound(context.get('ge'))}",
-        "less_than": f"must be finite and < {_bound(context.get('lt'))}",
-        "less_than_equal": f"must be finite and ≤ {_bound(context.get('le'))}",
+        "greater_than": f"must be > {_bound(context.get('gt'))}",
+        "greater_than_equal": f"must be ≥ {_bound(context.get('ge'))}",
+        "less_than": f"must be < {_bound(context.get('lt'))}",
+        "less_than_equal": f"must be ≤ {_bound(context.get('le'))}",
         "finite_number": "must be finite",
         "literal_error": f"must be one of {context.get('expected')}",
         "float_type": "must be a number",

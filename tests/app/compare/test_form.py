@@ -100,7 +100,7 @@ def test_a_card_changes_its_own_contender_only(store: Store) -> None:
 def test_a_bad_value_is_refused_beside_its_card_and_nothing_starts(store: Store) -> None:
     at = unfold(open_page("compare"), "c2.card", "budget")
     turn(at, contender(at, 2), "direction.tau", "-1")
-    assert "Proximal step τ must be finite and > 0, got -1." in text(at)
+    assert "Proximal step τ must be > 0, got -1." in text(at)
     assert at.button(key="start").disabled
     at.text_input(key="task.text.batch_size").input("many").run()
     assert "Batch size N must be a whole number, got 'many'." in text(at)
