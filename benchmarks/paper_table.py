@@ -28,7 +28,7 @@ def fullest(name: str) -> Result | None:
 
 def _table(result: Result, words: str) -> str:
     first = result.contenders[0]
-    epochs = curves.common_epochs(result.contenders)
+    epochs = curves.common_epochs(curves.longest(result.contenders))
     target = curves.loss_at(first, epochs)
     seeds = max(len(one.seeds) for one in result.contenders)
     lines = [
@@ -42,10 +42,12 @@ def _table(result: Result, words: str) -> str:
     epoch, whole = curves.seconds_per_epoch(first, epochs), curves.seconds_at(first, epochs)
     for one in result.contenders:
         accuracy = 100 * curves.accuracy_tested(one, epochs)
+        mine = min(epochs, curves.common_epochs([one]) or epochs)
+        early = f" after {mine:g} epoch{'s' * (mine != 1)}" if mine < epochs else ""
         cells = [
-            f"{curves.loss_at(one, epochs):.3f}",
+            f"{curves.loss_at(one, mine):.3f}{early}",
             f"{accuracy:.1f} %" if math.isfinite(accuracy) else "–",
-            f"{curves.seconds_per_epoch(one, epochs) / epoch:.2f}×",
+            f"{curves.seconds_per_epoch(one, mine) / epoch:.2f}×",
             *(("–", "–") if one is first else _reached(one, target, whole)),
         ]
         lines.append(f"| {one.label} | {' | '.join(cells)} |")

@@ -47,7 +47,10 @@ def _arrival(line: Curve, plain: Curve) -> Tile:
         return Tile(line.label, value, f"{time}; ends at {number(line.loss)}", line.style)
     if line.diverged and not math.isfinite(line.loss):
         return _diverged(line)
-    note = f"ends at {number(line.loss)}, {_seconds(line.seconds)}"
+    early = ""
+    if line.epochs < plain.epochs:
+        early = f" after {number(line.epochs)} epoch{'s' * (line.epochs != 1)}"
+    note = f"ends at {number(line.loss)}{early}, {_seconds(line.seconds)}"
     return Tile(line.label, "not reached", note, line.style)
 
 

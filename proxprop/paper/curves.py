@@ -24,6 +24,13 @@ def comparable(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
     )
 
 
+def longest(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
+    """Return those whose plan has the most epochs: others are not meant to come to the same end."""
+    planned = {entry.key: entry.run_config.budget.epochs or 0.0 for entry in contenders}
+    most = max(planned.values(), default=0.0)
+    return tuple(entry for entry in contenders if planned[entry.key] == most)
+
+
 def common_epochs(contenders: Sequence[Contender]) -> float:
     """Return the last epoch that all have been evaluated at; those that diverged do not count."""
     lasts = [seed.epoch[-1] for entry in contenders for seed in entry.seeds if _alive(seed)]

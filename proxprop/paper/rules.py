@@ -90,10 +90,15 @@ class Race:
         )
 
 
-def on_race(rule: Callable[[Race], Finding | None], *keys: str) -> Rule:
+def on_race(rule: Callable[[Race], Finding | None], *keys: str, at_the_end: bool = False) -> Rule:
     """Return a rule on the contenders of these keys, all of the result's where none is given.
 
     It decides nothing before all have been through an epoch together.
+
+    Args:
+        rule: Decides on what they have been through together.
+        *keys: Of contenders, the rival last.
+        at_the_end: Whether those whose plan is shorter than the rival's are left out.
     """
 
     def decide(result: AnyResult) -> Decision | None:
@@ -103,6 +108,8 @@ def on_race(rule: Callable[[Race], Finding | None], *keys: str) -> Rule:
         known = [contender for contender in asked if contender is not None]
         if not known or len(known) < len(asked):
             return None
+        if at_the_end and len(whole := curves.longest(known)) > 1:
+            known = list(whole)
         entries = curves.comparable(known)
         epochs = curves.common_epochs(entries)
         if epochs < 1 or not all(entry.seeds for entry in entries):

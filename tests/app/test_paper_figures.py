@@ -71,6 +71,9 @@ def test_a_contender_that_never_gets_there_is_told() -> None:
     fast = contender("plain", seed((2.0, 1.0)), label="explicit", **PLAIN)
     tile = training_tiles(mlp(contenders=(fast, slow)))[1]
     assert (tile.value, tile.note) == ("not reached", "ends at 1.9, 10 s")
+    longer = contender("plain", seed((2.0, 1.5, 1.0)), label="explicit", **PLAIN)
+    tile = training_tiles(mlp(contenders=(longer, slow)))[1]
+    assert (tile.value, tile.note) == ("not reached", "ends at 1.9 after 1 epoch, 10 s")
 
 
 def test_seeds_make_a_mean_and_a_band() -> None:

@@ -50,3 +50,16 @@ def test_the_full_scale_takes_the_laptops_place_and_a_loss_may_not_be_reached(mo
     text = only(monkeypatch, laptop, full)
     assert text.count("CIFAR-10") == 1
     assert row(text, "implicit (exact)")[-2:] == ["not reached", "not reached"]
+
+
+def test_who_was_not_meant_to_train_as_long_stands_there_with_its_own_epochs(monkeypatch) -> None:
+    raw = recorded("mlp-main-laptop")
+    plain, _, short = raw["contenders"][:3]
+    short["config"]["budget"]["epochs"] = 2.0
+    (only_seed,) = short["seeds"]
+    for column in ("epoch", "train_loss", "validation_accuracy", "seconds"):
+        only_seed[column] = only_seed[column][:3]
+    text = only(monkeypatch, raw)
+    assert f"{plain['seeds'][0]['epoch'][-1]:g} epochs, 1 seed" in text
+    loss, accuracy, *_ = row(text, short["label"])
+    assert (loss, accuracy) == (f"{loss_of(only_seed):.3f} after 2 epochs", "–")

@@ -183,6 +183,22 @@ def test_validation_decides_where_some_were_tested_earlier() -> None:
         assert ("test accuracy" in found, "not trained out" in found) == (tested, not tested)
 
 
+def test_who_is_not_meant_to_train_as_long_is_left_out_of_accuracies() -> None:
+    ended = {"plain": seed([2.0] * 50, test=0.5)}
+    ended |= {key: seed([2.0] * 50, test=0.6) for key in ("exact", "cg5")}
+    found = result("mlp/main", {**ended, "cg3": seed([2.0] * 3)}, scale="full")
+    assert verdict("mlp-accuracy", found, scale="full") == P  # it is only behind
+    contenders = [
+        one.model_copy(update={"config": {**one.config, "budget": {"epochs": epochs}}})
+        for one in found.contenders
+        for epochs in [50.0 if one.key in ended else 20.0]
+    ]
+    planned = found.model_copy(update={"contenders": tuple(contenders)})
+    assert verdict("mlp-accuracy", planned, scale="full") == C
+    assert "cg3" not in words("mlp-accuracy", planned, scale="full")
+    assert "cg3" in words("precision-orders", planned, scale="full")
+
+
 def test_more_seeds_make_smaller_differences_count() -> None:
     def judge(seeds: int) -> str:
         def runs(test: float) -> list[Seed]:
