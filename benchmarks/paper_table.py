@@ -47,8 +47,14 @@ def _table(result: Result, words: str) -> str:
         cells = [
             f"{curves.loss_at(one, mine):.3f}{early}",
             f"{accuracy:.1f} %" if math.isfinite(accuracy) else "–",
-            f"{curves.seconds_per_epoch(one, mine) / epoch:.2f}×",
-            *(("–", "–") if one is first else _reached(one, target, whole)),
+            *(
+                ("–",) * 3  # of another race, on clocks of its own
+                if early
+                else (
+                    f"{curves.seconds_per_epoch(one, epochs) / epoch:.2f}×",
+                    *(("–", "–") if one is first else _reached(one, target, whole)),
+                )
+            ),
         ]
         lines.append(f"| {one.label} | {' | '.join(cells)} |")
     made = result.provenance

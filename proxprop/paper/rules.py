@@ -82,11 +82,15 @@ class Race:
             return f"{rival.label} diverged"
         if not at.n:
             return f"{mine.label} never comes to the {target:.3g} where {rival.label} ends"
-        share = seconds.mean / curves.seconds_at(rival, self.epochs)
+        share = (
+            f" and {seconds.mean / curves.seconds_at(rival, self.epochs):.2g} of its training time"
+        )
+        if len(curves.longest((mine, rival))) < 2:
+            share = ""  # of another race, on clocks of its own
         few = f", by {at.n} of {len(mine.seeds)} seeds" if at.n < len(mine.seeds) else ""
         return (
             f"{mine.label} is at {target:.3g}, where {rival.label} ends, after "
-            f"{_epochs(at.mean)} and {share:.2g} of its training time{few}"
+            f"{_epochs(at.mean)}{share}{few}"
         )
 
 
