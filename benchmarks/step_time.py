@@ -5,6 +5,7 @@ take turns, one step each, so that a machine that slows down slows all of them. 
 the ratio would be if time went by FLOPs (`proxprop.cost`), and of what the difference consists.
 ``--busy`` keeps one core busy with something else meanwhile. ``--cases MLP`` and then
 ``--cases ConvNet --merge`` write the same file in two shorter runs. Threads wait as a worker's do.
+``--memory`` measures only peak memory, which no other load changes, and renews it in the file.
 """
 
 from __future__ import annotations
@@ -57,8 +58,16 @@ def main() -> None:
     memory = keep_freed_memory() if device.type == "cpu" else "torch's caching allocator"
     name = f"step_time_{device.type}" + ("_quick" if arguments.quick else "")
     name += "_busy" if arguments.busy else ""
-    before = read_result(name, arguments.output) if arguments.merge else None
+    renewed = arguments.merge or arguments.memory
+    before = read_result(name, arguments.output) if renewed else None
     cases = [case for case in CASES if arguments.cases.lower() in case.name.lower()]
+    if arguments.memory and before:
+        for case in cases:
+            for contender, found in peaks(case, device).items():
+                before["cases"][case.name][contender].update(found)
+        before["memory_measured"] = environment(device)["date"]
+        console.print(write_result(name, before, arguments.output))
+        return
     results = {}
     for case in cases[:2] if arguments.quick else cases:
         rounds, splits = (4, 2) if arguments.quick else (rounds_of(case, arguments.rounds), 8)
@@ -125,10 +134,9 @@ def measure(case: Case, device: torch.device, rounds: int, splits: int) -> dict[
     found: dict[str, Any] = {name: {} for name in contenders}
     for name, ratios in time_ratios(steps, batches, device, rounds).items():
         found[name].update(ratios)
-    memory = {name: peak_bytes(entry, *batches[0]) for name, entry in contenders.items()}
+    for name, memory in peaks_of(contenders, batches).items():
+        found[name].update(memory)
     for name, contender in contenders.items():
-        found[name]["peak_bytes"] = memory[name]
-        found[name]["peak_ratio"] = memory[name] / memory["plain"]
         found[name]["split"] = split_of(contender, name, batches, device, splits)
         found[name]["flop_ratio"] = step_cost(contender.model, batches[0][0]).ratio
         if not bool(contender.loss.isfinite()):
@@ -147,6 +155,25 @@ def measure(case: Case, device: torch.device, rounds: int, splits: int) -> dict[
         ).items():
             found[name]["captured"] = ratios
     return found
+
+
+def peaks(case: Case, device: torch.device) -> dict[str, dict[str, float]]:
+    """Peak memory of one case, by contender, each after a few steps."""
+    batches = make_batches(case.batch_size, device, case.shape)
+    contenders = {name: Contender(case, settings, device) for name, settings in CONTENDERS.items()}
+    for contender in contenders.values():
+        for batch in batches[:3]:
+            contender.step(*batch)
+    return peaks_of(contenders, batches)
+
+
+def peaks_of(contenders: dict[str, Contender], batches: Batches) -> dict[str, dict[str, float]]:
+    """Peak memory of a step in bytes and over the plain one's."""
+    memory = {name: peak_bytes(entry, *batches[0]) for name, entry in contenders.items()}
+    return {
+        name: {"peak_bytes": peak, "peak_ratio": peak / memory["plain"]}
+        for name, peak in memory.items()
+    }
 
 
 def time_ratios(
@@ -268,6 +295,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=32, help="rounds of a case; default 32")
     parser.add_argument("--cases", default="", help="only cases whose name contains this")
     parser.add_argument("--merge", action="store_true", help="keep the file's other cases")
+    parser.add_argument("--memory", action="store_true", help="peak memory only")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the JSON")
     return parser.parse_args()
 
