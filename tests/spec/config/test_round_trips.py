@@ -208,5 +208,5 @@ def test_load_config_knows_the_kinds() -> None:
 
 
 def test_load_config_names_fields_without_the_kind() -> None:
-    with pytest.raises(ConfigError, match=r"^contenders\.1\.direction\.tau: must be finite"):
+    with pytest.raises(ConfigError, match=r"^contenders\.1\.direction\.tau: must be > 0"):
         load_config({"kind": "race", "contenders": [{}, {"direction": {"tau": 0}}]})
