@@ -82,11 +82,10 @@ class Race:
             return f"{rival.label} diverged"
         if not at.n:
             return f"{mine.label} never comes to the {target:.3g} where {rival.label} ends"
-        share = (
-            f" and {seconds.mean / curves.seconds_at(rival, self.epochs):.2g} of its training time"
-        )
-        if len(curves.longest((mine, rival))) < 2:
-            share = ""  # of another race, on clocks of its own
+        share = ""  # where they raced apart, on clocks of their own
+        if len(curves.longest((mine, rival))) == 2:
+            part = seconds.mean / curves.seconds_at(rival, self.epochs)
+            share = f" and {part:.2g} of its training time"
         few = f", by {at.n} of {len(mine.seeds)} seeds" if at.n < len(mine.seeds) else ""
         return (
             f"{mine.label} is at {target:.3g}, where {rival.label} ends, after "
@@ -273,7 +272,8 @@ def more_accurate(race: Race, rivals: int = 1) -> Finding | None:
     measured += f" (differences below {noise:.1%} are noise of the images alone)"
     trained_out = result.scale == "full" and race.epochs >= PAPER_EPOCHS
     if not trained_out:
-        measured += f"; not trained out as in the paper{_at_equal_loss(race)}"
+        measured += "; not trained out as in the paper"
+    measured += _at_equal_loss(race)
     if mine - theirs > noise and trained_out:
         return "confirmed", measured
     return "partly" if mine - theirs > -noise else "not confirmed", measured
