@@ -20,6 +20,7 @@ Words in a panel break at ``<wbr>`` where the panel is too narrow for them on on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +64,7 @@ def framed(
     data: list[dict[str, Any]],
     layout: dict[str, Any],
     size: Sizes,
-    margin: dict[str, float],
+    margin: Mapping[str, float],
     **hints: Any,
 ) -> go.Figure:
     """Return a figure in the common look.

@@ -8,53 +8,77 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from app.charts.theme import BLUE, DARK_LINES, GREY, VERMILION, template
+from app.charts.frame import axis, framed, scatter, segment, sizes
+from app.charts.theme import BLUE, VERMILION
 
-HEAD, FOOT = 34, 66  # pixels: legend above the bars, axis below
+HEAD, FOOT, ROW = 40, 66, 58  # pixels: names above the bars, axis below; of a layer
+BAR = 18  # pixels
+# What is drawn of a layer: name, measure, colour, and how far from the layer's middle.
+PAIR = (
+    ("implicit", "overshoot", BLUE, -0.19),
+    ("explicit, s = τ", "overshoot_matched", VERMILION, 0.19),
+)
 
 
-def overshoot_figure(measures: Sequence[dict[str, Any]], dark: bool = False) -> go.Figure:
-    """Return bars of what is left over, a pair for each hidden layer; bars start at 1."""
+def overshoot_figure(measures: Sequence[dict[str, Any]]) -> tuple[go.Figure, int]:
+    """Return bars of what is left over, a pair for each hidden layer; bars start at 1.
+
+    Args:
+        measures: Rows of a trace, one a layer; the last layer is asked for nothing.
+
+    Returns:
+        The figure, and how many pixels high it is drawn.
+    """
     hidden = [row for row in measures if row["overshoot_matched"] is not None]
-    names = [f"layer {row['layer']}" for row in hidden]
-    shades = DARK_LINES if dark else {}
-    figure = go.Figure()
-    for name, field, color in (
-        ("implicit", "overshoot", BLUE),
-        ("explicit, s = τ", "overshoot_matched", VERMILION),
-    ):
-        values = [row[field] for row in hidden]
-        figure.add_bar(
-            name=name,
-            y=names,
-            base=1,
-            x=[value - 1 for value in values],
-            customdata=values,
-            orientation="h",
-            marker_color=shades.get(color, color),
-            text=[f"{value:.3g}" for value in values],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}, " + name + ": %{customdata:.4g}<extra></extra>",
-        )
-    values = [row[field] for row in hidden for field in ("overshoot", "overshoot_matched")]
+    size = sizes(lecture=False)
+    data: list[dict[str, Any]] = []
+    shapes = [segment(1, x=(1, 1), dash="solid", width=1.5)]
+    for place, row in enumerate(hidden):
+        layer = f"layer {row['layer']}"
+        for name, field, color, beside in PAIR:
+            value, at = row[field], place + beside
+            data.append(
+                scatter(
+                    [value],
+                    [at],
+                    name=name,
+                    mode="markers+text",
+                    text=[f"{value:.3g}"],
+                    textposition="middle right" if value >= 1 else "middle left",
+                    cliponaxis=False,
+                    marker={"size": BAR, "opacity": 0, "color": color},  # to hover over
+                    line={"color": color, "dash": "solid", "width": BAR / 2},  # of its name
+                    hovertemplate=f"{layer}, {name}: {value:.4g}<extra></extra>",
+                    meta={"label": name, "about": {"layer": layer, "step": name}},
+                )
+            )
+            end = {"x0": 1, "x1": value, "y0": at, "y1": at, "xref": "x", "yref": "y"}
+            look = {"color": color, "width": BAR}
+            shapes.append({"type": "line", "layer": "between", "name": name, "line": look, **end})
+    values = [row[field] for row in hidden for _, field, _, _ in PAIR]
     low, high = math.log10(min([0.5, *values])), math.log10(max([2.0, *values]))
-    figure.add_vline(x=1, line={"color": GREY, "width": 1.5})
-    figure.update_layout(
-        template=template(dark),
-        height=HEAD + FOOT + 58 * len(hidden),
-        margin={"l": 70, "r": 20, "t": HEAD, "b": FOOT},
-        xaxis={
-            "title": {"text": "share left over<br>← helps · overshoots →", "font": {"size": 14}},
-            "type": "log",
-            "range": [low - 0.16, high + 0.16],
-            "tickvals": [factor * 10.0**power for power in range(-3, 9) for factor in _ticks(high)],
-        },
-        yaxis={"autorange": "reversed"},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
-        bargap=0.35,
-    )
-    return figure
+    layout = {
+        "hovermode": "closest",
+        "shapes": shapes,
+        "xaxis": axis(
+            size,
+            "share left over<br>← helps · overshoots →",
+            type="log",
+            range=[low - 0.16, high + 0.16],
+            tickvals=[factor * 10.0**power for power in range(-3, 9) for factor in _ticks(high)],
+        ),
+        "yaxis": axis(
+            size,
+            range=[len(hidden) - 0.5, -0.5],  # from the top down
+            tickvals=list(range(len(hidden))),
+            ticktext=[f"layer {row['layer']}" for row in hidden],
+            showgrid=False,
+        ),
+    }
+    margin = {"l": 70, "r": 20, "t": 6, "b": FOOT}
+    csv = ["share left over", "height"]
+    figure = framed(data, layout, size, margin, names="legend", csv=csv)
+    return figure, HEAD + FOOT + ROW * len(hidden)
 
 
 def _ticks(high: float) -> tuple[int, ...]:

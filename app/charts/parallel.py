@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 
-from app.charts.theme import DARK_LINES, PALETTES, LineStyle, template
+from app.charts.frame import MUTED, Sizes, framed, scatter, segment, sizes
+from app.charts.frame import axis as quiet_axis
+from app.charts.theme import LineStyle
 from app.components.notation import number
 
 Value = float | str | None
 HEAD, FOOT, HEIGHT = 34, 18, 320  # pixels
 LONG = 9  # letters of what finds room beside a lying axis on one line
 ROW, SIDE = 56, 62  # pixels from one lying axis to the next, and beside them
-# Behind words that lines run through: the page's own colour, a little transparent.
-HALO = {"light": "rgba(255, 255, 255, 0.85)", "dark": "rgba(20, 23, 28, 0.85)"}
+HALO = "rgba(255, 255, 255, 0.85)"  # behind words that lines run through: the page's own colour
 WIDE = 20.0  # the largest over the smallest value from which an axis is logarithmic
 
 
@@ -74,108 +75,96 @@ class Axis:
 
 
 def parallel(
-    axes: Sequence[Axis],
-    lines: Sequence[tuple[str, LineStyle]],
-    *,
-    dark: bool = False,
-    narrow: bool = False,
+    axes: Sequence[Axis], lines: Sequence[tuple[str, LineStyle]], *, narrow: bool = False
 ) -> go.Figure:
-    """Return the figure.
+    """Return the figure; `layout.height` says how high it is drawn.
 
     Args:
         axes: From left to right.
         lines: Name and look of each.
-        dark: For the dark theme.
         narrow: For a phone: the axes lie below each other, from the top down.
     """
-    shades, greys = DARK_LINES if dark else {}, PALETTES["dark" if dark else "light"]
-    figure = go.Figure()
+    size = sizes(lecture=False)
     heights = [axis.places() for axis in axes]
     order = list(range(len(axes)))
+    data = []
     for index, (name, style) in enumerate(lines):
         along = [places[index] for places in heights]
-        figure.add_scatter(
-            x=along if narrow else order,
-            y=order if narrow else along,
-            name=name,
-            mode="lines+markers",
-            connectgaps=True,
-            cliponaxis=False,
-            line={
-                "color": shades.get(style.color, style.color),
-                "dash": style.dash,
-                "width": 2.4,
-            },
-            customdata=[f"{axis.title}: {axis.text(axis.values[index])}" for axis in axes],
-            hovertemplate="%{customdata}",
+        data.append(
+            scatter(
+                along if narrow else order,
+                order if narrow else along,
+                name=name,
+                mode="lines+markers",
+                connectgaps=True,
+                cliponaxis=False,
+                line={"color": style.color, "dash": style.dash, "width": 2.4},
+                customdata=[f"{axis.title}: {axis.text(axis.values[index])}" for axis in axes],
+                hovertemplate="%{customdata}",
+            )
         )
+    words: list[dict[str, Any]] = []
+    shapes = []
     for place, axis in enumerate(axes):
-        if narrow:
-            _lying(figure, place, axis, greys, HALO["dark" if dark else "light"])
-        else:
-            _standing(figure, place, axis, greys, place == len(axes) - 1)
-    figure.update_layout(
-        template=template(dark),
-        showlegend=False,
-        hovermode="closest",
-        **(_narrow_layout(axes) if narrow else _wide_layout(axes)),
-    )
-    return figure
+        words += _lying(place, axis) if narrow else _standing(place, axis, place == len(axes) - 1)
+        ends, at = (0, 1), (place, place)
+        shapes.append(segment(1, x=ends if narrow else at, y=at if narrow else ends, dash="solid"))
+    layout = {
+        "hovermode": "closest",
+        "annotations": words,
+        "shapes": shapes,
+        **(_narrow_layout(len(axes), size) if narrow else _wide_layout(axes, size)),
+    }
+    side = SIDE if narrow else 70
+    return framed(data, layout, size, {"l": side, "r": side, "t": HEAD, "b": FOOT})
 
 
-def _standing(figure: go.Figure, place: int, axis: Axis, greys: dict[str, str], last: bool) -> None:
-    """Draw an axis upright; what is written along it stands beside it."""
-    line = {"color": greys["line"], "width": 1}
-    figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, layer="below", line=line)
+def _wide_layout(axes: Sequence[Axis], size: Sizes) -> dict[str, Any]:
+    across: dict[str, Any] = {
+        "tickvals": list(range(len(axes))),
+        "ticktext": [axis.title.replace(" ", "<br>", 1) for axis in axes],
+        "range": [0, max(1, len(axes) - 1)],
+        "side": "top",
+        "showgrid": False,
+        "fixedrange": True,
+    }
+    return {
+        "height": HEIGHT,
+        "xaxis": quiet_axis(size, **across),
+        "yaxis": quiet_axis(size, visible=False, range=[-0.08, 1.12], fixedrange=True),
+    }
+
+
+def _narrow_layout(count: int, size: Sizes) -> dict[str, Any]:
+    unseen: dict[str, Any] = {"visible": False, "fixedrange": True}
+    return {
+        "height": HEAD + FOOT + ROW * max(1, count - 1),
+        "xaxis": quiet_axis(size, range=[0, 1], **unseen),
+        "yaxis": quiet_axis(size, range=[count - 1, 0], **unseen),
+    }
+
+
+def _word(text: str, x: float, y: float, **look: Any) -> dict[str, Any]:
+    return {"text": text, "x": x, "y": y, "xref": "x", "yref": "y", "showarrow": False, **look}
+
+
+def _standing(place: int, axis: Axis, last: bool) -> Iterator[dict[str, Any]]:
+    """Return what is written along an upright axis, beside it."""
+    side = {"xshift": -7, "xanchor": "right"} if last else {"xshift": 7, "xanchor": "left"}
     for height, text in axis.marks().items():
-        figure.add_annotation(
-            x=place, y=height, text=text, showarrow=False, xshift=-7 if last else 7,
-            xanchor="right" if last else "left", yshift=9,
-            font={"size": 12, "color": greys["muted"]},
-        )  # fmt: skip
+        yield _word(text, place, height, yshift=9, opacity=MUTED, font={"size": 12}, **side)
 
 
-def _lying(figure: go.Figure, place: int, axis: Axis, greys: dict[str, str], halo: str) -> None:
-    """Draw an axis from left to right, its title over its middle and its ends beside it."""
-    line = {"color": greys["line"], "width": 1}
-    figure.add_shape(type="line", x0=0, x1=1, y0=place, y1=place, layer="below", line=line)
-    figure.add_annotation(
-        x=0.5, y=place, text=f"<b>{axis.title}</b>", showarrow=False, yanchor="bottom", yshift=3,
-        font={"size": 13}, bgcolor=halo,
-    )  # fmt: skip
+def _lying(place: int, axis: Axis) -> Iterator[dict[str, Any]]:
+    """Return the title over the middle of an axis from left to right, and its ends beside it."""
+    bold = {"yanchor": "bottom", "yshift": 3, "font": {"size": 13}, "bgcolor": HALO}
+    yield _word(f"<b>{axis.title}</b>", 0.5, place, **bold)
     for share, text in axis.marks().items():
         beside = {0.0: ("right", -7), 1.0: ("left", 7)}.get(share)
         anchor, shift = beside or ("center", 0)
         if beside and len(text) > LONG:
             text = text.replace(" ", "<br>", 1)
-        figure.add_annotation(
-            x=share, y=place, text=text, showarrow=False, xanchor=anchor, xshift=shift,
-            yanchor="middle" if beside else "top", yshift=0 if beside else -4,
-            font={"size": 12, "color": greys["muted"]}, bgcolor=None if beside else halo,
-        )  # fmt: skip
-
-
-def _wide_layout(axes: Sequence[Axis]) -> dict[str, Any]:
-    return {
-        "height": HEIGHT,
-        "margin": {"l": 70, "r": 70, "t": HEAD, "b": FOOT},
-        "xaxis": {
-            "tickvals": list(range(len(axes))),
-            "ticktext": [axis.title.replace(" ", "<br>", 1) for axis in axes],
-            "side": "top",
-            "showgrid": False,
-            "zeroline": False,
-            "tickangle": 0,
-            "fixedrange": True,
-        },
-        "yaxis": {"visible": False, "range": [-0.08, 1.12], "fixedrange": True},
-    }
-
-
-def _narrow_layout(axes: Sequence[Axis]) -> dict[str, Any]:
-    return {
-        "height": HEAD + FOOT + ROW * max(1, len(axes) - 1),
-        "margin": {"l": SIDE, "r": SIDE, "t": HEAD, "b": FOOT},
-        "xaxis": {"visible": False, "range": [0, 1], "fixedrange": True},
-        "yaxis": {"visible": False, "range": [len(axes) - 1, 0], "fixedrange": True},
-    }
+        below = {"yanchor": "middle"} if beside else {"yanchor": "top", "yshift": -4}
+        halo = {} if beside else {"bgcolor": HALO}
+        look = {"xanchor": anchor, "xshift": shift, "opacity": MUTED, "font": {"size": 12}}
+        yield _word(text, share, place, **look, **below, **halo)

@@ -10,7 +10,9 @@ import streamlit as st
 
 from app.charts.overshoot import overshoot_figure
 from app.components.notation import number
+from app.live.chart import show_figure
 
+LEFT_OVER = "What is left of the change asked of each layer"
 OVERSHOOT = (
     "Each hidden layer is asked to move its output z to z½. Drawn is the share of that distance "
     "left over after its weight step, ‖φ(θ⁺, a) − z½‖ / ‖φ(θ, a) − z½‖, for the implicit step and "
@@ -48,17 +50,9 @@ Row = dict[str, Any]  # of a trace: one layer's measures, or one check
 
 def overshoots(measures: Sequence[Row]) -> None:
     """Draw the overshoots, with what they mean and what they do not."""
-    st.subheader("What is left of the change asked of each layer", anchor=False)
-    st.plotly_chart(
-        overshoot_figure(measures, st.context.theme.type == "dark"),
-        theme=None,
-        key="overshoot",
-        config={
-            "displaylogo": False,
-            "modeBarButtons": [["toImage"]],
-            "toImageButtonOptions": {"format": "svg", "filename": "overshoot"},
-        },
-    )
+    st.subheader(LEFT_OVER, anchor=False)
+    figure, height = overshoot_figure(measures)
+    show_figure(figure, key="overshoot", title=LEFT_OVER, height=height, file="proxprop-overshoot")
     st.caption(OVERSHOOT)
 
 

@@ -10,6 +10,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from app.charts.parallel import parallel
+from app.charts.theme import template
 from app.components.machine import machine
 from app.components.notation import duration, number
 from app.components.run_titles import data_of, names_of, state_of
@@ -73,7 +74,8 @@ def report(store: Reading, runs: Sequence[Run], now: datetime | None = None) -> 
         parts += ["<h2>Where the settings differ</h2>", _table(heads, differing)]
         looks = [(escape(line.label), line.style) for line in lines]
         parts += ["<h2>Settings and results, a line a run</h2>"]
-        parts += [*_drawn([parallel(axes(lines), looks)], first=not drawn)]
+        figure = parallel(axes(lines), looks).update_layout(template=template(dark=False))
+        parts += [*_drawn([figure], first=not drawn)]
     parts += ["<h2>Where and when</h2>", _table(ABOUT, (_about(run, names) for run in runs))]
     for run in runs:
         parts += _settings(store, run, names[run.id])

@@ -11,7 +11,7 @@ from app.charts.contender_styles import stroke_css
 from app.charts.curves import Quantity, Trace
 from app.charts.parallel import parallel
 from app.components.side_by_side import MOST, Side, axes, differences, results, sides
-from app.live.chart import live_chart
+from app.live.chart import live_chart, show_figure
 from app.services import get_store
 from proxprop.runs.record import Run
 
@@ -35,12 +35,9 @@ QUANTITIES = (
         below=False,
     ),
 )
-HEIGHT = 360
-SAVE = {
-    "displaylogo": False,
-    "modeBarButtons": [["toImage"]],
-    "toImageButtonOptions": {"format": "svg", "filename": "parallel-coordinates"},
-}
+HEIGHT = 360  # pixels of the curves
+BAR = 32  # of it, of the buttons above a chart
+PARALLEL = "Settings and results, a line a run"
 
 
 def beside(chosen: Sequence[Run]) -> None:
@@ -53,13 +50,18 @@ def beside(chosen: Sequence[Run]) -> None:
         return
     st.subheader("Where they differ", anchor=False)
     st.html(difference_table(lines))
-    st.subheader("Settings and results, a line a run", anchor=False)
+    st.subheader(PARALLEL, anchor=False)
     names = [(escape(line.label), line.style) for line in lines]
-    dark = st.context.theme.type == "dark"
     for narrow, width in enumerate(("wide", "narrow")):  # the style shows the one that suits
         with st.container(key=f"parallel-{width}"):
-            figure = parallel(axes(lines), names, dark=dark, narrow=bool(narrow))
-            st.plotly_chart(figure, theme=None, key=f"runs.parallel-{width}", config=SAVE)
+            figure = parallel(axes(lines), names, narrow=bool(narrow))
+            show_figure(
+                figure,
+                key=f"runs.parallel-{width}",
+                title=PARALLEL,
+                height=figure.layout.height + BAR,
+                file="proxprop-parallel-coordinates",
+            )
     if len(lines) == MOST:
         st.caption(f"At most {MOST} lines are drawn.")
 

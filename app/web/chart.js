@@ -76,7 +76,9 @@ class Chart extends View {
     const runs = [...new Set(bound.map(({ run }) => run))]
     this.runs = runs
     const loading = runs.length > 0 && !window.Plotly
-    write(this.empty, loading ? 'Loading' : waiting(runs.map((run) => hub.run(run).status), data.empty))
+    const drawn = traces.some(({ x, meta }) => x?.length && !meta?.run) // it comes with its numbers
+    const words = drawn ? '' : waiting(runs.map((run) => hub.run(run).status), data.empty)
+    write(this.empty, loading ? 'Loading' : words)
     if (this.follow(runs, [...new Set(bound.map(({ series }) => series.split('/').slice(1, -1).join('/')))])) {
       // A part of one run says nothing about the next.
       if (choice.runs !== runs.join()) Object.assign(choice, { ranges: {}, runs: runs.join() })

@@ -6,7 +6,8 @@ import { menu } from './save.js'
 
 /** The elements of the bar; `choose`, `look` and `save` are called with what was pressed. */
 export function buildBar(data, { choose, look, save }) {
-  const { title, quantities, figure: { layout: { meta } } } = data
+  const { title, quantities, figure: { data: traces, layout: { meta } } } = data
+  const numbers = meta.csv || traces.some((trace) => trace.meta?.run !== undefined) // and no mere sketch of them
   const button = (name, attributes, click) => make('button', { type: 'button', ...attributes, onclick: click }, name)
   const group = (label, ...buttons) => make('div', { role: 'group', 'aria-label': label }, ...buttons)
   const quantity = ({ series, name }) => button(name, { 'data-quantity': series }, () => look(series))
@@ -21,7 +22,7 @@ export function buildBar(data, { choose, look, save }) {
     data.xSwitch && group('Horizontal axis', ...CLOCKS.map(axis)),
     meta.logs?.length > 0 && group('Vertical scale', log()),
     data.smoothing > 0 && group('Smoothing', smooth()),
-    menu(save),
+    menu(save, '', numbers ? undefined : ['svg', 'png']),
   ].filter(Boolean)
 }
 

@@ -86,9 +86,13 @@ export function figureOf(looked, { lines, hub, choice, theme, width, height, bef
   return { data, layout, panels, ranges }
 }
 
-/** The words of the figure, in two lines where the panel they stand in is too narrow for one. */
+/**
+ * The words of the figure, in two lines where the panel they stand in is too narrow for one. What
+ * stands over lines has the page's own colour behind it.
+ */
 function broken({ annotations = [], font: { size: usual } }, widths, theme) {
-  return annotations.map((note) => {
+  return annotations.map((given) => {
+    const note = given.bgcolor ? { ...given, bgcolor: `${theme.background}d9` } : given
     if (!note.text.includes('<wbr>')) return note
     const panel = Number(note.xref.match(/\d+/)?.[0] ?? 1) - 1
     const wide = textWidth(note.text.replace(/<[^>]*>/g, ''), note.font?.size ?? usual, theme.font, 600)

@@ -6,8 +6,8 @@ await stylesheet(import.meta.url)
 
 const HEAD = 34 // pixels of a drawing's title
 
-/** A menu with SVG, PNG and CSV; `save(format)` is called with the one chosen. */
-export function menu(save, name = '') {
+/** A menu of formats; `save(format)` is called with the one chosen. */
+export function menu(save, name = '', formats = ['svg', 'png', 'csv']) {
   const button = (format) => {
     const choose = () => {
       box.open = false
@@ -17,7 +17,7 @@ export function menu(save, name = '') {
   }
   const box = make('details', { class: 'pp-export' },
     make('summary', { title: 'Save what is drawn' }, 'export'),
-    make('div', {}, ...['svg', 'png', 'csv'].map(button)))
+    make('div', {}, ...formats.map(button)))
   box.addEventListener('focusout', (event) => {
     if (!box.contains(event.relatedTarget)) box.open = false
   })

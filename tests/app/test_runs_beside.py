@@ -133,7 +133,7 @@ def test_the_table_says_where_settings_differ_and_nothing_else(
 
 def test_two_chosen_runs_stand_beside_each_other(store: Store, seeds: list[str]) -> None:
     at = open_page("runs", run=f"{seeds[0]},{seeds[3]}")
-    (overlay,) = [
+    overlay, *coordinates = [
         json.loads(part.proto.json)
         for part in at.get("bidi_component")
         if "chart" in part.proto.component_name
@@ -143,6 +143,8 @@ def test_two_chosen_runs_stand_beside_each_other(store: Store, seeds: list[str])
         (seeds[3], "0/evaluations/train_loss"),
         (seeds[0], "0/evaluations/train_loss"),
     ]
+    names = [[trace["name"] for trace in drawn["figure"]["data"]] for drawn in coordinates]
+    assert names == [["explicit, η 0.05", "implicit (exact), η 1, τ 0.05"]] * 2
     assert "Where they differ" in text(at)
     assert at.button(key="delete").label == "Delete 2 runs"
 

@@ -182,15 +182,17 @@ def test_space_plays_and_jumps_reach_a_layer_whatever_motion_is_wanted(shared, m
 
 def test_ratios_on_the_page_are_the_cores(shared, trace):
     page = shared
+    page.locator(".st-key-overshoot").scroll_into_view_if_needed()
     page.wait_for_selector(".st-key-overshoot .js-plotly-plot")
     drawn = page.evaluate(
-        """() => Object.fromEntries(document.querySelector('.st-key-overshoot .js-plotly-plot').data
-             .map((bars) => [bars.name, Array.from(bars.text)]))"""
+        """() => document.querySelector('.st-key-overshoot .js-plotly-plot').data
+             .map(({ name, text, x }) => [name, text[0], x[0]])"""
     )
+    by_name = {name: [text for other, text, _ in drawn if other == name] for name, _, _ in drawn}
     hidden = [row for row in trace["measures"] if row["overshoot_matched"] is not None]
     assert len(hidden) == 2
-    assert drawn["implicit"] == [f"{row['overshoot']:.3g}" for row in hidden]
-    assert drawn["explicit, s = τ"] == [f"{row['overshoot_matched']:.3g}" for row in hidden]
+    assert by_name["implicit"] == [f"{row['overshoot']:.3g}" for row in hidden]
+    assert by_name["explicit, s = τ"] == [f"{row['overshoot_matched']:.3g}" for row in hidden]
     page.wait_for_selector("text=layer's own subproblem, not of training as a whole")
     checks = page.locator("[data-check]")
     assert checks.count() == len(trace["checks"]) == 5
@@ -198,11 +200,10 @@ def test_ratios_on_the_page_are_the_cores(shared, trace):
 
 
 def test_the_legend_of_the_overshoots_stands_between_their_title_and_the_bars(shared):
-    shared.wait_for_selector(".st-key-overshoot .js-plotly-plot")
-    plot = shared.locator(".st-key-overshoot .js-plotly-plot")
+    plot = shared.locator(".st-key-overshoot .pp-chart")
     title = shared.get_by_role("heading", name="What is left of the change asked").bounding_box()
-    legend = plot.locator(".legend").bounding_box()
-    bars = plot.locator(".barlayer").bounding_box()
+    legend = plot.locator(".pp-legend").bounding_box()
+    bars = plot.locator(".shapelayer path").last.bounding_box()
     assert title["y"] + title["height"] <= legend["y"]
     assert legend["y"] + legend["height"] <= bars["y"]
     assert legend["x"] + legend["width"] <= 1280

@@ -141,13 +141,16 @@ LAST = {**ROW, "layer": 2, "overshoot": None, "overshoot_matched": None}
 
 
 def test_bars_of_the_overshoot_start_at_one_and_carry_the_numbers():
-    figure = overshoot_figure([ROW, LAST])
-    implicit, explicit = figure.data
-    assert (implicit.base, explicit.base) == (1, 1)
-    assert list(implicit.y) == ["layer 1"]  # the last layer has no such problem
-    assert implicit.base + implicit.x[0] == pytest.approx(0.8)
-    assert explicit.base + explicit.x[0] == pytest.approx(5.0)
-    assert list(explicit.text) == ["5"]
+    figure, _ = overshoot_figure([ROW, LAST])
+    implicit, explicit = figure.data  # the last layer has no such problem
+    assert (implicit.x, explicit.x) == ((0.8,), (5.0,))
+    assert (implicit.text, explicit.text) == (("0.8",), ("5",))
+    assert explicit.meta["about"] == {"layer": "layer 1", "step": "explicit, s = τ"}
+    bars = {shape.name: (shape.x0, shape.x1, shape.y0) for shape in figure.layout.shapes[1:]}
+    assert bars == {
+        "implicit": (1, 0.8, implicit.y[0]),
+        "explicit, s = τ": (1, 5.0, explicit.y[0]),
+    }
 
 
 def test_the_table_of_measures_holds_the_traces_values():
