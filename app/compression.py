@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import file_util
 
 from app.live.assets import plotly_path
+from app.live.widgets import widget_scripts
 from proxprop.files import write_atomically
 from proxprop.paths import home
 
@@ -39,12 +40,13 @@ def compressed(path: Path) -> Path:
 
 
 def compress_ahead() -> None:
-    """Compress what every first visit asks for, so that nobody waits for it."""
+    """Compress what every first visit asks for, and pages soon after it: nobody waits for it."""
     root = Path(file_util.get_static_dir())
     index = (root / "index.html").read_text(encoding="utf-8")
     ours = [plotly_path()]
     theirs = [path for path in root.rglob("*") if path.name in index and _worthwhile(path)]
-    for path in ours + theirs:
+    later = [path for path in widget_scripts() if _worthwhile(path)]
+    for path in ours + theirs + later:
         try:
             compressed(path)
         except OSError:

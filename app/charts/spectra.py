@@ -18,6 +18,7 @@ from proxprop.spec.catalog.optimizers import solver_label
 LOW, HIGH = -2.0, 1.25  # of the factors, as on the quadratic
 GAINS = (1e-3, 1e3)
 MAX_LAYERS = 6
+MARKS = 60  # of a line's eigenvalues, at most
 DECADES = 5.0  # of the spectrum, from its largest; below, all factors are 1
 LECTURE, DESK = Sizes(24, 24, 2), Sizes(14, 13, 1)
 GROW = {False: 1.2, True: 1.5}  # how far type grows with the window, by lecture
@@ -85,19 +86,21 @@ def _lines(
             name=name,
             mode="lines+markers" if step == "cg" else "lines",
             line={"color": style.color, "dash": style.dash, "width": 2.5 * size.thick},
-            marker={"size": 7 if size.thick > 1 else 4},
+            marker={"size": 7 if size.thick > 1 else 4, "maxdisplayed": MARKS},
             hovertemplate=f"{name}: %{{y:.3g}} at λ = %{{x:.3g}}<extra></extra>",
             meta={
                 "label": short_name(step, response),  # the browser writes it beside the line
                 "about": {"layer": response.layer.name, "step": short_name(step, response)},
             },
         )
+    # All in one path: a picture of hundreds of marks is slow to draw.
+    foot, head = (GAINS[0] * 1.1, GAINS[0] * 2) if gain else (LOW + 0.02, LOW + 0.14)
     yield scatter(
-        values.tolist(),
-        [GAINS[0] * 1.5 if gain else LOW + 0.08] * len(values),
+        [x for value in values.tolist() for x in (value, value, None)],
+        [foot, head, None] * len(values),
         panel,
-        mode="markers",
-        marker={"symbol": "line-ns-open", "size": 9, "color": GREY, "line": {"width": 1}},
+        mode="lines",
+        line={"color": GREY, "width": 1},
         hovertemplate="eigenvalue %{x:.3g}<extra></extra>",
     )
 

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app.components.notation import count
+from app.components.tables import show_table
 from app.forms.settings import CHOICES
 from proxprop.data.preview import dataset_shape
 from proxprop.spec.catalog.models import MODELS, LayerRow
@@ -17,7 +18,7 @@ def show_layers(config: RunConfig | None) -> None:
     if config is None:
         st.caption("The layers are listed once the settings above can be read.")
     elif rows := layer_rows(config):
-        st.dataframe(layer_frame(rows, config), hide_index=True, width="stretch", height="content")
+        show_table(layer_frame(rows, config), "Layers of the network")
     else:
         st.caption("The layers are listed once the images can be read.")
 

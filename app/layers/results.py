@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.charts.overshoot import overshoot_figure
 from app.components.notation import number
+from app.components.tables import table_html
 from app.live.chart import show_figure
 
 LEFT_OVER = "What is left of the change asked of each layer"
@@ -70,17 +71,9 @@ def checks(rows: Sequence[Row]) -> None:
 def measures_table(measures: Sequence[Row]) -> None:
     """Show the table of measures."""
     st.subheader("Measures of this step", anchor=False)
-    st.html(measures_html(measures))
+    st.html(table_html(measures_frame(measures), "Measures of this step"))
     if any(row.get("cg_residuals") for row in measures):
         st.caption(RESIDUAL)
-
-
-def measures_html(measures: Sequence[Row]) -> str:
-    """Return the table of measures for the page; a small screen scrolls in it."""
-    with pd.option_context("display.max_colwidth", None):
-        table = measures_frame(measures).to_html(border=0)
-    region = 'class="differences" tabindex="0" role="region" aria-label="Measures of this step"'
-    return f"<div {region}>{table}</div>"
 
 
 def measures_frame(measures: Sequence[Row]) -> pd.DataFrame:

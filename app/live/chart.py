@@ -14,6 +14,7 @@ from app.charts.curves import Quantity, Trace, curves
 from app.charts.theme import template
 from app.live.assets import plotly_url
 from app.live.component import mount
+from app.live.widgets import widget_urls
 
 XAxis = Literal["step", "epoch", "seconds"]
 
@@ -140,5 +141,6 @@ def _nothing() -> None:
 
 
 def preload() -> None:
-    """Fetch the chart library while the page is idle, so that the first point is drawn at once."""
-    mount("preload", {"plotly": plotly_url()}, key="preload", height=1)
+    """Fetch what later pages need while this one is read, so that they are drawn at once."""
+    data = {"plotly": plotly_url(), "widgets": widget_urls()}
+    mount("preload", data, key="preload", height=1)

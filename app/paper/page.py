@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.components.links import link_row
 from app.components.notation import PAPER, as_written, number
+from app.components.tables import show_table
 from app.components.tiles import tile_row
 from app.guard import guard
 from app.paper import claims, run_here, tiles
@@ -125,7 +126,7 @@ def details(recording: Recording | None) -> None:
     result = recording.result
     if isinstance(result, Result):
         with st.expander("Numbers of every contender", icon=":material/table_rows:"):
-            st.dataframe(contender_table(result), hide_index=True, width="stretch")
+            show_table(contender_table(result), "Numbers of every contender")
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         st.subheader("Where this differs from the paper", anchor=False)

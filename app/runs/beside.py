@@ -97,9 +97,9 @@ def difference_table(lines: Sequence[Side]) -> str:
         + "</tr>"
         for label, values in rows
     )
-    places = [f".differences th:nth-child({index + 2}) i" for index in range(len(lines))]
+    places = [f".proxprop-table th:nth-child({index + 2}) i" for index in range(len(lines))]
     return (
         f"{stroke_css(places, [line.style for line in lines])}"
-        '<div class="differences" tabindex="0" role="region" aria-label="Where they differ">'
+        '<div class="proxprop-table" tabindex="0" role="region" aria-label="Where they differ">'
         f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )

@@ -14,6 +14,7 @@ from app.components.notation import as_written, count, number
 from app.components.recorded import recorded_label
 from app.components.run_settings import offered_runs, single_config
 from app.components.run_titles import config_of, data_of, title_of
+from app.components.tables import show_table
 from app.live.chart import show_figure
 from app.questions import QuestionFailed
 from app.services import get_store
@@ -66,7 +67,7 @@ def real_layers(state: StabilityState) -> None:
     with st.container(key="below"):
         st.markdown(CAPTION)
         with st.expander("Numbers of each layer", icon=":material/table_rows:"):
-            st.dataframe(layer_table(responses), hide_index=True, width="stretch")
+            show_table(layer_table(responses), "Numbers of each layer")
             st.caption(
                 "Measured in float64 on the first training batch of "
                 f"{count(spectra.samples)} samples ({data_of(question.config)}). The Gram ÃᵀÃ is a "

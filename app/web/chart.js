@@ -127,6 +127,12 @@ class Chart extends View {
     this.choose({})
   }
 
+  /** Drawing sets the height, which is reported once more. */
+  resized() {
+    const { width, height } = this.drawn?.layout ?? {}
+    if (width !== this.box.clientWidth || height !== this.box.clientHeight) this.later()
+  }
+
   later() {
     this.due = true
     if (this.inSight) super.later()

@@ -5,6 +5,7 @@ import { Spots, around } from './spots.js'
 
 const SAMPLES = 24 // places along a line that are tried
 const ALIKE = 1500 // cost of a name where its line runs together with another
+const STEP = 3 // pixels between the points of a line that names keep off
 const STROKES = { solid: '━', dash: '╍', longdash: '━', dot: '┅' }
 
 /** The way of a line in the pixels of its panel, as far as it is near. */
@@ -14,6 +15,16 @@ function wayOf({ x, y }, { left, top, width, height, toX, toY }) {
     .filter((point) => point.every(Number.isFinite))
     .map(([px, py]) => [Math.max(-30, Math.min(width + 30, px)), Math.max(-30, Math.min(height + 30, py))])
     .toSorted(([a], [b]) => a - b)
+    .filter(farFromKept())
+}
+
+/** Says of points in turn whether each is a step away from the last that was kept. */
+function farFromKept(last = [-Infinity, 0]) {
+  return (point) => {
+    const far = Math.hypot(point[0] - last[0], point[1] - last[1]) >= STEP
+    if (far) last = point
+    return far
+  }
 }
 
 function spotsOf(ways, { width, height }) {

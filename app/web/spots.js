@@ -49,7 +49,9 @@ export class Spots {
     let best = null
     for (const [x, y, own = 0] of candidates) {
       const box = { x0: x, y0: y, x1: x + width, y1: y + height }
-      const cost = this.covered(box, owner) + 1e3 * this.outside(box) + own
+      const least = 1e3 * this.outside(box) + own
+      if (best && least >= best.cost) continue
+      const cost = least + this.covered(box, owner)
       if (!best || cost < best.cost) best = { box, cost }
       if (cost === 0) break
     }

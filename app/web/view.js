@@ -40,7 +40,7 @@ export class View {
     this.root = make(tag, { class: `pp-${name}`, ...attributes })
     parent.append(this.root)
     this.end = new AbortController()
-    this.resizing = new ResizeObserver(() => this.later())
+    this.resizing = new ResizeObserver(() => this.resized())
     this.resizing.observe(this.root)
     this.listen(window, 'resize', () => this.later())
   }
@@ -74,6 +74,10 @@ export class View {
   /** Draw with the next frame. */
   later() {
     drawSoon(this)
+  }
+
+  resized() {
+    this.later()
   }
 
   /** How far type grows: on a larger window the same words fill the same share of the screen. */

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,18 @@ def text(at: AppTest) -> str:
     """Return every sentence on the page."""
     kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error")
     return "\n".join(str(item.value) for kind in kinds for item in getattr(at, kind))
+
+
+def table(at: AppTest, label: str) -> dict[str, list[str]]:
+    """Return the columns of a small table, by their heads."""
+    (html,) = [
+        part.proto.body for part in at.get("html") if f'aria-label="{label}"' in part.proto.body
+    ]  # type: ignore[attr-defined]
+    head, *rows = [
+        [unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+        for row in re.findall(r"<tr.*?</tr>", html, re.DOTALL)
+    ]
+    return dict(zip(head, map(list, zip(*rows, strict=True)), strict=True))
 
 
 def components(at: AppTest, name: str) -> list[dict[str, Any]]:

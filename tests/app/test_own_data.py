@@ -12,7 +12,7 @@ from app.components.notation import as_written
 from app.forms.settings import SETTINGS
 from proxprop.data import images, layout, tables
 from proxprop.runs.store import Store
-from tests.app.conftest import open_page, query, text, unfold
+from tests.app.conftest import open_page, query, table, text, unfold
 from tests.data.crafted import Files, bars, write_folder, write_zip
 
 CLASSES: Files = {f"{name}/{i}.png": bars(i) for name in ("cat", "*dog*") for i in range(100)}
@@ -59,7 +59,7 @@ def test_a_table_shows_its_own_settings(store: Store, tmp_path: Path) -> None:
     at.text_input(key="text.data.label").input("c").run()
     assert "300 rows in 3 classes: 0 100, 1 100, 2 100." in words(at)
     assert query(at)["data.label"] == "c"
-    assert list(at.dataframe[0].value["output"])[-1] == "3"
+    assert table(at, "Layers of the network")["output"][-1] == "3"
     with pytest.raises(KeyError):
         at.selectbox(key="choice.data.split")
 

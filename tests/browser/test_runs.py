@@ -116,7 +116,7 @@ def test_a_chosen_run_shows_its_curve(page, place, ended):
         """(document.querySelector('.st-key-runs-overlay .js-plotly-plot')?.data ?? [])
            .some(({ x }) => x?.length)"""
     )
-    assert page.locator(".differences").count() == 0
+    assert page.locator(".proxprop-table").count() == 0
 
 
 def test_two_chosen_runs_stand_beside_each_other_and_go_into_a_report(page, place, ended, tmp_path):
@@ -126,7 +126,7 @@ def test_two_chosen_runs_stand_beside_each_other_and_go_into_a_report(page, plac
         """(document.querySelector('.st-key-runs-overlay .js-plotly-plot')?.data ?? [])
            .filter(({ x }) => x?.length).length === 2"""
     )
-    assert page.locator(".differences thead th").all_text_contents()[1] == "The newer one"
+    assert page.locator(".proxprop-table thead th").all_text_contents()[1] == "The newer one"
     with page.expect_download() as caught:
         page.get_by_text("Report (HTML)").click()
     report = tmp_path / "report.html"

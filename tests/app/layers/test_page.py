@@ -7,9 +7,10 @@ import pytest
 from app.charts.activations import activations
 from app.charts.overshoot import overshoot_figure
 from app.components import answers
+from app.components.tables import table_html
 from app.layers import step
 from app.layers.along import MEANINGS, ROWS
-from app.layers.results import measures_frame, measures_html
+from app.layers.results import measures_frame
 from app.questions import QuestionFailed
 from proxprop.spec.config import RunConfig
 from proxprop.spec.events import Artifact
@@ -164,8 +165,8 @@ def test_the_table_of_measures_holds_the_traces_values():
 
 
 def test_the_table_of_measures_is_a_table_that_scrolls_on_a_phone():
-    table = measures_html([{**ROW, "cg_residuals": [0.123] * 12}])
-    assert table.startswith('<div class="differences" tabindex="0" role="region"')
+    table = table_html(measures_frame([{**ROW, "cg_residuals": [0.123] * 12}]), "Measures")
+    assert table.startswith('<div class="proxprop-table" tabindex="0" role="region"')
     assert table.count("0.123") == 12
     assert "<th>CG residual ‖r‖ / ‖G‖, by iteration</th>" in table
 

@@ -18,7 +18,7 @@ from proxprop.runs.record import Run
 from proxprop.runs.store import Store
 from proxprop.spec.config import RunConfig, from_query
 from proxprop.spec.sweeping import MapPayload, default_sweep
-from tests.app.conftest import known_run, open_page, query, text
+from tests.app.conftest import known_run, open_page, query, table, text
 from tests.app.stability.conftest import SWEEP, known_sweep
 
 
@@ -73,14 +73,14 @@ def test_layers_show_the_measured_numbers(
         "Network, implicit": "η < 5.38",
         "Its implicit layers alone": "η < 336",
     }
-    table = at.dataframe[0].value
-    assert table["layer"].tolist() == ["linear1", "linear2"]
-    assert table["weight step"].tolist() == ["implicit", "explicit"]
-    assert table["own limit 2/λ_max"].tolist() == ["0.25", "0.5"]
-    assert table["condition at τ"].tolist() == ["2.5", "1"]
+    numbers = table(at, "Numbers of each layer")
+    assert numbers["layer"] == ["linear1", "linear2"]
+    assert numbers["weight step"] == ["implicit", "explicit"]
+    assert numbers["own limit 2/λ_max"] == ["0.25", "0.5"]
+    assert numbers["condition at τ"] == ["2.5", "1"]
     # τ = s = .5: factors −3 and 0 explicit, .2 and .5 implicit, energies .64 and .36.
-    assert table["left over, explicit"].tolist() == ["2.4", "1"]
-    assert table["left over, implicit"].tolist() == ["0.34", "0.333"]
+    assert numbers["left over, explicit"] == ["2.4", "1"]
+    assert numbers["left over, implicit"] == ["0.34", "0.333"]
     assert "not training" in text(at)
     assert "Left over: the share of the change asked" in text(at)
     assert "above 1 the step overshoots" in text(at)

@@ -14,7 +14,7 @@ from proxprop.analysis.questions import CostQuestion
 from proxprop.runs.store import Store
 from proxprop.spec.config import DirectionConfig, RunConfig
 from proxprop.spec.controls import Control
-from tests.app.conftest import ROOT, dials, known_run, open_page, query, text, turn, unfold
+from tests.app.conftest import ROOT, dials, known_run, open_page, query, table, text, turn, unfold
 
 
 def draft(at: AppTest) -> Draft:
@@ -42,9 +42,10 @@ def test_link_restores_every_control(store: Store) -> None:
     }
     at = open_page("train", **link)
     assert query(at) == link
-    assert list(at.dataframe[0].value["output"]) == ["12", "9", "2"]
-    assert list(at.dataframe[0].value["parameters"]) == ["36", "117", "20"]
-    assert list(at.dataframe[0].value["weight step"]) == ["implicit", "implicit", "explicit"]
+    layers = table(at, "Layers of the network")
+    assert layers["output"] == ["12", "9", "2"]
+    assert layers["parameters"] == ["36", "117", "20"]
+    assert layers["weight step"] == ["implicit", "implicit", "explicit"]
     unfold(at, "data", "model", "budget")
     assert query(at) == link
     assert at.selectbox(key="choice.data.name").value == "moons"
