@@ -15,6 +15,7 @@ import secrets
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +75,8 @@ class Hall:
         watched: The run that gets a point twice a second.
         training: The run that trains.
         scenes: When each scene was put on stage, by link.
-        arrived: How late each follower who was there heard of each scene.
-        drawn: How late each follower's page was drawn, by scene.
+        arrived: How late each follower who was there heard of a scene, by link.
+        drawn: How late each follower's page was drawn.
         written: When each point was written, by step.
         seen: How late each follower saw a point.
         turns: Numbers of showings.
@@ -86,7 +87,7 @@ class Hall:
     watched: str
     training: str
     scenes: dict[str, float] = field(default_factory=dict)
-    arrived: list[float] = field(default_factory=list)
+    arrived: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     drawn: list[float] = field(default_factory=list)
     written: dict[int, float] = field(default_factory=dict)
     seen: list[float] = field(default_factory=list)
@@ -105,7 +106,7 @@ class Hall:
                 shown = self.scenes.get(link, 0.0)
                 there = shown > joined  # else it was on stage already when this one came
                 if there:
-                    self.arrived.append(time.monotonic() - shown)
+                    self.arrived[link].append(time.monotonic() - shown)
                 if going is not None:
                     going.cancel()  # a browser moves on, too
                 going = asyncio.create_task(self._go(page, link, shown if there else None))
@@ -189,9 +190,11 @@ class Hall:
 
     def figures(self) -> str:
         """Return how late the last of the followers was."""
+        last = sorted(map(max, self.arrived.values()), reverse=True)
         return (
-            f"{len(self.scenes)} scenes heard of within {max(self.arrived):.2f} s by the last "
-            f"(median {median(self.arrived):.3f} s), opened and drawn within "
+            f"{len(self.scenes)} scenes heard of by the last within {last[0]:.2f} s (within "
+            f"{median(last):.2f} s of half of them; latest "
+            f"{', '.join(f'{late:.2f}' for late in last[:4])}), opened and drawn within "
             f"{max(self.drawn):.1f} s (median {median(self.drawn):.1f} s); points seen within "
             f"{max(self.seen):.2f} s (median {median(self.seen):.3f} s)"
         )

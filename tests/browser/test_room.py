@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 
 from proxprop.runs.process import Process
 from proxprop.runs.store import Store
@@ -108,7 +108,11 @@ def test_three_followers_see_page_run_view_slider_and_stage(room, browser, page,
         act()
         times = []
         for window in (page, *following):
-            window.wait_for_function(f"window.saw?.what === '{what}'")
+            try:
+                window.wait_for_function(f"window.saw?.what === '{what}'")
+            except TimeoutError:
+                where = [other.url.removeprefix(room.url) for other in (page, *viewers)]
+                pytest.fail(f"{what}: not shown at {window.url}; the windows are at {where}")
             times.append(window.evaluate("window.saw.time"))
         late = (max(times) - times[0]) / 1000
         with capsys.disabled():
