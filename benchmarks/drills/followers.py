@@ -80,7 +80,8 @@ class Hall:
         written: When each point was written, by step.
         seen: How late each follower saw a point.
         turns: Numbers of showings.
-        listening: Followers who are there.
+        listening: Followers who hear of scenes.
+        watching: Followers who have what was recorded before they came.
     """
 
     dashboard: Dashboard
@@ -93,6 +94,7 @@ class Hall:
     seen: list[float] = field(default_factory=list)
     turns: Iterator[int] = field(default_factory=itertools.count)
     listening: int = 0
+    watching: int = 0
 
     async def listen(self, page: Page, cookie: str) -> None:
         """Follow the presenter: open on one's own page whatever is put on stage."""
@@ -127,6 +129,7 @@ class Hall:
         events = await open_events(self.dashboard, address, cookie)
         try:
             await events.next("update")
+            self.watching += 1
             while True:
                 update = await events.next("update")
                 _, found, news = update.partition(f'"{self.watched}":'.encode())
@@ -150,7 +153,7 @@ class Hall:
 
     async def present(self, followers: int) -> None:
         """Put a scene on stage once all are there, another every ten seconds."""
-        while self.listening < followers:
+        while min(self.listening, self.watching) < followers:
             await asyncio.sleep(0.05)
         cookie = cookies(secrets.token_hex(16), WORDS)
         lectures = shelf.shipped().items()
@@ -168,6 +171,7 @@ class Hall:
     async def phase(self, count: int, seconds: float) -> Phase:
         """Let so many follow for a while, and then leave."""
         store, gate = self.dashboard.store(), asyncio.Semaphore(ARRIVING)
+        self.watching = 0
         browsers = [cookies(secrets.token_hex(16)) for _ in range(count)]
 
         async def arrive(cookie: str) -> Page:
