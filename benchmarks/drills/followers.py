@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 import os
 import re
 import secrets
@@ -78,10 +79,12 @@ class Hall:
         arrived: How late each follower who was there heard of a scene, by link.
         drawn: How late each follower's page was drawn.
         written: When each point was written, by step.
-        seen: How late each follower saw a point.
+        seen: How late each follower saw a point once all were there.
+        arriving: The same while others still came.
         turns: Numbers of showings.
         listening: Followers who hear of scenes.
         watching: Followers who have what was recorded before they came.
+        complete: Since when all are there.
     """
 
     dashboard: Dashboard
@@ -92,9 +95,11 @@ class Hall:
     drawn: list[float] = field(default_factory=list)
     written: dict[int, float] = field(default_factory=dict)
     seen: list[float] = field(default_factory=list)
+    arriving: list[float] = field(default_factory=list)
     turns: Iterator[int] = field(default_factory=itertools.count)
     listening: int = 0
     watching: int = 0
+    complete: float = math.inf
 
     async def listen(self, page: Page, cookie: str) -> None:
         """Follow the presenter: open on one's own page whatever is put on stage."""
@@ -136,7 +141,8 @@ class Hall:
                 if found and (steps := LAST_STEP.search(news)):
                     written = self.written.get(int(steps[1]))
                     if written is not None:
-                        self.seen.append(time.monotonic() - written)
+                        points = self.seen if written > self.complete else self.arriving
+                        points.append(time.monotonic() - written)
         finally:
             events.close()
 
@@ -155,6 +161,7 @@ class Hall:
         """Put a scene on stage once all are there, another every ten seconds."""
         while min(self.listening, self.watching) < followers:
             await asyncio.sleep(0.05)
+        self.complete = time.monotonic()
         cookie = cookies(secrets.token_hex(16), WORDS)
         lectures = shelf.shipped().items()
         places = [
@@ -171,7 +178,7 @@ class Hall:
     async def phase(self, count: int, seconds: float) -> Phase:
         """Let so many follow for a while, and then leave."""
         store, gate = self.dashboard.store(), asyncio.Semaphore(ARRIVING)
-        self.watching = 0
+        self.watching, self.complete = 0, math.inf
         browsers = [cookies(secrets.token_hex(16)) for _ in range(count)]
 
         async def arrive(cookie: str) -> Page:
@@ -200,7 +207,8 @@ class Hall:
             f"{median(last):.2f} s of half of them; latest "
             f"{', '.join(f'{late:.2f}' for late in last[:4])}), opened and drawn within "
             f"{max(self.drawn):.1f} s (median {median(self.drawn):.1f} s); points seen within "
-            f"{max(self.seen):.2f} s (median {median(self.seen):.3f} s)"
+            f"{max(self.seen):.2f} s (median {median(self.seen):.3f} s), while all come at once "
+            f"within {max(self.arriving, default=0.0):.2f} s"
         )
 
 
