@@ -65,6 +65,7 @@ class Tailer:
         self._wake = threading.Event()
         self._trouble = ""  # what was logged last, to say it once
         self.closing = False
+        self.building = asyncio.Lock()  # of the event loop that all viewers share
         self._thread = threading.Thread(target=self._follow, name="tailer", daemon=True)
         self._thread.start()
 
@@ -103,17 +104,22 @@ class Tailer:
             tables: Tables it wants; None for all.
             last_id: Id of the last event it has; "" for none.
         """
-        texts = last_id.split("_", len(runs))
-        tokens = map(Token.parse, texts) if len(texts) == len(runs) else [None] * len(runs)
         with self._lock:
-            known = tuple(
-                token and (run in self._snapshots or None) and self._snapshots[run].past(token)
-                for run, token in zip(runs, tokens, strict=True)
-            )
-            key = (runs, None if tables is None else tuple(sorted(tables)), known)
+            key = self._key(runs, tables, last_id)
             if key not in self._messages:
-                self._keep(key, self._build(runs, tables, known))
+                self._keep(key, self._build(runs, tables, key[2]))
             return self._messages[key]
+
+    def kept(
+        self, runs: tuple[str, ...], tables: Collection[str] | None, last_id: str
+    ) -> tuple[bytes, str] | None:
+        """Return what `message` would if another viewer has had it built; never waits."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            return self._messages.get(self._key(runs, tables, last_id))
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """End all streams and the thread."""
@@ -123,6 +129,16 @@ class Tailer:
         self._wake.set()
         for watch in watches:
             watch.notify()
+
+    def _key(self, runs: tuple[str, ...], tables: Collection[str] | None, last_id: str) -> _Key:
+        """Return what a viewer's next message depends on."""
+        texts = last_id.split("_", len(runs))
+        tokens = map(Token.parse, texts) if len(texts) == len(runs) else [None] * len(runs)
+        known = tuple(
+            token and (run in self._snapshots or None) and self._snapshots[run].past(token)
+            for run, token in zip(runs, tokens, strict=True)
+        )
+        return runs, None if tables is None else tuple(sorted(tables)), known
 
     def _keep(self, key: _Key, message: tuple[bytes, str] | None) -> None:
         """Keep a message for others with the same past, in place of the oldest ones."""

@@ -75,7 +75,12 @@ async def _events(
                 yield b": still here\n\n"
                 continue
             watch.changed.clear()
-            message = await to_thread.run_sync(tailer.message, runs, tables, last)
+            # One viewer has it built, in a thread; those who waited find it. A room of them, each
+            # in a thread, would stand in line behind the threads that draw its pages.
+            async with tailer.building:
+                message = tailer.kept(runs, tables, last)
+                if message is None:
+                    message = await to_thread.run_sync(tailer.message, runs, tables, last)
             if message:
                 data, last = message
                 yield data

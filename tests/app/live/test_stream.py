@@ -6,7 +6,8 @@ import math
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
@@ -285,6 +286,25 @@ def test_viewers_with_the_same_past_get_the_same_bytes(server, store, run):
         viewer.until(lambda: len(viewer.steps(run)) == 30)
         first = tailer.message((run,), None, "")
         assert tailer.message((run,), None, "") is first
+        assert tailer.kept((run,), None, "") is first
+        with tailer._lock:
+            asked = ThreadPoolExecutor(1).submit(tailer.kept, (run,), None, "")
+            assert asked.result(DEADLINE) is None  # it does not wait for what is being built
+
+
+def test_a_room_has_each_message_built_for_one_of_them(server, store, run, monkeypatch):
+    write(store, run, 0, 30)
+    tailer, built = services.get_tailer(), []
+    message = tailer.message
+    monkeypatch.setattr(tailer, "message", lambda *asked: built.append(asked) or message(*asked))
+    with ExitStack() as room:
+        viewers = [room.enter_context(client(server, f"runs={run}")) for _ in range(20)]
+        for end in (30, 31, 32):
+            if end > 30:
+                write(store, run, end - 1, end)
+            for viewer in viewers:
+                viewer.until(lambda viewer=viewer, end=end: len(viewer.steps(run)) == end)
+    assert len(built) < len(viewers)  # not one each, and far fewer than 60 in all
 
 
 @pytest.mark.parametrize(
