@@ -11,8 +11,7 @@ import plotly.graph_objects as go
 from app.charts.frame import axis, framed, scatter, segment, sizes
 from app.charts.theme import BLUE, VERMILION
 
-HEAD, FOOT, ROW = 40, 66, 58  # pixels: names above the bars, axis below; of a layer
-BAR = 18  # pixels
+TOP, FOOT, ROW, THICK = 6, 66, 58, 18  # pixels: above the bars, below them, of a layer, of a bar
 # What is drawn of a layer: name, measure, colour, and how far from the layer's middle.
 PAIR = (
     ("implicit", "overshoot", BLUE, -0.19),
@@ -20,14 +19,13 @@ PAIR = (
 )
 
 
-def overshoot_figure(measures: Sequence[dict[str, Any]]) -> tuple[go.Figure, int]:
+def overshoot_figure(measures: Sequence[dict[str, Any]]) -> go.Figure:
     """Return bars of what is left over, a pair for each hidden layer; bars start at 1.
+
+    `layout.height` says how high it is drawn.
 
     Args:
         measures: Rows of a trace, one a layer; the last layer is asked for nothing.
-
-    Returns:
-        The figure, and how many pixels high it is drawn.
     """
     hidden = [row for row in measures if row["overshoot_matched"] is not None]
     size = sizes(lecture=False)
@@ -46,18 +44,19 @@ def overshoot_figure(measures: Sequence[dict[str, Any]]) -> tuple[go.Figure, int
                     text=[f"{value:.3g}"],
                     textposition="middle right" if value >= 1 else "middle left",
                     cliponaxis=False,
-                    marker={"size": BAR, "opacity": 0, "color": color},  # to hover over
-                    line={"color": color, "dash": "solid", "width": BAR / 2},  # of its name
+                    marker={"size": THICK, "opacity": 0, "color": color},  # to hover over
+                    line={"color": color, "dash": "solid", "width": THICK / 2},  # of its name
                     hovertemplate=f"{layer}, {name}: {value:.4g}<extra></extra>",
                     meta={"label": name, "about": {"layer": layer, "step": name}},
                 )
             )
             end = {"x0": 1, "x1": value, "y0": at, "y1": at, "xref": "x", "yref": "y"}
-            look = {"color": color, "width": BAR}
+            look = {"color": color, "width": THICK}
             shapes.append({"type": "line", "layer": "between", "name": name, "line": look, **end})
     values = [row[field] for row in hidden for _, field, _, _ in PAIR]
     low, high = math.log10(min([0.5, *values])), math.log10(max([2.0, *values]))
     layout = {
+        "height": TOP + ROW * len(hidden) + FOOT,
         "hovermode": "closest",
         "shapes": shapes,
         "xaxis": axis(
@@ -75,10 +74,9 @@ def overshoot_figure(measures: Sequence[dict[str, Any]]) -> tuple[go.Figure, int
             showgrid=False,
         ),
     }
-    margin = {"l": 70, "r": 20, "t": 6, "b": FOOT}
+    margin = {"l": 70, "r": 20, "t": TOP, "b": FOOT}
     csv = ["share left over", "height"]
-    figure = framed(data, layout, size, margin, names="legend", csv=csv)
-    return figure, HEAD + FOOT + ROW * len(hidden)
+    return framed(data, layout, size, margin, names="legend", csv=csv)
 
 
 def _ticks(high: float) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ Value = float | str | None
 HEAD, FOOT, HEIGHT = 34, 18, 320  # pixels
 LONG = 9  # letters of what finds room beside a lying axis on one line
 ROW, SIDE = 56, 62  # pixels from one lying axis to the next, and beside them
+BESIDE = 70  # pixels beside standing ones
 HALO = "rgba(255, 255, 255, 0.85)"  # behind words that lines run through: the page's own colour
 WIDE = 20.0  # the largest over the smallest value from which an axis is logarithmic
 
@@ -115,7 +116,7 @@ def parallel(
         "shapes": shapes,
         **(_narrow_layout(len(axes), size) if narrow else _wide_layout(axes, size)),
     }
-    side = SIDE if narrow else 70
+    side = SIDE if narrow else BESIDE
     return framed(data, layout, size, {"l": side, "r": side, "t": HEAD, "b": FOOT})
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from app.charts.overshoot import overshoot_figure
 from app.components.notation import number
 from app.components.tables import table_html
-from app.live.chart import show_figure
+from app.live.chart import BAR, show_figure
 
 LEFT_OVER = "What is left of the change asked of each layer"
 OVERSHOOT = (
@@ -52,8 +52,14 @@ Row = dict[str, Any]  # of a trace: one layer's measures, or one check
 def overshoots(measures: Sequence[Row]) -> None:
     """Draw the overshoots, with what they mean and what they do not."""
     st.subheader(LEFT_OVER, anchor=False)
-    figure, height = overshoot_figure(measures)
-    show_figure(figure, key="overshoot", title=LEFT_OVER, height=height, file="proxprop-overshoot")
+    figure = overshoot_figure(measures)
+    show_figure(
+        figure,
+        key="overshoot",
+        title=LEFT_OVER,
+        height=figure.layout.height + BAR,
+        file="proxprop-overshoot",
+    )
     st.caption(OVERSHOOT)
 
 

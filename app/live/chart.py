@@ -16,6 +16,7 @@ from app.live.assets import plotly_url
 from app.live.component import mount
 from app.live.widgets import widget_urls
 
+BAR = 32  # pixels of the buttons above a figure
 XAxis = Literal["step", "epoch", "seconds"]
 
 

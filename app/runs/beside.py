@@ -11,7 +11,7 @@ from app.charts.contender_styles import stroke_css
 from app.charts.curves import Quantity, Trace
 from app.charts.parallel import parallel
 from app.components.side_by_side import MOST, Side, axes, differences, results, sides
-from app.live.chart import live_chart, show_figure
+from app.live.chart import BAR, live_chart, show_figure
 from app.services import get_store
 from proxprop.runs.record import Run
 
@@ -36,7 +36,6 @@ QUANTITIES = (
     ),
 )
 HEIGHT = 360  # pixels of the curves
-BAR = 32  # of it, of the buttons above a chart
 PARALLEL = "Settings and results, a line a run"
 
 

@@ -60,7 +60,7 @@ def test_deaths_lose_nothing_and_damage_is_told(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_room_is_followed_and_goes_on(tmp_path: Path) -> None:
     figures = run(asyncio.to_thread(followers, tmp_path / "hall", count=5, seconds=4, times=1))
-    assert "1 scenes heard of within" in figures
+    assert "1 scenes heard of by the last within" in figures
     assert "0 tracebacks" in figures
     figures = run(asyncio.to_thread(soak, tmp_path / "soak", minutes=0.3, viewers=3))
     assert "0 zombies, 0 tracebacks" in figures

@@ -201,6 +201,7 @@ def test_ratios_on_the_page_are_the_cores(shared, trace):
 
 def test_the_legend_of_the_overshoots_stands_between_their_title_and_the_bars(shared):
     plot = shared.locator(".st-key-overshoot .pp-chart")
+    plot.scroll_into_view_if_needed()  # it is drawn once it is in sight
     title = shared.get_by_role("heading", name="What is left of the change asked").bounding_box()
     legend = plot.locator(".pp-legend").bounding_box()
     bars = plot.locator(".shapelayer path").last.bounding_box()

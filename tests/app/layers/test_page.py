@@ -142,7 +142,7 @@ LAST = {**ROW, "layer": 2, "overshoot": None, "overshoot_matched": None}
 
 
 def test_bars_of_the_overshoot_start_at_one_and_carry_the_numbers():
-    figure, _ = overshoot_figure([ROW, LAST])
+    figure = overshoot_figure([ROW, LAST])
     implicit, explicit = figure.data  # the last layer has no such problem
     assert (implicit.x, explicit.x) == ((0.8,), (5.0,))
     assert (implicit.text, explicit.text) == (("0.8",), ("5",))
