@@ -74,7 +74,8 @@ def report(store: Reading, runs: Sequence[Run], now: datetime | None = None) -> 
         parts += ["<h2>Where the settings differ</h2>", _table(heads, differing)]
         looks = [(escape(line.label), line.style) for line in lines]
         parts += ["<h2>Settings and results, a line a run</h2>"]
-        figure = parallel(axes(lines), looks).update_layout(template=template(dark=False))
+        figure = parallel(axes(lines), looks)
+        figure.update_layout(template=template(dark=False), autosize=True)
         parts += [*_drawn([figure], first=not drawn)]
     parts += ["<h2>Where and when</h2>", _table(ABOUT, (_about(run, names) for run in runs))]
     for run in runs:
